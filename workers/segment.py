@@ -1,0 +1,150 @@
+"""The unit of work of the cluster: a segment goes to a worker, a report comes back.
+
+Everything here is a frozen value of plain Python types, so that it can be pickled, compared and
+stored without torch. A trial's training state travels beside it, opaque to the coordinator.
+"""
+
+from dataclasses import dataclass
+
+from workers.configuration import Configuration, TrainingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TrialWork:
+    """One trial's share of a segment: all its replicates and members are trained together."""
+
+    trial: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Train the networks of these trials, as one cohort, from after first_epoch to last_epoch.
+
+    first_epoch 0 begins from initial weights; any other value needs the trials' states.
+    seed is the study's: a trial's numbers follow from it, its configuration and the data alone.
+    """
+
+    trials: tuple[TrialWork, ...]
+    settings: TrainingSettings
+    seed: int
+    first_epoch: int
+    last_epoch: int
+    label_noise: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """The ensemble's accuracies and losses after an epoch, in evaluation mode."""
+
+    epoch: int
+    train_accuracy: float
+    validation_accuracy: float
+    test_accuracy: float
+    train_loss: float
+    validation_loss: float
+    test_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStatistics:
+    """A hidden layer's state after an epoch (0: before training), averaged over the members.
+
+    layer counts from 1 at the input. gradient_norm is the Euclidean norm of the loss gradient
+    with respect to the layer's weights, over the training split without dropout. saturated is the
+    share of activations where the function is flat (for the ReLU family: units that are never
+    active on any training example).
+    """
+
+    layer: int
+    epoch: int
+    gradient_norm: float
+    activation_mean: float
+    activation_std: float
+    saturated: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMeasurements:
+    """One network of a replicate's ensemble, and the ensembles of size member + 1.
+
+    first_* are the accuracies of the first member + 1 networks together; subset_* the mean over
+    all subsets of that size (beyond 8 members: over those that 64 fixed permutations begin with).
+    epochs is the epoch whose weights were measured: the best one under early stopping.
+    """
+
+    member: int
+    train_accuracy: float
+    validation_accuracy: float
+    test_accuracy: float
+    train_loss: float
+    validation_loss: float
+    test_loss: float
+    first_train_accuracy: float
+    first_validation_accuracy: float
+    first_test_accuracy: float
+    subset_train_accuracy: float
+    subset_validation_accuracy: float
+    subset_test_accuracy: float
+    epochs: int
+    diverged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicateMeasurements:
+    """A replicate's ensemble: the mean of its members' predicted probabilities.
+
+    train_accuracy is against the labels trained on; train_accuracy_clean against the true ones
+    (None without label noise). validation_correct and test_correct are one bit per example
+    (numpy.packbits, in the order of the split), set where the prediction is right.
+    """
+
+    replicate: int
+    train_accuracy: float
+    train_accuracy_clean: float | None
+    validation_accuracy: float
+    test_accuracy: float
+    balanced_test_accuracy: float
+    train_loss: float
+    validation_loss: float
+    test_loss: float
+    train_examples: int
+    validation_examples: int
+    test_examples: int
+    validation_correct: bytes
+    test_correct: bytes
+    members: tuple[MemberMeasurements, ...]
+    curve: tuple[CurvePoint, ...]
+    layers: tuple[LayerStatistics, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialMeasurements:
+    """All that was measured of a trial after `epochs` epochs.
+
+    parameters counts the trainable numbers of one network; diverged the networks whose loss or
+    weights stopped being finite; seconds is the trial's share of the worker's CPU time so far.
+    """
+
+    trial: int
+    epochs: int
+    parameters: int
+    diverged: int
+    seconds: float
+    replicates: tuple[ReplicateMeasurements, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReport:
+    """What a worker says after a segment, in the order of the segment's trials.
+
+    fingerprint names what the bits depend on beside the configuration (torch build, CPU
+    capability, device); wall_seconds and cpu_seconds are of the whole segment.
+    """
+
+    trials: tuple[TrialMeasurements, ...]
+    worker: str
+    device: str
+    fingerprint: str
+    wall_seconds: float
+    cpu_seconds: float
