@@ -1,0 +1,46 @@
+# make launch   install what is pinned into .venv and run the built-in study
+# make test     install, check style, types and architecture, and run every test
+# make help     the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install launch test check unit benchmark clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -3
+	@echo "make check      style, types and architecture only"
+	@echo "make unit       the quick tests only"
+	@echo "make benchmark  measure training and storage against plain loops and stock Optuna"
+	@echo "make clean      remove .venv and everything that was generated"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+launch: $(STAMP)
+	$(BIN)/study launch
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(STAMP)
+	$(BIN)/pytest tests/unit
+
+test: check
+	$(BIN)/pytest
+
+benchmark: $(STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

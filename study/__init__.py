@@ -1,0 +1,55 @@
+"""Hyperparameter studies that measure how much a network overfits, and why.
+
+The public names load on first use, so that `import study` needs neither torch nor Ray nor pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from storage.reading import (
+        load_layer_statistics,
+        load_learning_curves,
+        load_members,
+        load_replicates,
+        load_results,
+    )
+    from study.errors import InvalidInput, StudyError
+    from study.launching import StudyOutcome, launch
+    from study.spec import StudySpec
+
+_HOME_OF = {
+    "InvalidInput": "study.errors",
+    "StudyError": "study.errors",
+    "StudyOutcome": "study.launching",
+    "StudySpec": "study.spec",
+    "launch": "study.launching",
+    "load_layer_statistics": "storage.reading",
+    "load_learning_curves": "storage.reading",
+    "load_members": "storage.reading",
+    "load_replicates": "storage.reading",
+    "load_results": "storage.reading",
+}
+
+__all__ = [
+    "InvalidInput",
+    "StudyError",
+    "StudyOutcome",
+    "StudySpec",
+    "launch",
+    "load_layer_statistics",
+    "load_learning_curves",
+    "load_members",
+    "load_replicates",
+    "load_results",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'study' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,122 @@
+"""Where a coordinator's next trials come from, in this order: those that a coordinator left
+behind, those that others enqueued, the baseline, and then the sampler's proposals."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.leases import Lease
+from storage.trials import NewTrial, TrialStorage
+from study.dimensions import Range
+from study.sampling import Parameters, Proposer
+from study.space import configuration_of, search_space
+from study.spec import StudySpec
+from workers.segment import TrialWork
+
+
+@dataclass(slots=True)
+class TrialSource:
+    """Asks in batches: one transaction writes all trials of a batch, RUNNING, with parameters.
+
+    trials_in_all bounds the number of trials the study may have; None: as many as there are.
+    """
+
+    spec: StudySpec
+    storage: TrialStorage
+    study_id: int
+    lease: Callable[[], Lease]
+    proposer: Proposer
+    baseline: Sequence[Parameters]
+    trials_in_all: int | None
+    exhausted: bool = False
+    _created: int = 0
+    _orphans: list[FrozenTrial] = field(default_factory=list)
+
+    def adopt(self, trials: Iterable[FrozenTrial]) -> None:
+        """Begin from the study's trials as the database has them."""
+        known = list(trials)
+        self._created = len(known)
+        self._orphans = [trial for trial in known if trial.state is TrialState.RUNNING]
+        self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
+
+    def has_more(self) -> bool:
+        """Whether ask() could still give a trial."""
+        if self._orphans or self._may_create(1):
+            return True
+        waiting = (TrialState.WAITING,)
+        return bool(self.storage.get_all_trials(self.study_id, deepcopy=False, states=waiting))
+
+    def ask(self, count: int) -> list[TrialWork]:
+        """Some next trials, RUNNING in the database: at most count, none where no more are left.
+
+        Trials of different origin come from different calls, so that an error loses none.
+
+        Raises:
+            LeaseLost: another coordinator has the study.
+            DatabaseUnreachable: nothing was written.
+        """
+        if not self._orphans:
+            self._orphans = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+            self._created += sum(trial.number >= self._created for trial in self._orphans)
+        if self._orphans:
+            return self._take_orphans(count)
+        return self._create(self._may_create(count))
+
+    def observe(self, trials: Iterable[FrozenTrial]) -> None:
+        """Tell the sampler of trials that have ended."""
+        self.proposer.observe(trials)
+
+    def trials_that_train(self, networks: int) -> int:
+        """How many trials to ask for to have about so many networks, at least one."""
+        size: Any = self.spec.dimensions()["ensemble_size"]
+        if isinstance(size, Range):
+            size = (size.low, size.high)
+        mean = sum(size) / len(size) if isinstance(size, tuple) else size
+        return max(1, round(networks / (mean * self.spec.training.replicates)))
+
+    def _may_create(self, count: int) -> int:
+        if self.exhausted:
+            return 0
+        if self.trials_in_all is None:
+            return count
+        return max(0, min(count, self.trials_in_all - self._created))
+
+    def _create(self, count: int) -> list[TrialWork]:
+        if not count:
+            return []
+        numbers = range(self._created, self._created + count)
+        given = [self.baseline[n] if n < len(self.baseline) else {} for n in numbers]
+        proposals = self.proposer.propose(numbers, given)
+        self.exhausted = len(proposals) < count
+        if not proposals:
+            return []
+        space = search_space(self.spec)
+        new = [NewTrial(parameters=proposal, distributions=space) for proposal in proposals]
+        trials = self.storage.create_trials(self.study_id, new, self.lease())
+        self._created += len(trials)
+        return [self._work(trial.number, trial.params) for trial in trials]
+
+    def _take_orphans(self, count: int) -> list[TrialWork]:
+        """Those that others enqueued have some parameters or none; those taken back have all."""
+        batch = self._orphans[:count]
+        space = search_space(self.spec)
+        lacking = [trial for trial in batch if set(trial.params) != set(space)]
+        given = [_decided(trial, space) for trial in lacking]
+        proposals = self.proposer.propose([trial.number for trial in lacking], given)
+        proposed = {t.number: p for t, p in zip(lacking, proposals, strict=True)}
+        if proposed:
+            completed = {number: (parameters, space) for number, parameters in proposed.items()}
+            self.storage.set_parameters(self.study_id, completed, self.lease())
+        self._orphans = self._orphans[count:]
+        return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]
+
+    def _work(self, number: int, parameters: Parameters) -> TrialWork:
+        return TrialWork(number, configuration_of(self.spec, parameters))
+
+
+def _decided(trial: FrozenTrial, space: Any) -> Parameters:
+    # Optuna keeps what enqueue_trial was given under this name.
+    given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    return {name: value for name, value in given.items() if name in space}

@@ -1,0 +1,273 @@
+"""The command `study`. Data go to stdout, everything else to stderr; see study.errors for codes."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from study.errors import ExitCode, InvalidInput, StudyError
+
+if TYPE_CHECKING:
+    from study.launching import StudyOutcome
+    from study.spec import StudySpec
+
+DEFAULT_STORAGE = "sqlite:///study.db"
+
+app = typer.Typer(
+    name="study",
+    help="Hyperparameter studies that measure how much a network overfits, and why.",
+    epilog="Begin with: study launch · then: study results digits · study dashboard",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+StorageOption = Annotated[
+    str,
+    typer.Option(
+        "--storage",
+        envvar="STUDY_STORAGE",
+        metavar="URL",
+        help="Where studies are kept: sqlite:///FILE or postgresql://USER@HOST/NAME.",
+        show_default=True,
+    ),
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
+
+
+@app.command()
+def launch(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SPEC.yaml|NAME]", help="A specification, or a built-in study by name."
+        ),
+    ] = "digits",
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Call the study this instead.")
+    ] = None,
+    storage: StorageOption = DEFAULT_STORAGE,
+    trials: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Total number of trials, over all launches.", min=1),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            metavar="ADDRESS",
+            help="A running Ray cluster, or 'serial' to train in this process. "
+            "Default: a cluster of this machine's cores.",
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Change a field of the specification, such as search.depth=[1,2,3]. Repeatable.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The seed that all random numbers follow from.")
+    ] = None,
+) -> None:
+    """Run a study, or go on with one, until its budget is reached.
+
+    Ctrl-C stops it; launching it again goes on where it stopped.
+    """
+    from study.launching import launch as run_study
+    from study.progress import progress_on
+    from study.specfile import read_specification
+
+    changed = list(overrides or ())
+    if trials is not None:
+        changed.append(f"budget.trials={trials}")
+    spec = read_specification(source, name=name, seed=seed, overrides=changed)
+    console = Console(stderr=True)
+    with progress_on(console) as progress:
+        outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
+    _say_how_it_ended(spec, outcome, console)
+
+
+def _say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", console: Console) -> None:
+    from storage.urls import without_password
+    from study.coordinator import Ending
+    from study.tables import as_table, best_trials, data_console, varying_hyperparameters
+
+    if outcome.ending is None:
+        _say(console, f"study {spec.name!r}: the budget was reached before; nothing to do")
+    else:
+        _say(console, f"study {spec.name!r}: {outcome.ending.value}")
+    results = outcome.results()
+    if outcome.complete:
+        best = best_trials(results, spec)
+        title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
+        varying = varying_hyperparameters(results)
+        data_console().print(as_table(best, title, varying=varying))
+    where = without_password(outcome.storage)
+    option = "" if where == DEFAULT_STORAGE else f" --storage {where}"
+    if outcome.ending is Ending.STOPPED:
+        _say(console, "to go on:     launch it again with the same options")
+    _say(console, f"all results:  study results {spec.name}{option}")
+    _say(console, f"dashboard:    study dashboard{option}")
+    if outcome.ending is Ending.STOPPED:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+@app.command("list")
+def list_studies(storage: StorageOption = DEFAULT_STORAGE) -> None:
+    """List the studies of a database."""
+    from study.reading import studies_table
+    from study.tables import data_console
+
+    data_console().print(studies_table(storage))
+
+
+@app.command()
+def status(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
+    """Show where a study stands, who runs it, and why trials failed."""
+    from study.reading import status_table
+    from study.tables import data_console
+
+    data_console().print(status_table(name, storage))
+
+
+@app.command()
+def results(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    style: Annotated[
+        str, typer.Option("--format", metavar="table|csv|json|parquet", help="How to write them.")
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file, not to stdout.")
+    ] = None,
+) -> None:
+    """Write a study's results, a row per trial."""
+    from storage.reading import load_results
+    from study.tables import Format, write_results
+
+    if style not in list(Format):
+        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(Format)}")
+    write_results(load_results(name, storage), Format(style), output)
+
+
+@app.command()
+def dashboard(
+    storage: StorageOption = DEFAULT_STORAGE,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8080,
+) -> None:
+    """Serve the Optuna dashboard on a study's database.
+
+    It has no authentication: whoever reaches it can rename and delete studies.
+    """
+    from study.dashboard import serve
+
+    serve(storage, host, port)
+
+
+@app.command("catalog")
+def catalog_command() -> None:
+    """List the built-in studies."""
+    from rich.table import Table
+
+    from study import catalog
+    from study.tables import data_console
+
+    table = Table("name", "what it asks")
+    for entry in catalog.names():
+        table.add_row(entry, catalog.summary(entry))
+    data_console().print(table)
+
+
+@app.command()
+def delete(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study: its trials and its results, for good."""
+    from storage.deleting import delete_study
+    from storage.engine import open_database
+    from storage.runs import read_run
+
+    with open_database(storage, create=False) as database:
+        read_run(database, name)
+        if not yes and not typer.confirm(f"Delete study {name!r} and all its results?", err=True):
+            raise typer.Exit(ExitCode.FAILED)
+        delete_study(database, name)
+    _say(Console(stderr=True), f"study {name!r} is deleted")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of specifications, for editors that check YAML against one."""
+    import json
+
+    from study.spec import StudySpec
+
+    sys.stdout.write(json.dumps(StudySpec.model_json_schema(), indent=2) + "\n")
+
+
+def main() -> NoReturn:
+    """Run the command line; every error that a user can cause becomes one line and a code."""
+    from click.exceptions import Abort, ClickException, NoArgsIsHelpError
+
+    try:
+        code = app(standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(ExitCode.INVALID_INPUT)
+    except ClickException as error:
+        _fail(error.format_message(), ExitCode.INVALID_INPUT)
+    except (Abort, KeyboardInterrupt):
+        _fail("interrupted", ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except StudyError as error:
+        _fail(str(error), error.exit_code)
+    except Exception as error:
+        known = _storage_error_code(error)
+        if known is None:
+            raise
+        _fail(str(error), known)
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _storage_error_code(error: Exception) -> ExitCode | None:
+    """The exit code of an error of storage; None for a defect of ours, which keeps its trace."""
+    from storage import errors
+
+    if not isinstance(error, errors.StorageError):
+        return None
+    mendable = (
+        errors.UrlRefused,
+        errors.DatabaseMissing,
+        errors.NetworkFileSystem,
+        errors.DatabaseUnreachable,
+        errors.DatabaseNotWritable,
+        errors.DatabaseDamaged,
+        errors.SchemaUnknown,
+        errors.StudyNotFound,
+        errors.StudyWithoutRun,
+        errors.StudyExists,
+    )
+    if isinstance(error, errors.LeaseHeld):
+        return ExitCode.BUSY
+    return ExitCode.INVALID_INPUT if isinstance(error, mendable) else ExitCode.FAILED
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _fail(line: str, code: ExitCode) -> NoReturn:
+    _say(Console(stderr=True), f"study: {line}")
+    sys.exit(code)

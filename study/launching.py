@@ -1,0 +1,286 @@
+"""Launching a study: where specification, data, database, pool and coordinator meet."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from storage.engine import Database, open_database
+from storage.errors import LeaseHeld, StudyNotFound
+from storage.leases import Lease, acquire_lease, release_lease
+from storage.owners import Owner
+from storage.runs import (
+    NewRun,
+    RunStatus,
+    StudyRun,
+    create_run,
+    read_run,
+    set_status,
+    update_specification,
+)
+from storage.splits import Split, write_splits
+from storage.trials import TrialStorage
+from study.asking import TrialSource
+from study.coordinator import Coordinator, Ending
+from study.errors import InvalidInput, StudyBusy, StudyFailed
+from study.heartbeat import Heartbeat
+from study.plan import Plan, make_plan
+from study.progress import Progress, Silence
+from study.resuming import check_same_study
+from study.sampling import proposer_for
+from study.signals import stopping_on_signals
+from study.spec import StudySpec
+from study.tally import Tally
+from workers.pool import Pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_STORAGE = "sqlite:///study.db"
+SERIAL = "serial"
+LEASE_SECONDS = 30.0
+SECONDS_SPENT = "seconds_spent"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOutcome:
+    """How a launch ended. ending is None where the budget had been reached before it began."""
+
+    study: str
+    storage: str
+    ending: Ending | None
+    complete: int
+    failed: int
+
+    def results(self) -> "pd.DataFrame":
+        """The study's results table, a row per trial."""
+        from storage.reading import load_results
+
+        return load_results(self.study, self.storage)
+
+
+def launch(
+    spec: StudySpec,
+    *,
+    data: tuple[Any, Any] | None = None,
+    storage: str = DEFAULT_STORAGE,
+    ray: str | None = None,
+    progress: Progress | None = None,
+) -> StudyOutcome:
+    """Run a study until its budget is reached, from its beginning or from where it stopped.
+
+    data, (features [N, F], labels [N]), stands in for spec.data.source. storage is the URL of a
+    SQLite or PostgreSQL database. ray is the address of a Ray cluster, "serial" to train in this
+    process, or None for a cluster of this machine's cores that ends with the launch.
+
+    Raises:
+        InvalidInput: specification, data, database or cluster cannot be used; nothing was written.
+        StudyBusy: another coordinator is running the study.
+        StudyFailed: every trial failed.
+        StorageError: the database is not there, or was lost on the way.
+    """
+    shown = progress or Silence()
+    plan = make_plan(spec, data)
+    with open_database(storage) as database:
+        run = _known_run(database, spec.name)
+        if run is not None:
+            check_same_study(run, plan)
+        trials = TrialStorage(database)
+        if run is not None and _is_over(plan, trials, run.study_id):
+            return _outcome(plan, trials, run, storage, ending=None)
+        with _pool(plan, ray, shown) as pool:
+            run = run or _create(database, plan)
+            ending = _coordinate(database, run, plan, trials, pool, shown)
+        return _outcome(plan, trials, run, storage, ending)
+
+
+def _known_run(database: Database, name: str) -> StudyRun | None:
+    try:
+        return read_run(database, name)
+    except StudyNotFound:
+        return None
+
+
+def _is_over(plan: Plan, trials: TrialStorage, study_id: int) -> bool:
+    """Whether nothing is left to do: no trial to finish, none to create, or no time."""
+    seconds = trials.get_study_user_attrs(study_id).get(SECONDS_SPENT, 0.0)
+    if plan.bounds.seconds is not None and seconds >= plan.bounds.seconds:
+        return True
+    known = trials.get_all_trials(study_id, deepcopy=False)
+    unfinished = any(not trial.state.is_finished() for trial in known)
+    return plan.bounds.trials is not None and not unfinished and len(known) >= plan.bounds.trials
+
+
+def _create(database: Database, plan: Plan) -> StudyRun:
+    spec = plan.spec
+    return create_run(
+        database,
+        NewRun(
+            study=spec.name,
+            directions=[objective.direction for objective in spec.objective],
+            specification=spec.document(),
+            specification_sha256=spec.sha256(),
+            data_sha256=plan.dataset.sha256,
+            seed=spec.seed,
+            versions={name: version(name) for name in ("overfit-study", "torch", "ray", "optuna")},
+            user_attributes=_facts(plan),
+            # Optuna's name for what Study.set_metric_names writes.
+            system_attributes={"study:metric_names": [o.value for o in spec.objective]},
+        ),
+    )
+
+
+def _splits(plan: Plan) -> list[Split]:
+    return [
+        Split(
+            replicate=replicate,
+            train_examples=split.train_examples,
+            validation_index=split.validation_index.astype("<i4").tobytes(),
+            test_index=split.test_index.astype("<i4").tobytes(),
+            majority_validation_accuracy=split.chance_validation_accuracy,
+            majority_test_accuracy=split.chance_test_accuracy,
+        )
+        for replicate, split in enumerate(plan.splits)
+    ]
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """What the dashboard shows of the study as a whole."""
+    return {
+        "data": plan.dataset.name,
+        "examples": plan.dataset.examples,
+        "classes": len(plan.dataset.classes),
+        "seed": plan.spec.seed,
+        "sampler": plan.spec.sampler.value,
+        "replicates": plan.spec.training.replicates,
+        "epochs": plan.spec.training.epochs,
+    }
+
+
+@contextmanager
+def _pool(plan: Plan, ray: str | None, progress: Progress) -> Iterator[Pool]:
+    """The pool for the address, closed at the end.
+
+    Raises:
+        InvalidInput: no cluster answers, or it can never run a task of this study.
+    """
+    pool: Pool
+    if ray == SERIAL:
+        from workers.serial_pool import SerialPool
+
+        pool = SerialPool(plan.dataset)
+    else:
+        from workers.ray_pool import ClusterUnreachable, RayPool
+
+        progress.note("starting Ray" if ray is None else f"connecting to Ray at {ray}")
+        try:
+            pool = RayPool(plan.dataset, address=ray, gpus=plan.spec.resources.gpus)
+        except ClusterUnreachable as error:
+            raise InvalidInput(f"{error}; give --ray ADDRESS of a running cluster") from None
+    try:
+        if ray is None and pool.slots() == 0:
+            gpus = plan.spec.resources.gpus
+            raise InvalidInput(f"resources.gpus: found {gpus:g}, more than this machine has")
+        yield pool
+    finally:
+        pool.close()
+
+
+def _coordinate(
+    database: Database,
+    run: StudyRun,
+    plan: Plan,
+    trials: TrialStorage,
+    pool: Pool,
+    progress: Progress,
+) -> Ending:
+    spec = plan.spec
+    taken = _take_lease(database, spec.name, progress)
+    spent = trials.get_study_user_attrs(run.study_id).get(SECONDS_SPENT, 0.0)
+    begun = trials.get_n_trials(run.study_id)
+    try:
+        with Heartbeat(database, taken) as heartbeat:
+            set_status(database, taken, RunStatus.RUNNING)
+            update_specification(database, taken, spec.document(), spec.sha256())
+            write_splits(database, taken, _splits(plan))
+            coordinator = Coordinator(
+                spec=spec,
+                source=TrialSource(
+                    spec=spec,
+                    storage=trials,
+                    study_id=run.study_id,
+                    lease=heartbeat.lease,
+                    proposer=proposer_for(spec, begun=begun),
+                    baseline=plan.baseline,
+                    trials_in_all=plan.bounds.trials,
+                ),
+                storage=trials,
+                study_id=run.study_id,
+                lease=heartbeat.lease,
+                pool=pool,
+                tally=Tally(spec, plan.bounds),
+                progress=progress,
+                seconds_before=spent,
+            )
+            with stopping_on_signals(coordinator.stop):
+                ending = coordinator.run()
+            seconds = round(coordinator.seconds_spent, 1)
+            trials.set_study_user_attr(run.study_id, SECONDS_SPENT, seconds)
+            set_status(database, heartbeat.lease(), _STATUS_AFTER[ending])
+    finally:
+        release_lease(database, taken)
+    if ending is Ending.HOPELESS:
+        raise StudyFailed(
+            f"study {spec.name!r} ended: all {coordinator.tally.failed} trials failed, the last "
+            f"with: {coordinator.tally.last_reason}"
+        )
+    return ending
+
+
+_STATUS_AFTER = {
+    Ending.BUDGET: RunStatus.FINISHED,
+    Ending.EXHAUSTED: RunStatus.FINISHED,
+    Ending.STOPPED: RunStatus.STOPPED,
+    Ending.HOPELESS: RunStatus.FAILED,
+}
+
+
+def _take_lease(database: Database, name: str, progress: Progress) -> Lease:
+    """The study's lease: at once where its last holder's process was on this host and is gone."""
+    me = Owner.here()
+    try:
+        return acquire_lease(database, name, me, LEASE_SECONDS)
+    except LeaseHeld as held:
+        if not _is_gone(held.owner):
+            raise StudyBusy(f"{held}; stop it first, or wait until its lease runs out") from None
+        progress.note(f"taking over from {held.owner}, which is gone")
+        return acquire_lease(database, name, me, LEASE_SECONDS, force_from=held.owner)
+
+
+def _is_gone(owner: Owner) -> bool:
+    """Whether that process was on this host and has ended; of other hosts nothing is known."""
+    if owner.host != socket.gethostname():
+        return False
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _outcome(
+    plan: Plan, trials: TrialStorage, run: StudyRun, storage: str, ending: Ending | None
+) -> StudyOutcome:
+    states = [t.state.name for t in trials.get_all_trials(run.study_id, deepcopy=False)]
+    return StudyOutcome(
+        study=plan.spec.name,
+        storage=storage,
+        ending=ending,
+        complete=states.count("COMPLETE"),
+        failed=states.count("FAIL"),
+    )

@@ -1,0 +1,93 @@
+"""The studies of a database, as tables for a person."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from storage.engine import open_database
+from storage.runs import RunSummary, StudyRun, list_names_without_run, list_runs, read_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STATES = ("COMPLETE", "RUNNING", "WAITING", "PRUNED", "FAIL")
+
+
+def studies_table(storage: str) -> Table:
+    """Every study of the database: its status, its trials and its best value."""
+    with open_database(storage, create=False) as database:
+        summaries = list_runs(database)
+        others = list_names_without_run(database)
+    table = Table("name", "status", "trials", "best", "objective", "created (UTC)")
+    for summary in summaries:
+        run = summary.run
+        table.add_row(
+            run.study,
+            run.status.value,
+            _counts(summary),
+            ", ".join("–" if best is None else f"{best:.4g}" for best in summary.best_values),
+            ", ".join(run.specification["objective"]),
+            f"{run.created_at:%Y-%m-%d %H:%M}",
+        )
+    for name in others:
+        table.add_row(name, "only Optuna's", "", "", "", "")
+    return table
+
+
+def status_table(name: str, storage: str) -> Table:
+    """One study: what it is, who works on it, how far it has come, and why trials failed."""
+    from storage.reading import load_results
+
+    with open_database(storage, create=False) as database:
+        run = read_run(database, name)
+        (summary,) = [summary for summary in list_runs(database) if summary.run.study == run.study]
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for label, text in _facts(run, summary).items():
+        table.add_row(label, text)
+    for reason, count in _reasons(load_results(name, storage)):
+        table.add_row("failed", f"{count} × {reason}")
+    return table
+
+
+def _facts(run: StudyRun, summary: RunSummary) -> dict[str, str]:
+    specification = run.specification
+    budget = [
+        f"{amount:g} {unit}"
+        for unit, amount in specification["budget"].items()
+        if amount is not None
+    ]
+    objectives = zip(specification["objective"], summary.best_values, strict=True)
+    return {
+        "study": run.study,
+        "status": run.status.value,
+        "coordinator": str(run.owner) if run.owner else "none",
+        "trials": _counts(summary),
+        "budget": ", ".join(budget) or "the default",
+        "best": ", ".join(
+            f"{objective} {'–' if best is None else f'{best:.4f}'}"
+            for objective, best in objectives
+        ),
+        "data": f"{specification['data']['source']} (SHA-256 {run.data_sha256[:12]}…)",
+        "sampler": specification["sampler"],
+        "seed": str(run.seed),
+        "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
+        "created": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "–",
+        "finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "–",
+    }
+
+
+def _counts(summary: RunSummary) -> str:
+    words = {"COMPLETE": "done", "FAIL": "failed"}
+    shown = [
+        f"{summary.trials[state]} {words.get(state, state.lower())}"
+        for state in _STATES
+        if summary.trials.get(state)
+    ]
+    return ", ".join(shown) or "none yet"
+
+
+def _reasons(results: "pd.DataFrame") -> list[tuple[str, int]]:
+    """Why trials failed, most frequent first."""
+    return Counter(results["error"].dropna().astype(str)).most_common(5)

@@ -1,0 +1,165 @@
+"""From what a worker measured to the rows that storage keeps: pure, one trial at a time."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from enum import Enum
+from statistics import stdev
+from typing import Any
+
+from optuna.trial import TrialState
+
+from storage.trials import FinishedTrial
+from study.spec import Objective, StudySpec
+from workers.configuration import Configuration
+from workers.segment import ReplicateMeasurements, SegmentReport, TrialMeasurements
+
+# The trial attributes that the dashboard shows as sortable columns.
+DASHBOARD_METRICS = (
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "generalization_gap",
+)
+_NESTED = frozenset({"members", "curve", "layers"})
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """Where and when a trial ran."""
+
+    cohort: str
+    started_at: datetime
+    finished_at: datetime
+
+
+def completed(
+    spec: StudySpec,
+    configuration: Configuration,
+    measured: TrialMeasurements,
+    report: SegmentReport,
+    run: TrialRun,
+) -> FinishedTrial:
+    """All rows of a trial that was trained to its last epoch."""
+    result = {
+        **summarize(measured),
+        **_hyperparameters(configuration),
+        "worker": report.worker,
+        "device": report.device,
+        "fingerprint": report.fingerprint,
+        "cohort": run.cohort,
+    }
+    return FinishedTrial(
+        number=measured.trial,
+        state=TrialState.COMPLETE,
+        values=tuple(float(result[objective.value]) for objective in spec.objective),
+        user_attributes={name: result[name] for name in DASHBOARD_METRICS},
+        intermediate_values=_reports(spec, measured),
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        result=result,
+        replicates=tuple(_replicate_row(replicate) for replicate in measured.replicates),
+        members=_rows(measured, "members"),
+        learning_curves=_rows(measured, "curve"),
+        layer_statistics=_rows(measured, "layers"),
+    )
+
+
+def failed(trial: int, configuration: Configuration, reason: str, run: TrialRun) -> FinishedTrial:
+    """The rows of a trial that could not be trained: its hyperparameters and the reason."""
+    return FinishedTrial(
+        number=trial,
+        state=TrialState.FAIL,
+        values=None,
+        user_attributes={},
+        intermediate_values={},
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        result={**_hyperparameters(configuration), "cohort": run.cohort, "error": reason},
+        replicates=(),
+        members=(),
+        learning_curves=(),
+        layer_statistics=(),
+    )
+
+
+def summarize(measured: TrialMeasurements) -> dict[str, Any]:
+    """Means over the replicates, and the spread of what is quoted with an error."""
+    replicates = measured.replicates
+    averaged = (
+        "train_accuracy",
+        "validation_accuracy",
+        "test_accuracy",
+        "balanced_test_accuracy",
+        "train_loss",
+        "validation_loss",
+        "test_loss",
+    )
+    means = {name: _mean(getattr(r, name) for r in replicates) for name in averaged}
+    clean = [r.train_accuracy_clean for r in replicates if r.train_accuracy_clean is not None]
+    gaps = [r.train_accuracy - r.test_accuracy for r in replicates]
+    return {
+        **means,
+        "generalization_gap": _mean(gaps),
+        "validation_gap": _mean(r.train_accuracy - r.validation_accuracy for r in replicates),
+        "loss_gap": _mean(r.test_loss - r.train_loss for r in replicates),
+        "train_accuracy_clean": _mean(clean) if clean else None,
+        "generalization_gap_std": _spread(gaps),
+        "test_accuracy_std": _spread([r.test_accuracy for r in replicates]),
+        "parameters": measured.parameters,
+        "epochs": measured.epochs,
+        "diverged": measured.diverged,
+        "seconds": measured.seconds,
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    # fsum: the mean does not depend on the order of the replicates.
+    listed = list(values)
+    return math.fsum(listed) / len(listed)
+
+
+def _spread(values: list[float]) -> float | None:
+    """The sample standard deviation over replicates; None for a single one."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def _hyperparameters(configuration: Configuration) -> dict[str, Any]:
+    values = {field.name: getattr(configuration, field.name) for field in fields(configuration)}
+    return {n: v.value if isinstance(v, Enum) else v for n, v in values.items()}
+
+
+def _replicate_row(replicate: ReplicateMeasurements) -> Mapping[str, Any]:
+    row = {
+        field.name: getattr(replicate, field.name)
+        for field in fields(replicate)
+        if field.name not in _NESTED
+    }
+    row["generalization_gap"] = replicate.train_accuracy - replicate.test_accuracy
+    return row
+
+
+def _rows(measured: TrialMeasurements, part: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        {"replicate": replicate.replicate, **asdict(row)}
+        for replicate in measured.replicates
+        for row in getattr(replicate, part)
+    )
+
+
+def _reports(spec: StudySpec, measured: TrialMeasurements) -> dict[int, float]:
+    """The objective after each measured epoch, for Optuna's plots and pruners; {} where it is
+    not a quantity of the learning curve."""
+    if len(spec.objective) > 1 or spec.objective[0] is Objective.PARAMETERS:
+        return {}
+    by_epoch: dict[int, list[float]] = {}
+    for replicate in measured.replicates:
+        for point in replicate.curve:
+            value = (
+                point.train_accuracy - point.validation_accuracy
+                if spec.objective[0] is Objective.VALIDATION_GAP
+                else getattr(point, spec.objective[0].value)
+            )
+            by_epoch.setdefault(point.epoch, []).append(value)
+    return {epoch: _mean(values) for epoch, values in sorted(by_epoch.items())}

@@ -1,0 +1,146 @@
+"""The results table as a person or a program wants it: on the terminal, or in a file."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from study.errors import InvalidInput
+from study.spec import Objective, StudySpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HYPERPARAMETERS = (
+    "topology",
+    "depth",
+    "width",
+    "activation",
+    "initialization",
+    "dropout",
+    "ensemble_size",
+    "learning_rate",
+    "weight_decay",
+    "batch_size",
+    "optimizer",
+    "train_fraction",
+    "early_stopping_patience",
+)
+METRICS = ("train_accuracy", "validation_accuracy", "test_accuracy", "generalization_gap")
+_HEADINGS = {
+    "train_accuracy": "train",
+    "validation_accuracy": "validation",
+    "test_accuracy": "test",
+    "generalization_gap": "gap",
+    "ensemble_size": "ensemble",
+    "learning_rate": "rate",
+    "weight_decay": "decay",
+    "batch_size": "batch",
+    "train_fraction": "fraction",
+    "early_stopping_patience": "patience",
+}
+BEST_TRIALS = 5
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def best_trials(results: "pd.DataFrame", spec: StudySpec) -> "pd.DataFrame":
+    """The best complete trials by the first objective, the best one first."""
+    objective: Objective = spec.objective[0]
+    complete = results[results["state"] == "COMPLETE"]
+    ascending = objective.direction == "minimize"
+    # A stable sort: of equal trials the earlier one is the better, as in Optuna.
+    ranked = complete.sort_values(objective.value, ascending=ascending, kind="stable")
+    return ranked.head(BEST_TRIALS)
+
+
+def as_table(results: "pd.DataFrame", title: str, *, varying: list[str]) -> Table:
+    """The accuracies and the hyperparameters that vary, a row per trial."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("trial", justify="right")
+    if (results["state"] != "COMPLETE").any():
+        table.add_column("state")
+    columns = [*METRICS, *varying]
+    for column in columns:
+        text = results[column].dtype.name in ("category", "object", "str", "string")
+        numeric = column in METRICS or not text
+        table.add_column(_HEADINGS.get(column, column), justify="right" if numeric else "left")
+    for _, row in results.iterrows():
+        cells = [str(row["trial"])]
+        if len(table.columns) > len(columns) + 1:
+            cells.append(str(row["state"]).lower())
+        table.add_row(*cells, *(_cell(column, row[column]) for column in columns))
+    return table
+
+
+def varying_hyperparameters(results: "pd.DataFrame") -> list[str]:
+    """The hyperparameters in which the trials differ."""
+    return [name for name in HYPERPARAMETERS if results[name].nunique(dropna=False) > 1]
+
+
+def write_results(results: "pd.DataFrame", style: Format, output: Path | None) -> None:
+    """Write the table to output, or to stdout where that is None.
+
+    Raises:
+        InvalidInput: a format of bytes for a terminal, or a file that cannot be written.
+    """
+    if output is None:
+        _write_to_stdout(results, style)
+        return
+    try:
+        if style is Format.PARQUET:
+            results.to_parquet(output, index=False)
+        else:
+            output.write_text(_text(results, style), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"--output {output}: cannot be written: {error.strerror}") from None
+
+
+def _write_to_stdout(results: "pd.DataFrame", style: Format) -> None:
+    if style is Format.PARQUET:
+        if sys.stdout.isatty():
+            raise InvalidInput("--format parquet is not for a terminal; add --output FILE")
+        results.to_parquet(sys.stdout.buffer, index=False)
+    else:
+        sys.stdout.write(_text(results, style))
+
+
+def _text(results: "pd.DataFrame", style: Format) -> str:
+    if style is Format.CSV:
+        return str(results.to_csv(index=False))
+    if style is Format.JSON:
+        return results.to_json(orient="records", date_format="iso", indent=2) + "\n"
+    console = data_console(record=True)
+    with console.capture() as capture:
+        console.print(
+            as_table(results, "", varying=varying_hyperparameters(results)), soft_wrap=False
+        )
+    return capture.get()
+
+
+def data_console(*, record: bool = False) -> Console:
+    """stdout for data: as wide as it must be where it is not a terminal."""
+    wide = None if sys.stdout.isatty() else 240
+    return Console(width=wide, record=record, highlight=False)
+
+
+def _cell(column: str, value: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return "–"
+    if column == "generalization_gap":
+        return f"{value:+.3f}"
+    if column in METRICS:
+        return f"{value:.3f}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,67 @@
+"""What the coordinator asks of whatever carries out segments: in this process, or on a cluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from workers.segment import Segment, SegmentReport
+
+# A trained cohort's state, held where it was made; only a pool that handed it out can read it.
+StateHandle = Any
+
+
+class FailureKind(StrEnum):
+    """Why a segment came back without a report."""
+
+    WORKER_LOST = "worker lost"
+    OUT_OF_MEMORY = "out of memory"
+    STATE_LOST = "state lost"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The segment was trained; state continues it."""
+
+    ticket: int
+    report: SegmentReport
+    state: StateHandle
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The segment was not trained; reason is one line."""
+
+    ticket: int
+    kind: FailureKind
+    reason: str
+
+
+Completion = Done | Failed
+
+
+class Pool(Protocol):
+    """Trains segments side by side.
+
+    A pool is bound to one data set. It never retries: the coordinator decides what follows a
+    failure. Every ticket that was submitted and not cancelled is returned by collect once.
+    in_foreground says that collect() trains in the calling thread and takes as long as it takes.
+    """
+
+    in_foreground: bool
+
+    def slots(self) -> int:
+        """How many segments can be trained at the same time; it may change between calls."""
+
+    def submit(self, segment: Segment, states: Sequence[StateHandle] = ()) -> int:
+        """Hand over a segment, with the states that its trials are in; returns its ticket."""
+
+    def collect(self, timeout: float) -> Sequence[Completion]:
+        """The segments that ended since the last call, waiting up to timeout seconds for one."""
+
+    def cancel(self, tickets: Sequence[int]) -> None:
+        """Forget these segments, and end them where that is possible."""
+
+    def close(self) -> None:
+        """Give back what the pool holds; segments that still run are abandoned."""

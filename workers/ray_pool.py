@@ -1,0 +1,152 @@
+"""Segments as tasks of a Ray cluster: the one module that knows Ray."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+# Read by Ray at its import. Usage statistics leave the machine only where a user asks for it.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    OwnerDiedError,
+    RayError,
+    RayTaskError,
+    TaskUnschedulableError,
+    WorkerCrashedError,
+)
+
+from workers.data import Dataset
+from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
+from workers.segment import Segment, SegmentReport
+
+
+class ClusterUnreachable(Exception):
+    """No Ray cluster answers at the address; str() is one line."""
+
+
+def _train(segment: Segment, dataset: Dataset, *states: Any) -> tuple[SegmentReport, Any]:
+    from workers.training import train_segment
+
+    return train_segment(segment, dataset, states)
+
+
+class RayPool:
+    """Trains each segment in a Ray task of one CPU thread, and gpus of a GPU.
+
+    address None starts a cluster of this machine's cores that ends with the pool; any other
+    address joins a running one. close() leaves a joined cluster as it was.
+    """
+
+    in_foreground = False
+
+    def __init__(self, dataset: Dataset, *, address: str | None = None, gpus: float = 0.0) -> None:
+        _connect(address)
+        self._gpus = gpus
+        self._dataset = ray.put(dataset)
+        # A GPU task keeps its process (max_calls=0): importing torch again costs seconds.
+        self._task = ray.remote(
+            num_cpus=1, num_gpus=gpus, num_returns=2, max_retries=0, max_calls=0
+        )(_train)
+        self._running: dict[Any, tuple[int, Any]] = {}  # report's reference → ticket, state's
+        self._tickets = 0
+
+    def slots(self) -> int:
+        """As many tasks as the cluster's CPUs and GPUs hold together."""
+        resources = ray.cluster_resources()
+        slots = int(resources.get("CPU", 0))
+        if self._gpus:
+            slots = min(slots, int(resources.get("GPU", 0) / self._gpus))
+        return slots
+
+    def submit(self, segment: Segment, states: Sequence[StateHandle] = ()) -> int:
+        """Start the task; Ray runs it as soon as a CPU is free."""
+        self._tickets += 1
+        report, state = self._task.remote(segment, self._dataset, *states)
+        self._running[report] = (self._tickets, state)
+        return self._tickets
+
+    def collect(self, timeout: float) -> Sequence[Completion]:
+        """The reports that have arrived; the states stay where they were made."""
+        if not self._running:
+            return ()
+        references = list(self._running)
+        ready, _ = ray.wait(references, num_returns=1, timeout=timeout)
+        if ready:
+            ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
+        return tuple(self._completion(reference) for reference in ready)
+
+    def cancel(self, tickets: Sequence[int]) -> None:
+        """Kill the tasks' processes."""
+        cancelled = frozenset(tickets)
+        for reference, (ticket, _) in list(self._running.items()):
+            if ticket in cancelled:
+                del self._running[reference]
+                ray.cancel(reference, force=True)
+
+    def close(self) -> None:
+        """End what still runs and disconnect; a cluster of our own ends here."""
+        with contextlib.suppress(RayError):
+            self.cancel([ticket for ticket, _ in self._running.values()])
+        ray.shutdown()
+
+    def _completion(self, reference: Any) -> Completion:
+        ticket, state = self._running.pop(reference)
+        try:
+            return Done(ticket, ray.get(reference), state)
+        except RayError as error:
+            return Failed(ticket, _kind(error), _reason(error))
+
+
+def _connect(address: str | None) -> None:
+    """Join the cluster at address, or start one of our own.
+
+    Raises:
+        ClusterUnreachable: nothing answers there.
+    """
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": True}
+    try:
+        if address is None:
+            with _without("RAY_ADDRESS"):
+                ray.init(include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ClusterUnreachable(f"Ray at {address or 'this machine'}: {reason}") from None
+
+
+@contextlib.contextmanager
+def _without(variable: str) -> Iterator[None]:
+    kept = os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.environ[variable] = kept
+
+
+def _kind(error: RayError) -> FailureKind:
+    if isinstance(error, OutOfMemoryError):
+        return FailureKind.OUT_OF_MEMORY
+    if isinstance(error, RayTaskError):
+        cause = type(error.cause).__name__
+        memory = cause in ("OutOfMemoryError", "MemoryError")
+        return FailureKind.OUT_OF_MEMORY if memory else FailureKind.ERROR
+    if isinstance(error, OwnerDiedError | ObjectLostError):
+        return FailureKind.STATE_LOST
+    if isinstance(error, WorkerCrashedError | NodeDiedError):
+        return FailureKind.WORKER_LOST
+    return (
+        FailureKind.ERROR if isinstance(error, TaskUnschedulableError) else FailureKind.WORKER_LOST
+    )
+
+
+def _reason(error: RayError) -> str:
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:500]

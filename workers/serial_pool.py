@@ -1,0 +1,60 @@
+"""Segments one after the other in this very process: no cluster to start, nothing hidden."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from workers.data import Dataset
+from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
+from workers.segment import Segment
+
+
+class SerialPool:
+    """Trains inside collect(), one segment per call."""
+
+    in_foreground = True
+
+    def __init__(self, dataset: Dataset, *, device: str | None = None) -> None:
+        self._dataset = dataset
+        self._device = device
+        self._queue: deque[tuple[int, Segment, tuple[StateHandle, ...]]] = deque()
+        self._tickets = 0
+
+    def slots(self) -> int:
+        """Always one."""
+        return 1
+
+    def submit(self, segment: Segment, states: Sequence[StateHandle] = ()) -> int:
+        """Queue the segment."""
+        self._tickets += 1
+        self._queue.append((self._tickets, segment, tuple(states)))
+        return self._tickets
+
+    def collect(self, timeout: float) -> Sequence[Completion]:
+        """Train the oldest segment to its end, however long that takes."""
+        from torch import OutOfMemoryError
+
+        from workers.training import train_segment
+
+        if not self._queue:
+            return ()
+        ticket, segment, states = self._queue.popleft()
+        try:
+            report, state = train_segment(segment, self._dataset, states, device=self._device)
+        except (MemoryError, OutOfMemoryError) as error:
+            return (Failed(ticket, FailureKind.OUT_OF_MEMORY, _one_line(error)),)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this segment's outcome
+            return (Failed(ticket, FailureKind.ERROR, _one_line(error)),)
+        return (Done(ticket, report, state),)
+
+    def cancel(self, tickets: Sequence[int]) -> None:
+        """Drop them from the queue."""
+        dropped = frozenset(tickets)
+        self._queue = deque(entry for entry in self._queue if entry[0] not in dropped)
+
+    def close(self) -> None:
+        """Drop all that is queued."""
+        self._queue.clear()
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
