@@ -1,0 +1,150 @@
+"""The door to SQLAlchemy's engine: open a database, read from it, write to it.
+
+A block of `Database.write()` is one transaction: all of it happens, or none. On SQLite it holds
+the only write lock from its first moment (BEGIN IMMEDIATE), so that two writers wait for each
+other instead of failing half-way; on PostgreSQL whoever must be alone locks a row.
+A block of `Database.read()` sees one moment of the database.
+"""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from storage.errors import DatabaseMissing, DatabaseNotWritable
+from storage.translation import translated
+from storage.urls import parse_url, refuse_network_file_system, sqlite_path
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one before DatabaseBusy."""
+
+IDLE_TRANSACTION_SECONDS = 20
+"""After this long PostgreSQL drops the locks of a writer that was paused in mid-transaction."""
+
+
+class Database:
+    """An open database. Made by open_database; safe to share between threads, picklable."""
+
+    def __init__(self, url: URL) -> None:
+        self._secret_url = url
+        self.url = url.render_as_string(hide_password=True)
+        self.engine = _make_engine(url)
+        self._reader = self.engine
+        if self.dialect == "postgresql":
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        self._writer = self.engine.execution_options(storage_writes=True)
+        # Connections of a database that nobody disposed of are closed with it.
+        self._finalizer = weakref.finalize(self, self.engine.dispose)
+
+    @property
+    def dialect(self) -> str:
+        """'sqlite' or 'postgresql'."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database and writes nothing."""
+        with translated(self.url), self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection whose work is committed when the block ends, and undone when it raises."""
+        with translated(self.url), self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    def dispose(self) -> None:
+        """Close every connection; the database can still be used, it then opens new ones."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.dispose()
+
+    def __repr__(self) -> str:
+        return f"Database({self.url!r})"
+
+    def __reduce__(self) -> tuple[type["Database"], tuple[URL]]:
+        return Database, (self._secret_url,)
+
+
+def open_database(url: str, *, create: bool = True) -> Database:
+    """The database at url, with Optuna's tables and ours made or brought up to date.
+
+    Without create, a database that is not there stays so: DatabaseMissing. Many programs may open
+    the same new database at once.
+    Raises UrlRefused, NetworkFileSystem, DatabaseUnreachable, DatabaseNotWritable,
+    DatabaseDamaged, and SchemaUnknown if the tables are of a version that is not known here.
+    """
+    from storage.opening import prepare
+
+    parsed = parse_url(url)
+    path = sqlite_path(parsed)
+    if path is not None:
+        refuse_network_file_system(path)
+        if not create and not path.exists():
+            raise DatabaseMissing(f"there is no database at {path}")
+        if not path.parent.is_dir():
+            raise DatabaseNotWritable(f"the folder of {path} does not exist")
+    database = Database(parsed)
+    try:
+        prepare(database, create=create)
+    except BaseException:
+        database.dispose()
+        raise
+    return database
+
+
+def _make_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(
+            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=5
+        )
+        event.listen(engine, "connect", _prepare_sqlite_connection)
+        event.listen(engine, "begin", _begin_sqlite_transaction)
+        return engine
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=4,
+        max_overflow=4,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"connect_timeout": 10, "application_name": "overfit-study"},
+    )
+    event.listen(engine, "connect", _prepare_postgresql_connection)
+    return engine
+
+
+def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
+    # The driver would begin transactions by itself, and only before some statements.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
+
+
+def _begin_sqlite_transaction(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("storage_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _prepare_postgresql_connection(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s';"
+            f"SET lock_timeout = '{BUSY_SECONDS}s'; SET timezone = 'UTC'"
+        )
+    connection.commit()

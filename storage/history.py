@@ -1,0 +1,46 @@
+"""The version of our tables, and the way from an older one to ours."""
+
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, select
+
+from storage.errors import SchemaUnknown
+
+HEAD = "0001"
+"""The version of our tables that this program works with; alembic's newest step."""
+
+KNOWN = ("0001",)
+"""Every version there has been, oldest first."""
+
+_version_table = Table(
+    "study_alembic_version", MetaData(), Column("version_num", String(32), nullable=False)
+)
+
+
+def schema_version(connection: Connection) -> str | None:
+    """The version of our tables in this database; None where there are none."""
+    if not inspect(connection).has_table(_version_table.name):
+        return None
+    return connection.scalar(select(_version_table.c.version_num))
+
+
+def check_version(version: str | None) -> None:
+    """Raise SchemaUnknown for a version that this program has no way from."""
+    if version is not None and version not in KNOWN:
+        raise SchemaUnknown(
+            f"the tables of this database are of version {version}, newer than this program knows "
+            f"({HEAD}); upgrade it with: pip install -U overfit-study"
+        )
+
+
+def upgrade(connection: Connection) -> None:
+    """Make our tables, or bring them up to HEAD, inside the caller's transaction."""
+    # alembic takes half a second to import: only a new or an old database pays for it.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,107 @@
+"""The one seam at which what SQLAlchemy and the drivers raise becomes a StorageError.
+
+Both drivers say what happened in a code (PostgreSQL's SQLSTATE, SQLite's error name), so no
+message is searched for words.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import exc
+
+from storage.errors import (
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseNotWritable,
+    DatabaseUnreachable,
+    StatementRefused,
+    StorageError,
+)
+
+# Classes (two characters) and codes (five) of SQLSTATE; a code goes before its class.
+POSTGRESQL: dict[str, type[StorageError]] = {
+    "08": DatabaseUnreachable,  # connection exceptions
+    "3D": DatabaseUnreachable,  # no such database
+    "28": DatabaseUnreachable,  # wrong user or password
+    "53": DatabaseUnreachable,  # out of memory or connections
+    "53100": DatabaseNotWritable,  # disk full
+    "57": DatabaseUnreachable,  # shut down, starting up, administrator's command
+    "57014": DatabaseBusy,  # statement time-out
+    "58": DatabaseUnreachable,  # input or output error of the server
+    "40": DatabaseBusy,  # deadlock, serialization failure
+    "55P03": DatabaseBusy,  # lock time-out
+    "25P03": DatabaseUnreachable,  # was idle in a transaction for too long, as when paused
+    "25006": DatabaseNotWritable,  # read-only transaction, as on a standby
+    "42501": DatabaseNotWritable,  # no permission
+    "XX": DatabaseDamaged,  # internal error, corrupted data
+}
+
+# The first part of SQLite's error names: SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY.
+SQLITE: dict[str, type[StorageError]] = {
+    "SQLITE_BUSY": DatabaseBusy,
+    "SQLITE_LOCKED": DatabaseBusy,
+    "SQLITE_PROTOCOL": DatabaseBusy,
+    "SQLITE_CANTOPEN": DatabaseUnreachable,
+    "SQLITE_IOERR": DatabaseUnreachable,
+    "SQLITE_NOMEM": DatabaseUnreachable,
+    "SQLITE_READONLY": DatabaseNotWritable,
+    "SQLITE_FULL": DatabaseNotWritable,
+    "SQLITE_PERM": DatabaseNotWritable,
+    "SQLITE_AUTH": DatabaseNotWritable,
+    "SQLITE_CORRUPT": DatabaseDamaged,
+    "SQLITE_NOTADB": DatabaseDamaged,
+    "SQLITE_FORMAT": DatabaseDamaged,
+}
+
+ADVICE: dict[type[StorageError], str] = {
+    DatabaseUnreachable: "cannot be reached",
+    DatabaseBusy: "is locked by others",
+    DatabaseNotWritable: "cannot be written",
+    DatabaseDamaged: "is damaged or not a database",
+    StatementRefused: "refused a statement",
+}
+
+
+@contextmanager
+def translated(shown_url: str) -> Iterator[None]:
+    """Turn any error of SQLAlchemy or a driver that leaves the block into a StorageError.
+
+    shown_url goes into the message: it must be without password.
+    """
+    try:
+        yield
+    except (exc.SQLAlchemyError, psycopg.Error, sqlite3.Error) as error:
+        raise translate(error, shown_url) from error
+
+
+def translate(error: Exception, shown_url: str) -> StorageError:
+    """The StorageError that stands for error."""
+    cause = _driver_error(error)
+    kind = _kind(error, cause)
+    said = " ".join(str(cause).split()) or type(cause).__name__
+    return kind(f"database {shown_url} {ADVICE[kind]}: {said}")
+
+
+def _driver_error(error: Exception) -> BaseException:
+    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+        return error.orig
+    return error
+
+
+def _kind(error: Exception, cause: BaseException) -> type[StorageError]:
+    match cause:
+        case psycopg.Error(sqlstate=str(code)):
+            return POSTGRESQL.get(code) or POSTGRESQL.get(code[:2], StatementRefused)
+        case psycopg.OperationalError():  # no SQLSTATE: the client noticed, not the server
+            return DatabaseUnreachable
+        case sqlite3.Error():
+            name = getattr(cause, "sqlite_errorname", "")
+            known = (kind for start, kind in SQLITE.items() if name.startswith(start))
+            return next(known, StatementRefused)
+        case exc.TimeoutError():  # the pool had no connection to give
+            return DatabaseBusy
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return DatabaseUnreachable
+    return StatementRefused

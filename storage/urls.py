@@ -1,0 +1,74 @@
+"""From what a user types to a URL of SQLAlchemy that can hold a study."""
+
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from storage.errors import NetworkFileSystem, UrlRefused
+
+EXAMPLES = "such as sqlite:///study.db or postgresql://user@host/database"
+
+# File locks over these are missing, advisory only between some hosts, or do not cover the shared
+# memory of SQLite's write-ahead log.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "ncpfs"}
+    | {"glusterfs", "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse"}
+    | {"fuse.ceph", "fuse.moosefs", "orangefs", "pvfs2", "ocfs2", "davfs", "fuse.davfs2"}
+)
+
+
+def parse_url(text: str) -> URL:
+    """The database that text names; postgres:// and postgresql:// are reached through psycopg 3.
+
+    Raises UrlRefused for a path, an unknown scheme, or a database in memory.
+    """
+    if "://" not in text:
+        raise UrlRefused(f"{text!r} is not a database URL; write one {EXAMPLES}")
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # The text may hold a password, so it is not repeated.
+        raise UrlRefused(f"the database URL cannot be read; write one {EXAMPLES}") from None
+    match url.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            return _sqlite(url)
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return url.set(drivername="postgresql+psycopg")
+        case other:
+            raise UrlRefused(f"{other!r} databases are not supported; use a URL {EXAMPLES}")
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """Where SQLite's file lies; None for a server."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """Raise NetworkFileSystem if path lies on one; where mounts cannot be read, trust the user."""
+    try:
+        table = mounts.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    folder = path.resolve().parent
+    types: dict[Path, str] = {}
+    for line in table.splitlines():
+        fields = line.split(" ")
+        if len(fields) > 2:
+            # Later lines hide earlier mounts of the same place; blanks are written as \040.
+            types[Path(fields[1].replace("\\040", " "))] = fields[2]
+    kind = next((types[place] for place in (folder, *folder.parents) if place in types), "")
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise NetworkFileSystem(
+            f"{path} lies on a network file system ({kind}), where SQLite's locks cannot be "
+            "trusted; use a local file, or PostgreSQL: postgresql://user@host/database"
+        )
+
+
+def _sqlite(url: URL) -> URL:
+    database = url.database or ""
+    if database in {"", ":memory:"} or "mode=memory" in database:
+        raise UrlRefused("a study must outlive its program; name a file: sqlite:///study.db")
+    if database.startswith("file:"):
+        raise UrlRefused("SQLite's own file: URLs are not supported; write sqlite:///study.db")
+    return url

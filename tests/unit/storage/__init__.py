@@ -1,0 +1,1 @@
+"""Storage, one noun at a time."""
