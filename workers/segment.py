@@ -51,7 +51,8 @@ class LayerStatistics:
     """A hidden layer's state after an epoch (0: before training), averaged over the members.
 
     layer counts from 1 at the input. gradient_norm is the Euclidean norm of the loss gradient
-    with respect to the layer's weights, over the training split without dropout. saturated is the
+    with respect to the layer's weights, over the first 256 training examples (all of this is), without
+    dropout. saturated is the
     share of activations where the function is flat (for the ReLU family: units that are never
     active on any training example).
     """

@@ -1,0 +1,89 @@
+"""The examples of a study as tensors: every replicate's features and training labels, stacked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workers.data import Dataset, Split
+from workers.data.splitting import cached_split
+from workers.seeds import Purpose, random_generator
+from workers.shapes import output_units, pad
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N examples of R replicates, which differ in splits, standardization and label noise.
+
+    features [R · (N + 1), I] and targets [R · (N + 1), O] have a row of zeros after each
+    replicate's examples, which padded rows of batches point to. labels [R, N] are those trained
+    on; clean_labels [N] the true ones.
+    """
+
+    splits: tuple[Split, ...]
+    features: Tensor
+    targets: Tensor
+    labels: npt.NDArray[np.int64]
+    clean_labels: npt.NDArray[np.int64]
+    classes: int
+    inputs: int
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.clean_labels)
+
+    def row_offset(self, replicate: int) -> int:
+        """Row of a replicate's first example; its row of zeros is N further on."""
+        return replicate * (self.count + 1)
+
+
+def prepare_examples(
+    dataset: Dataset,
+    seed: int,
+    replicates: int,
+    label_noise: float,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Examples:
+    """Split, preprocess and corrupt the data of all replicates, and put them on the device."""
+    splits = tuple(cached_split(dataset, seed, r) for r in range(replicates))
+    count, classes = dataset.examples, len(dataset.classes)
+    inputs, units = splits[0].features.shape[1], output_units(classes)
+    labels = np.stack(
+        [noisy_labels(dataset, split, seed, r, label_noise) for r, split in enumerate(splits)]
+    )
+    features = np.zeros((replicates, count + 1, pad(inputs)))
+    features[:, :count, :inputs] = np.stack([split.features for split in splits])
+    targets = np.zeros((replicates, count + 1, pad(units)))
+    if units == 1:
+        targets[:, :count, 0] = labels
+        targets[:, :, 1:] = 0.5  # what a sigmoid makes of padding: its error is zero
+    else:
+        targets[:, :count, :units] = np.eye(units)[labels]
+    return Examples(
+        splits=splits,
+        features=torch.from_numpy(features.reshape(-1, pad(inputs))).to(device, dtype),
+        targets=torch.from_numpy(targets.reshape(-1, pad(units))).to(device, dtype),
+        labels=labels,
+        clean_labels=dataset.target,
+        classes=classes,
+        inputs=inputs,
+    )
+
+
+def noisy_labels(
+    dataset: Dataset, split: Split, seed: int, replicate: int, share: float
+) -> npt.NDArray[np.int64]:
+    """Labels [N] of which `share` of the training split's became another class, uniformly."""
+    labels = dataset.target.copy()
+    count = round(share * len(split.train))
+    if count == 0:
+        return labels
+    rng = random_generator(seed, Purpose.LABEL_NOISE, replicate)
+    chosen = rng.permutation(split.train)[:count]
+    shifts = rng.integers(1, len(dataset.classes), count)
+    labels[chosen] = (labels[chosen] + shifts) % len(dataset.classes)
+    return labels

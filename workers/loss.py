@@ -1,0 +1,29 @@
+"""Cross-entropy of a sigmoid unit or of a softmax, its gradient, and the probabilities."""
+
+import torch
+from torch import Tensor
+
+
+def loss_gradient(
+    logits: Tensor, targets: Tensor, weights: Tensor, units: int, out: Tensor
+) -> None:
+    """out = gradient of each network's mean cross-entropy with respect to its logits [K, B, O].
+
+    The mean is within a network, so the networks of a cohort do not share a loss. weights
+    [K, B, 1] are 1 / examples for real rows. logits are overwritten in their padded columns.
+    """
+    if units == 1:
+        torch.sigmoid(logits, out=out)
+    else:
+        logits[:, :, units:] = -torch.inf
+        torch.softmax(logits, 2, out=out)
+    out -= targets
+    out *= weights
+
+
+def probabilities(logits: Tensor, units: int, classes: int) -> Tensor:
+    """Class probabilities [K, B, classes]."""
+    if units > 1:
+        return torch.softmax(logits[:, :, :classes], 2)
+    positive = torch.sigmoid(logits[:, :, :1])
+    return torch.cat([1.0 - positive, positive], 2)

@@ -1,0 +1,75 @@
+"""Sizes of networks: how they are padded, and how many numbers they train.
+
+Padding makes a network's arithmetic independent of its neighbours: with rows and widths that are
+multiples of 8, every slice of a batched product, and of an elementwise function, is computed by
+the same instructions whatever the number of slices. How far a network is padded depends on itself
+alone, except for rows, which may be padded further without changing a bit up to LARGEST_ROWS.
+"""
+
+import math
+
+from workers.configuration import Activation, Configuration, Topology, TrainingSettings
+
+MULTIPLE = 8
+LARGEST_ROWS = 256  # longer sums over rows are computed in blocks, whose bounds change bits
+BRANCHES = 2  # of a split_merge network
+_FINE_BUCKETS = 4  # bucket bounds from one power of two to the next
+
+
+def pad(size: int) -> int:
+    """size rounded up to the multiple that keeps arithmetic independent of neighbours."""
+    return max(MULTIPLE, -(-size // MULTIPLE) * MULTIPLE)
+
+
+def width_bucket(width: int) -> int:
+    """The padded width that layers of this width are stored with: 8, 16, 24, 32, 40, 48, …, 64,
+    80, …: steps of at most a quarter, so that a range of widths still shares few shapes."""
+    power = 1 << max(0, (width - 1).bit_length() - 1)
+    step = max(MULTIPLE, power // _FINE_BUCKETS)
+    return -(-width // step) * step
+
+
+def cohort_key(configuration: Configuration) -> tuple[str, int]:
+    """Networks of equal keys are trained by the same products: topology and padded width."""
+    widths = branch_widths(configuration)
+    return configuration.topology.value, width_bucket(max(widths))
+
+
+def branch_widths(configuration: Configuration) -> tuple[int, ...]:
+    """Units of each parallel branch of a hidden layer; most topologies have one branch."""
+    width = configuration.width
+    if configuration.topology is Topology.SPLIT_MERGE:
+        return (width + 1) // 2, width // 2
+    return (width,)
+
+
+def pieces(configuration: Configuration, settings: TrainingSettings) -> int:
+    """Linear functions per hidden unit, of which maxout takes the largest."""
+    return settings.maxout_pieces if configuration.activation is Activation.MAXOUT else 1
+
+
+def sequence_shape(inputs: int) -> tuple[int, int]:
+    """How a recurrent network reads its features: (steps, features per step), nearly square."""
+    per_step = math.isqrt(inputs)
+    return -(-inputs // per_step), per_step
+
+
+def output_units(classes: int) -> int:
+    """One sigmoid unit for two classes, else a softmax over all."""
+    return 1 if classes == 2 else classes
+
+
+def count_parameters(
+    configuration: Configuration, inputs: int, classes: int, settings: TrainingSettings
+) -> int:
+    """Trainable numbers of one network with `inputs` features; padding is not counted."""
+    depth = configuration.depth
+    if configuration.topology is Topology.RECURRENT:
+        inputs = sequence_shape(inputs)[1]
+    hidden = 0
+    for width in branch_widths(configuration):
+        fan_in = inputs + (depth - 1) * width + depth  # a bias per layer
+        if configuration.topology is Topology.RECURRENT:
+            fan_in += depth * width
+        hidden += pieces(configuration, settings) * width * fan_in
+    return hidden + (configuration.width + 1) * output_units(classes)
