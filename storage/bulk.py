@@ -94,9 +94,10 @@ def _statement(
 
 
 def _processor(column: Column[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
-    if isinstance(column.type, types.Enum):
-        return None  # the words are our own constants, and the database checks them
-    return column.type.dialect_impl(dialect).bind_processor(dialect)
+    # Moments are the only values that the drivers would store in another way than SQLAlchemy.
+    if isinstance(column.type, (types.DateTime, UtcDateTime)):
+        return column.type.dialect_impl(dialect).bind_processor(dialect)
+    return None
 
 
 def _enum_name(column: Column[Any]) -> str:

@@ -3,20 +3,25 @@
 Every function works inside the caller's transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 from sqlalchemy import (
+    ARRAY,
     Column,
     ColumnElement,
     CompoundSelect,
     Connection,
+    CursorResult,
+    Integer,
     Select,
     String,
     Table,
+    any_,
     bindparam,
     func,
     select,
@@ -37,8 +42,6 @@ from storage.optuna_schema import (
     trial_values,
     trials,
 )
-
-IDS_PER_STATEMENT = 500
 
 _STATES = {state.name: state for state in TrialState}
 
@@ -131,7 +134,7 @@ def read_study(connection: Connection, study_id: int) -> list[TrialRows]:
 
 
 def changed_query(
-    study_id: int, newest: int, unfinished: Sequence[int]
+    connection: Connection, study_id: int, newest: int, unfinished: Sequence[int]
 ) -> Select[Any] | CompoundSelect[Any]:
     """What can have changed since trial `newest` was seen: later trials, and unfinished ones.
 
@@ -142,7 +145,7 @@ def changed_query(
     later = (trials.c.trial_id >= newest) & (trials.c.study_id + 0 == study_id)
     if not unfinished:
         return _TRIAL.where(later)
-    earlier = trials.c.trial_id.in_(unfinished) & (trials.c.trial_id < newest)
+    earlier = among(connection, trials.c.trial_id, [i for i in unfinished if i < newest])
     return _TRIAL.where(later).union_all(_TRIAL.where(earlier))
 
 
@@ -150,16 +153,14 @@ def read_changed(
     connection: Connection, study_id: int, newest: int, unfinished: Sequence[int]
 ) -> list[TrialRows]:
     """The trials of changed_query, whole, by id."""
-    found = _rows(connection.execute(changed_query(study_id, newest, unfinished)))
+    found = _rows(connection.execute(changed_query(connection, study_id, newest, unfinished)))
     _attach_children(connection, found)
     return sorted(found.values(), key=lambda rows: rows.trial_id)
 
 
 def read_trials(connection: Connection, trial_ids: Iterable[int]) -> list[TrialRows]:
     """The trials with these ids, by id; those that are not there are left out."""
-    found: dict[int, TrialRows] = {}
-    for ids in _chunks(sorted(trial_ids)):
-        found.update(_rows(connection.execute(_TRIAL.where(trials.c.trial_id.in_(ids)))))
+    found = _rows(connection.execute(_TRIAL.where(among(connection, trials.c.trial_id, trial_ids))))
     _attach_children(connection, found)
     return list(found.values())
 
@@ -180,13 +181,18 @@ def require_study(connection: Connection, study_id: int, *, lock: bool = False) 
 
 def locked_states(connection: Connection, trial_ids: Sequence[int]) -> dict[int, TrialState]:
     """The states of these trials, which stay so until the transaction ends."""
-    states: dict[int, TrialState] = {}
-    for ids in _chunks(sorted(trial_ids)):
-        query = select(trials.c.trial_id, type_coerce(trials.c.state, String))
-        query = query.where(trials.c.trial_id.in_(ids)).order_by(trials.c.trial_id)
-        for trial_id, state in connection.execute(query.with_for_update()):
-            states[trial_id] = _STATES[state]
-    return states
+    query = select(trials.c.trial_id, type_coerce(trials.c.state, String))
+    query = query.where(among(connection, trials.c.trial_id, trial_ids)).order_by(trials.c.trial_id)
+    rows = connection.execute(query.with_for_update())
+    return {trial_id: _STATES[state] for trial_id, state in rows}
+
+
+def among(connection: Connection, column: Column[int], ids: Iterable[int]) -> ColumnElement[bool]:
+    """Whether the column is one of ids, sent as one value however many there are."""
+    if connection.dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(sorted(ids))).table_valued("value")
+        return column.in_(select(listed.c.value))
+    return column == any_(bindparam(None, sorted(ids), ARRAY(Integer)))
 
 
 def next_number(connection: Connection, study_id: int, newest: int | None) -> int:
@@ -235,17 +241,17 @@ def set_states(
 ) -> None:
     """Set state and times of trials; the keys of the times are columns of `trials`, all alike."""
     if changes:
-        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in changes[0][2]}
-        statement = (
-            update(trials)
-            .where(trials.c.trial_id == bindparam("id"))
-            .values(state=bindparam("new_state"), **columns)
-        )
-        rows = [
-            {"id": i, "new_state": state.name, **{f"new_{name}": t for name, t in times.items()}}
-            for i, state, times in changes
-        ]
-        connection.execute(statement, rows)
+        rows = [{"id": i, "new_state": state.name, **times} for i, state, times in changes]
+        connection.execute(_SET_STATE[frozenset(changes[0][2])], rows)
+
+
+_TIMES = ("datetime_start", "datetime_complete")
+_SET_STATE = {
+    frozenset(names): update(trials)
+    .where(trials.c.trial_id == bindparam("id"))
+    .values({"state": bindparam("new_state"), **{name: bindparam(name) for name in names}})
+    for names in ((), _TIMES[:1], _TIMES[1:], _TIMES)
+}
 
 
 def first_distribution(
@@ -276,16 +282,14 @@ def _rows(heads: Iterable[Any]) -> dict[int, TrialRows]:
 
 
 def _attach_children(connection: Connection, found: dict[int, TrialRows]) -> None:
-    for ids in _chunks(sorted(found)):
+    if found:
         for field, table, child in _CHILDREN:
-            _attach(found, field, connection.execute(child.where(table.c.trial_id.in_(ids))))
+            query = child.where(among(connection, table.c.trial_id, found))
+            _attach(found, field, connection.execute(query))
 
 
-def _attach(found: dict[int, TrialRows], field: str, rows: Iterable[Any]) -> None:
-    for trial_id, *row in rows:
-        getattr(found[trial_id], field).append(row)
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), IDS_PER_STATEMENT):
-        yield ids[start : start + IDS_PER_STATEMENT]
+def _attach(found: dict[int, TrialRows], field: str, rows: CursorResult[Any]) -> None:
+    # Lists by trial first: a study has hundreds of thousands of these rows.
+    lists = {trial_id: getattr(trial, field) for trial_id, trial in found.items()}
+    for row in rows.all():
+        lists[row[0]].append(row[1:])
