@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection
 
-from storage import trial_sql
+from storage import trial_reads
 from storage.engine import Database
 from storage.frozen import TrialRows
 from storage.leases import Lease, fence
@@ -44,12 +44,12 @@ class CachedTrials:
         with self.database.read() as connection:
             changed: list[TrialRows] = []
             if cache is not None and cache.newest is not None:
-                changed = trial_sql.read_changed(
+                changed = trial_reads.read_changed(
                     connection, study_id, cache.newest, cache.unfinished
                 )
             if cache is None or cache.newest is None or cache.is_stale(changed):
                 self._caches.pop(study_id, None)
-                changed = trial_sql.read_study(connection, study_id)
+                changed = trial_reads.read_study(connection, study_id)
                 cache = StudyCache()
         for rows in changed:
             cache.add(rows)

@@ -14,9 +14,10 @@ from typing import Any
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.attributes import AttributeRow, attribute_rows
+
 ParameterRow = tuple[str, float, str]  # name, internal value, distribution as JSON
 ValueRow = tuple[int, float | None, str]  # objective or step, value, kind of value
-AttributeRow = tuple[str, str]  # key, JSON
 
 
 @dataclass(slots=True)
@@ -72,8 +73,8 @@ def thaw(trial: FrozenTrial, trial_id: int, number: int) -> TrialRows:
         to_utc(trial.datetime_complete),
         parameter_rows(trial.params, trial.distributions, encode),
         value_rows(trial.values or ()),
-        attribute_pairs(trial.user_attrs),
-        attribute_pairs(trial.system_attrs),
+        attribute_rows(trial.user_attrs),
+        attribute_rows(trial.system_attrs),
         intermediate_rows(trial.intermediate_values),
     )
 
@@ -112,11 +113,6 @@ def parameter_rows(
         distribution = distributions[name]
         rows.append((name, distribution.to_internal_repr(value), encode(distribution)))
     return rows
-
-
-def attribute_pairs(attributes: Mapping[str, Any]) -> list[AttributeRow]:
-    """Raises TypeError for a value that JSON cannot hold."""
-    return [(key, json.dumps(value)) for key, value in attributes.items()]
 
 
 def value_rows(values: Iterable[float]) -> list[ValueRow]:

@@ -13,13 +13,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, type_coerce, update
+from sqlalchemy import Connection, Row, Select, func, select, type_coerce, update
 
 from storage.engine import Database
 from storage.errors import LeaseHeld, LeaseLost
 from storage.names import missing_study
 from storage.owners import Owner
 from storage.schema import UtcDateTime, study_runs
+
+_COLUMNS = study_runs.c
+_RUN: Select[Any] = select(
+    *(_COLUMNS.study_id, _COLUMNS.study, _COLUMNS.status, _COLUMNS.started_at),
+    *(_COLUMNS.owner, _COLUMNS.lease_epoch, _COLUMNS.lease_expires_at),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def _is_holder(run: Row[Any], lease: Lease) -> bool:
 
 def _locked_run(connection: Connection, condition: Any) -> Row[Any] | None:
     # FOR UPDATE is PostgreSQL's; a writer on SQLite is alone anyway.
-    return connection.execute(select(study_runs).where(condition).with_for_update()).one_or_none()
+    return connection.execute(_RUN.where(condition).with_for_update()).one_or_none()
 
 
 def _write(connection: Connection, lease: Lease) -> None:

@@ -34,31 +34,36 @@ def insert_results(
     Raises RowsRefused.
     """
     columns = _columns(results, (*_IDENTITY, *_TIMES))
+    values = _values(results, columns, [trial.result for _, trial in finished])
     rows = [
         (
             *(trial_id, study, trial.number, trial.state.name),
-            *_values(results, columns, trial.result),
+            *measured,
             *(trial.started_at, trial.finished_at),
         )
-        for trial_id, trial in finished
+        for (trial_id, trial), measured in zip(finished, values, strict=True)
     ]
     insert_rows(connection, results, (*_IDENTITY, *columns, *_TIMES), rows)
     for field, table in _MEASUREMENTS:
         columns = _columns(table, ("trial_id",))
         rows = [
-            (trial_id, *_values(table, columns, row))
+            (trial_id, *row)
             for trial_id, trial in finished
-            for row in getattr(trial, field)
+            for row in _values(table, columns, getattr(trial, field))
         ]
         insert_rows(connection, table, ("trial_id", *columns), rows)
 
 
-def _values(table: Table, columns: tuple[str, ...], row: Mapping[str, Any]) -> Row:
-    if len(row) == len(columns):
+def _values(table: Table, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    if all(len(row) == len(columns) for row in rows):
         try:
-            return _getter(columns)(row)
+            return list(map(_getter(columns), rows))
         except KeyError:
             pass  # as many, but others
+    return [_completed(table, columns, row) for row in rows]
+
+
+def _completed(table: Table, columns: tuple[str, ...], row: Mapping[str, Any]) -> Row:
     if unknown := sorted(set(row) - set(columns)):
         raise RowsRefused(f"{table.name} has no column {', '.join(map(repr, unknown))} to be given")
     missing = [name for name in columns if name not in row and not table.c[name].nullable]

@@ -96,7 +96,7 @@ def create_run(database: Database, new: NewRun) -> StudyRun:
             (study_user_attributes, new.user_attributes),
             (study_system_attributes, new.system_attributes),
         ):
-            rows = attribute_rows(study_id, attributes)
+            rows = [(study_id, *row) for row in attribute_rows(attributes)]
             insert_rows(connection, table, ("study_id", "key", "value_json"), rows)
         now = database_now(connection)
         row = {

@@ -20,13 +20,13 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, select
 
-from storage import trial_sql
+from storage import trial_reads, trial_writes
+from storage.attributes import attribute_rows
 from storage.cached_trials import CachedTrials
 from storage.errors import TrialNotFound
 from storage.frozen import (
     DistributionEncoder,
     TrialRows,
-    attribute_pairs,
     intermediate_rows,
     parameter_rows,
     to_utc,
@@ -64,9 +64,9 @@ class TrialBatches(CachedTrials):
         with self.database.write() as connection:
             _fence(connection, study_id, lease)
             check_distributions(connection, study_id, cache, (t.distributions for t in trials))
-            trial_sql.require_study(connection, study_id, lock=True)
-            number = trial_sql.next_number(connection, study_id, cache.newest)
-            ids = trial_sql.new_trial_ids(connection, len(trials))
+            trial_reads.require_study(connection, study_id, lock=True)
+            number = trial_writes.next_number(connection, study_id, cache.newest)
+            ids = trial_writes.new_trial_ids(connection, len(trials))
             now = utc_now()
             batch = [
                 TrialRows(
@@ -77,12 +77,12 @@ class TrialBatches(CachedTrials):
                     None,
                     parameter_rows(trial.parameters, trial.distributions, encode),
                     [],
-                    attribute_pairs(trial.user_attributes),
-                    attribute_pairs(trial.system_attributes),
+                    attribute_rows(trial.user_attributes),
+                    attribute_rows(trial.system_attributes),
                 )
                 for place, (trial_id, trial) in enumerate(zip(ids, trials, strict=True))
             ]
-            trial_sql.insert_trials(connection, study_id, batch)
+            trial_writes.insert_trials(connection, study_id, batch)
         return batch
 
     def start_waiting(self, study_id: int, lease: Lease, limit: int) -> list[FrozenTrial]:
@@ -98,10 +98,10 @@ class TrialBatches(CachedTrials):
             with self.database.write() as connection:
                 _fence(connection, study_id, lease)
                 ids = self._ids(study_id, (trial.number for trial in waiting))
-                states = trial_sql.locked_states(connection, list(ids.values()))
+                states = trial_reads.locked_states(connection, list(ids.values()))
                 begun = [i for i, state in states.items() if state is TrialState.WAITING]
                 running = [(i, TrialState.RUNNING, {"datetime_start": now}) for i in begun]
-                trial_sql.set_states(connection, running)
+                trial_writes.set_states(connection, running)
             cache = self._refreshed(study_id)
             return [trial for i in begun if (trial := cache.by_id(i)) is not None]
 
@@ -124,12 +124,14 @@ class TrialBatches(CachedTrials):
                 _fence(connection, study_id, lease)
                 both = parameters.values()
                 check_distributions(connection, study_id, cache, (d for _, d in both))
-                states = trial_sql.locked_states(connection, list(ids.values()))
+                states = trial_reads.locked_states(connection, list(ids.values()))
                 if gone := [
                     n for n, i in ids.items() if i not in states or states[i].is_finished()
                 ]:
                     raise TrialNotFound(f"trial {gone[0]} has ended and takes no parameters")
-                known = {rows.trial_id: rows for rows in trial_sql.read_trials(connection, states)}
+                known = {
+                    rows.trial_id: rows for rows in trial_reads.read_trials(connection, states)
+                }
                 batch = []
                 for number, (values, distributions) in parameters.items():
                     rows = known[ids[number]]
@@ -138,7 +140,7 @@ class TrialBatches(CachedTrials):
                     batch.append(
                         replace(rows, parameters=[row for row in new if row[0] not in have])
                     )
-                trial_sql.write_children(connection, "parameters", batch, replace=False)
+                trial_writes.write_children(connection, "parameters", batch, replace=False)
             cache = self._refreshed(study_id)
             return [t for i in ids.values() if (t := cache.by_id(i)) is not None]
 
@@ -158,7 +160,7 @@ class TrialBatches(CachedTrials):
         with self._lock, self.database.write() as connection:
             run = _fence(connection, study_id, lease)
             ids = self._ids(study_id, (trial.number for trial in finished))
-            states = trial_sql.locked_states(connection, list(ids.values()))
+            states = trial_reads.locked_states(connection, list(ids.values()))
             ended = [
                 trial
                 for trial in finished
@@ -173,7 +175,7 @@ class TrialBatches(CachedTrials):
                         (ids[trial.number], _with_times(trial, now, self._known(study_id)))
                     )
             batch = [_finished_rows(trial_id, trial) for trial_id, trial in pairs]
-            trial_sql.set_states(
+            trial_writes.set_states(
                 connection,
                 [
                     (
@@ -185,7 +187,7 @@ class TrialBatches(CachedTrials):
                 ],
             )
             for field in ("values", "user_attributes", "system_attributes", "intermediate_values"):
-                trial_sql.write_children(connection, field, batch)
+                trial_writes.write_children(connection, field, batch)
             insert_results(connection, run.study, pairs)
         return FinishReport(
             tuple(trial.number for _, trial in pairs),
@@ -201,10 +203,10 @@ class TrialBatches(CachedTrials):
         with self._lock, self.database.write() as connection:
             _fence(connection, study_id, lease)
             ids = self._ids(study_id, numbers)
-            states = trial_sql.locked_states(connection, list(ids.values()))
+            states = trial_reads.locked_states(connection, list(ids.values()))
             running = [i for i, state in states.items() if state is TrialState.RUNNING]
             waiting = [(i, TrialState.WAITING, {"datetime_start": None}) for i in running]
-            trial_sql.set_states(connection, waiting)
+            trial_writes.set_states(connection, waiting)
             open_states = {TrialState.RUNNING, TrialState.WAITING}
             return tuple(n for n, i in ids.items() if states.get(i) in open_states)
 
@@ -241,7 +243,7 @@ def check_distributions(
             checked.add((name, id(distribution)))
             if name not in first:
                 first[name] = cache.distributions.get(name) if cache else None
-                first[name] = first[name] or trial_sql.first_distribution(
+                first[name] = first[name] or trial_reads.first_distribution(
                     connection, study_id, name
                 )
             earlier = first[name] = first[name] or distribution
@@ -272,8 +274,8 @@ def _finished_rows(trial_id: int, trial: FinishedTrial) -> TrialRows:
         to_utc(trial.started_at),
         to_utc(trial.finished_at),
         values=value_rows(trial.values or ()),
-        user_attributes=attribute_pairs(trial.user_attributes),
-        system_attributes=attribute_pairs(trial.system_attributes),
+        user_attributes=attribute_rows(trial.user_attributes),
+        system_attributes=attribute_rows(trial.system_attributes),
         intermediate_values=intermediate_rows(trial.intermediate_values),
     )
 
@@ -286,7 +288,7 @@ def _written_before(
     with_results = set(
         connection.scalars(select(results.c.trial_id).where(results.c.trial_id.in_(trial_ids)))
     )
-    stored = {rows.trial_id: rows for rows in trial_sql.read_trials(connection, trial_ids)}
+    stored = {rows.trial_id: rows for rows in trial_reads.read_trials(connection, trial_ids)}
     same = set()
     for trial in ended:
         rows = stored.get(ids[trial.number])

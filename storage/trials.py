@@ -28,18 +28,17 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import IntegrityError
 
-from storage import trial_sql
-from storage.attributes import read_attributes
+from storage import trial_reads, trial_writes
+from storage.attributes import attribute_rows, read_attributes
 from storage.bulk import insert_rows
 from storage.deleting import delete_study_rows
 from storage.errors import StudyNotFound, TrialNotFound
-from storage.frozen import TrialRows, attribute_pairs, freeze, pack, thaw, utc_now, value_rows
+from storage.frozen import TrialRows, freeze, pack, thaw, utc_now, value_rows
 from storage.optuna_schema import (
     studies,
     study_directions,
     study_system_attributes,
     study_user_attributes,
-    trials,
 )
 from storage.runs import insert_study
 from storage.trial_batches import TrialBatches, check_distributions
@@ -66,7 +65,7 @@ class TrialStorage(TrialBatches, BaseStorage):
     def delete_study(self, study_id: int) -> None:
         """Optuna's rows and ours."""
         with self._lock, self._writing(study_id) as connection:
-            trial_sql.require_study(connection, study_id, lock=True)
+            trial_reads.require_study(connection, study_id, lock=True)
             delete_study_rows(connection, study_id)
             self._caches.pop(study_id, None)
 
@@ -79,9 +78,9 @@ class TrialStorage(TrialBatches, BaseStorage):
         self._set_study_attribute(study_system_attributes, study_id, key, value)
 
     def _set_study_attribute(self, table: Table, study_id: int, key: str, value: Any) -> None:
-        row = (study_id, *attribute_pairs({key: value})[0])
+        row = (study_id, *attribute_rows({key: value})[0])
         with self._writing(study_id) as connection:
-            trial_sql.require_study(connection, study_id)
+            trial_reads.require_study(connection, study_id)
             columns = ("study_id", "key", "value_json")
             insert_rows(connection, table, columns, [row], ("study_id", "key"))
 
@@ -98,14 +97,14 @@ class TrialStorage(TrialBatches, BaseStorage):
     def get_study_name_from_id(self, study_id: int) -> str:
         """Not cached: a study can be renamed. Raises StudyNotFound."""
         with self.database.read() as connection:
-            return trial_sql.require_study(connection, study_id)
+            return trial_reads.require_study(connection, study_id)
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """Raises StudyNotFound."""
         columns = study_directions.c
         query = select(columns.direction).where(columns.study_id == study_id)
         with self.database.read() as connection:
-            trial_sql.require_study(connection, study_id)
+            trial_reads.require_study(connection, study_id)
             names = connection.scalars(query.order_by(columns.objective)).all()
         return [StudyDirection[name] for name in names]
 
@@ -119,7 +118,7 @@ class TrialStorage(TrialBatches, BaseStorage):
 
     def _study_attributes(self, table: Table, study_id: int) -> dict[str, Any]:
         with self.database.read() as connection:
-            trial_sql.require_study(connection, study_id)
+            trial_reads.require_study(connection, study_id)
             return read_attributes(connection, table, table.c.study_id, study_id)
 
     def get_all_studies(self) -> list[FrozenStudy]:
@@ -147,15 +146,15 @@ class TrialStorage(TrialBatches, BaseStorage):
             cache = self._caches.get(study_id)
             newest = cache.newest if cache else None
         with self._writing(study_id) as connection:
-            trial_sql.require_study(connection, study_id, lock=True)
-            number = trial_sql.next_number(connection, study_id, newest)
-            (trial_id,) = trial_sql.new_trial_ids(connection, 1)
+            trial_reads.require_study(connection, study_id, lock=True)
+            number = trial_writes.next_number(connection, study_id, newest)
+            (trial_id,) = trial_writes.new_trial_ids(connection, 1)
             rows = TrialRows(trial_id, number, TrialState.RUNNING, utc_now())
             if template_trial is not None:
                 distributions = [template_trial.distributions]
                 check_distributions(connection, study_id, None, distributions)
                 rows = thaw(template_trial, trial_id, number)
-            trial_sql.insert_trials(connection, study_id, [rows])
+            trial_writes.insert_trials(connection, study_id, [rows])
         return trial_id
 
     def set_trial_param(
@@ -168,11 +167,11 @@ class TrialStorage(TrialBatches, BaseStorage):
         """A parameter that the trial has already stays as it is. Raises TrialNotFound."""
         with self._updating(trial_id) as (connection, study_id, rows):
             check_distributions(connection, study_id, None, [{param_name: distribution}])
-            known = trial_sql.read_trials(connection, [trial_id])[0].parameters
+            known = trial_reads.read_trials(connection, [trial_id])[0].parameters
             if param_name not in {name for name, _, _ in known}:
                 text = distribution_to_json(distribution)
                 rows.parameters.append((param_name, param_value_internal, text))
-                trial_sql.write_children(connection, "parameters", [rows], replace=False)
+                trial_writes.write_children(connection, "parameters", [rows], replace=False)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
@@ -183,13 +182,13 @@ class TrialStorage(TrialBatches, BaseStorage):
                 return False
             if values is not None:
                 rows.values = value_rows(values)
-                trial_sql.write_children(connection, "values", [rows])
+                trial_writes.write_children(connection, "values", [rows])
             times: dict[str, datetime | None] = {}
             if state is TrialState.RUNNING:
                 times["datetime_start"] = utc_now()
             if state.is_finished():
                 times["datetime_complete"] = utc_now()
-            trial_sql.set_states(connection, [(trial_id, state, times)])
+            trial_writes.set_states(connection, [(trial_id, state, times)])
         return True
 
     def set_trial_intermediate_value(
@@ -198,19 +197,19 @@ class TrialStorage(TrialBatches, BaseStorage):
         """Set or replace. Raises TrialNotFound."""
         with self._updating(trial_id) as (connection, _, rows):
             rows.intermediate_values.append((step, *pack(intermediate_value)))
-            trial_sql.write_children(connection, "intermediate_values", [rows])
+            trial_writes.write_children(connection, "intermediate_values", [rows])
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set or replace. Raises TrialNotFound."""
         with self._updating(trial_id) as (connection, _, rows):
-            rows.user_attributes = attribute_pairs({key: value})
-            trial_sql.write_children(connection, "user_attributes", [rows])
+            rows.user_attributes = attribute_rows({key: value})
+            trial_writes.write_children(connection, "user_attributes", [rows])
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set or replace. Raises TrialNotFound."""
         with self._updating(trial_id) as (connection, _, rows):
-            rows.system_attributes = attribute_pairs({key: value})
-            trial_sql.write_children(connection, "system_attributes", [rows])
+            rows.system_attributes = attribute_rows({key: value})
+            trial_writes.write_children(connection, "system_attributes", [rows])
 
     @contextmanager
     def _updating(self, trial_id: int) -> Iterator[tuple[Connection, int, TrialRows]]:
@@ -221,7 +220,7 @@ class TrialStorage(TrialBatches, BaseStorage):
         """
         study_id = self._study_of(trial_id)
         with self._writing(study_id) as connection:
-            states = trial_sql.locked_states(connection, [trial_id])
+            states = trial_reads.locked_states(connection, [trial_id])
             if trial_id not in states:
                 raise _no_trial(trial_id)
             self.check_trial_is_updatable(trial_id, states[trial_id])
@@ -229,10 +228,10 @@ class TrialStorage(TrialBatches, BaseStorage):
 
     def _study_of(self, trial_id: int) -> int:
         with self.database.read() as connection:
-            found = trial_sql.find_trials(connection, trials.c.trial_id == trial_id)
-        if not found:
+            study_id = trial_reads.study_of_trial(connection, trial_id)
+        if study_id is None:
             raise _no_trial(trial_id)
-        return found[0][0]
+        return study_id
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Finished trials come from the cache. Raises TrialNotFound."""
@@ -242,7 +241,7 @@ class TrialStorage(TrialBatches, BaseStorage):
                 if known is not None and known.state.is_finished():
                     return known
         with self.database.read() as connection:
-            found = trial_sql.read_trials(connection, [trial_id])
+            found = trial_reads.read_trials(connection, [trial_id])
         if not found:
             raise _no_trial(trial_id)
         return freeze(found[0])

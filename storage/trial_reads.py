@@ -1,0 +1,212 @@
+"""SQL that reads Optuna's trials, inside the caller's transaction.
+
+Statements are written once. Any number of ids goes to the database as one value: a JSON array on
+SQLite, an array on PostgreSQL.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import TrialState
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    CursorResult,
+    Integer,
+    Select,
+    String,
+    any_,
+    bindparam,
+    func,
+    select,
+    type_coerce,
+)
+
+from storage.errors import StudyNotFound
+from storage.frozen import TrialRows, parse_distribution
+from storage.optuna_schema import (
+    studies,
+    trial_intermediate_values,
+    trial_params,
+    trial_system_attributes,
+    trial_user_attributes,
+    trial_values,
+    trials,
+)
+
+_STATES = {state.name: state for state in TrialState}
+_STATE = type_coerce(trials.c.state, String)
+_P, _V, _I = trial_params.c, trial_values.c, trial_intermediate_values.c
+_U, _S = trial_user_attributes.c, trial_system_attributes.c
+
+_TRIAL = select(
+    trials.c.trial_id,
+    trials.c.number,
+    _STATE,
+    trials.c.datetime_start,
+    trials.c.datetime_complete,
+)
+_OF_STUDY = trials.c.study_id == bindparam("study")
+
+# What hangs on a trial: the field of TrialRows, the columns it is read from.
+_CHILDREN: dict[str, tuple[Any, ...]] = {
+    "parameters": (_P.trial_id, _P.param_name, _P.param_value, _P.distribution_json),
+    "values": (_V.trial_id, _V.objective, _V.value, type_coerce(_V.value_type, String)),
+    "user_attributes": (_U.trial_id, _U.key, _U.value_json),
+    "system_attributes": (_S.trial_id, _S.key, _S.value_json),
+    "intermediate_values": (
+        *(_I.trial_id, _I.step, _I.intermediate_value),
+        type_coerce(_I.intermediate_value_type, String),
+    ),
+}
+
+_STUDY_NAME = select(studies.c.study_name).where(studies.c.study_id == bindparam("study"))
+_STUDY_NAME_LOCKED = _STUDY_NAME.with_for_update()
+_STUDY_OF_TRIAL = select(trials.c.study_id).where(trials.c.trial_id == bindparam("trial"))
+_DISTRIBUTION = (
+    select(_P.distribution_json)
+    .join(trials, trials.c.trial_id == _P.trial_id)
+    .where(_OF_STUDY, _P.param_name == bindparam("name"))
+    .limit(1)
+)
+
+
+class Statements(NamedTuple):
+    """The statements that a kind of database reads trials by ids with."""
+
+    trials: Select[Any]
+    locked_states: Select[Any]
+    children: tuple[tuple[str, Select[Any]], ...]
+    changed: CompoundSelect[Any]
+
+
+@cache
+def statements(dialect: str) -> Statements:
+    """changed: what can have changed since the trial :newest was seen, and the newest itself.
+
+    That is the study's later trials, and the unfinished ones among :ids. Within a study ids rise
+    in the order of commits, because whoever adds a trial locks the study.
+    """
+    later = _TRIAL.where(
+        trials.c.trial_id >= bindparam("newest"),
+        # The sum keeps PostgreSQL from the index on study_id, which would read the whole study.
+        trials.c.study_id + 0 == bindparam("study"),
+    )
+    by_id = _TRIAL.where(_among(trials.c.trial_id, dialect))
+    states = select(trials.c.trial_id, _STATE).where(_among(trials.c.trial_id, dialect))
+    return Statements(
+        by_id,
+        states.order_by(trials.c.trial_id).with_for_update(),
+        tuple(
+            (field, _ordered(select(*columns).where(_among(columns[0], dialect)), field))
+            for field, columns in _CHILDREN.items()
+        ),
+        later.union_all(by_id),
+    )
+
+
+def _among(column: Column[int], dialect: str) -> ColumnElement[bool]:
+    if dialect == "sqlite":
+        return column.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value))
+    return column == any_(bindparam("ids", type_=ARRAY(Integer)))
+
+
+def _ordered(query: Select[Any], field: str) -> Select[Any]:
+    # Parameters come in the order in which they were suggested, as Optuna gives them.
+    return query.order_by(_P.param_id) if field == "parameters" else query
+
+
+def _as_ids(connection: Connection, ids: Iterable[int]) -> str | list[int]:
+    return json.dumps(list(ids)) if connection.dialect.name == "sqlite" else list(ids)
+
+
+def read_study(connection: Connection, study_id: int) -> list[TrialRows]:
+    """All trials of a study by number. Raises StudyNotFound."""
+    require_study(connection, study_id)
+    study = {"study": study_id}
+    found = _heads(connection.execute(_TRIAL.where(_OF_STUDY).order_by(trials.c.trial_id), study))
+    for field, columns in _CHILDREN.items():
+        query = select(*columns).join(trials, trials.c.trial_id == columns[0]).where(_OF_STUDY)
+        _attach(found, field, connection.execute(_ordered(query, field), study))
+    return sorted(found.values(), key=lambda rows: rows.number)
+
+
+def read_changed(
+    connection: Connection, study_id: int, newest: int, unfinished: Collection[int]
+) -> list[TrialRows]:
+    """The trials that can have changed, whole, by id: see statements."""
+    earlier = _as_ids(connection, (i for i in unfinished if i < newest))
+    query = statements(connection.dialect.name).changed
+    place = {"study": study_id, "newest": newest, "ids": earlier}
+    found = _heads(connection.execute(query, place))
+    _attach_children(connection, found)
+    return sorted(found.values(), key=lambda rows: rows.trial_id)
+
+
+def read_trials(connection: Connection, trial_ids: Iterable[int]) -> list[TrialRows]:
+    """The trials with these ids; those that are not there are left out."""
+    query = statements(connection.dialect.name).trials
+    found = _heads(connection.execute(query, {"ids": _as_ids(connection, trial_ids)}))
+    _attach_children(connection, found)
+    return list(found.values())
+
+
+def locked_states(connection: Connection, trial_ids: Sequence[int]) -> dict[int, TrialState]:
+    """The states of these trials, which stay so until the transaction ends."""
+    query = statements(connection.dialect.name).locked_states
+    rows = connection.execute(query, {"ids": _as_ids(connection, trial_ids)})
+    return {trial_id: _STATES[state] for trial_id, state in rows}
+
+
+def require_study(connection: Connection, study_id: int, *, lock: bool = False) -> str:
+    """The study's name. Raises StudyNotFound.
+
+    lock takes the lock under which Optuna, too, gives numbers to trials.
+    """
+    query = _STUDY_NAME_LOCKED if lock else _STUDY_NAME
+    name: str | None = connection.scalar(query, {"study": study_id})
+    if name is None:
+        known = connection.scalars(select(studies.c.study_name).order_by(studies.c.study_name))
+        raise StudyNotFound(f"number {study_id}", list(known))
+    return name
+
+
+def study_of_trial(connection: Connection, trial_id: int) -> int | None:
+    """The id of the study that a trial belongs to; None where there is no such trial."""
+    study_id: int | None = connection.scalar(_STUDY_OF_TRIAL, {"trial": trial_id})
+    return study_id
+
+
+def first_distribution(
+    connection: Connection, study_id: int, parameter: str
+) -> BaseDistribution | None:
+    """The distribution of some trial of the study that has this parameter; None where none has."""
+    found = connection.scalar(_DISTRIBUTION, {"study": study_id, "name": parameter})
+    return None if found is None else parse_distribution(found)
+
+
+def _heads(heads: Iterable[Any]) -> dict[int, TrialRows]:
+    return {
+        trial_id: TrialRows(trial_id, number, _STATES[state], started, completed)
+        for trial_id, number, state, started, completed in heads
+    }
+
+
+def _attach_children(connection: Connection, found: dict[int, TrialRows]) -> None:
+    if found:
+        ids = {"ids": _as_ids(connection, found)}
+        for field, query in statements(connection.dialect.name).children:
+            _attach(found, field, connection.execute(query, ids))
+
+
+def _attach(found: dict[int, TrialRows], field: str, rows: CursorResult[Any]) -> None:
+    # Lists by trial first: a study has hundreds of thousands of these rows.
+    lists = {trial_id: getattr(trial, field) for trial_id, trial in found.items()}
+    for row in rows.all():
+        lists[row[0]].append(row[1:])

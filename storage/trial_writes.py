@@ -1,0 +1,115 @@
+"""SQL that writes Optuna's trials: many rows at once, inside the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from optuna.trial import TrialState
+from sqlalchemy import Connection, Table, bindparam, func, select, text, update
+
+from storage.bulk import insert_rows
+from storage.frozen import TrialRows
+from storage.optuna_schema import (
+    trial_intermediate_values,
+    trial_params,
+    trial_system_attributes,
+    trial_user_attributes,
+    trial_values,
+    trials,
+)
+
+# Columns and unique key of each, for writing.
+_WRITTEN: dict[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
+    "parameters": (
+        trial_params,
+        ("trial_id", "param_name", "param_value", "distribution_json"),
+        ("trial_id", "param_name"),
+    ),
+    "values": (
+        trial_values,
+        ("trial_id", "objective", "value", "value_type"),
+        ("trial_id", "objective"),
+    ),
+    "user_attributes": (
+        trial_user_attributes,
+        ("trial_id", "key", "value_json"),
+        ("trial_id", "key"),
+    ),
+    "system_attributes": (
+        trial_system_attributes,
+        ("trial_id", "key", "value_json"),
+        ("trial_id", "key"),
+    ),
+    "intermediate_values": (
+        trial_intermediate_values,
+        ("trial_id", "step", "intermediate_value", "intermediate_value_type"),
+        ("trial_id", "step"),
+    ),
+}
+
+
+_HIGHEST = select(func.max(trials.c.number))
+_HIGHEST_OF_STUDY = _HIGHEST.where(trials.c.study_id == bindparam("study"))
+_HIGHEST_OF_LATER = _HIGHEST.where(
+    # The sum keeps PostgreSQL from the index on study_id, which would read the whole study.
+    trials.c.trial_id >= bindparam("newest"),
+    trials.c.study_id + 0 == bindparam("study"),
+)
+_HIGHEST_ID = select(func.max(trials.c.trial_id))
+_NEW_IDS = text(
+    "SELECT nextval(pg_get_serial_sequence('trials', 'trial_id')) FROM generate_series(1, :count)"
+)
+
+
+def next_number(connection: Connection, study_id: int, newest: int | None) -> int:
+    """One more than the highest number after trial `newest`; 0 for a study without trials."""
+    found: int | None = None
+    if newest is not None:
+        place = {"study": study_id, "newest": newest}
+        found = connection.scalar(_HIGHEST_OF_LATER, place)
+    if found is None:  # or not even the newest is there: the study was deleted and made anew
+        found = connection.scalar(_HIGHEST_OF_STUDY, {"study": study_id})
+    return 0 if found is None else found + 1
+
+
+def new_trial_ids(connection: Connection, count: int) -> list[int]:
+    """Ids for new trials, rising; on SQLite good for this transaction only."""
+    if connection.dialect.name == "sqlite":
+        first = (connection.scalar(_HIGHEST_ID) or 0) + 1
+        return list(range(first, first + count))
+    return sorted(connection.scalars(_NEW_IDS, {"count": count}))
+
+
+def insert_trials(connection: Connection, study_id: int, batch: Sequence[TrialRows]) -> None:
+    """Insert new trials with all their rows."""
+    columns = ("trial_id", "number", "study_id", "state", "datetime_start", "datetime_complete")
+    heads = [(r.trial_id, r.number, study_id, r.state.name, r.started, r.completed) for r in batch]
+    insert_rows(connection, trials, columns, heads)
+    for field in _WRITTEN:
+        write_children(connection, field, batch, replace=False)
+
+
+def write_children(
+    connection: Connection, field: str, batch: Sequence[TrialRows], *, replace: bool = True
+) -> None:
+    """Insert the rows of one field of TrialRows; replace takes the place of equal keys."""
+    table, columns, key = _WRITTEN[field]
+    rows = [(trial.trial_id, *row) for trial in batch for row in getattr(trial, field)]
+    insert_rows(connection, table, columns, rows, key if replace else ())
+
+
+def set_states(
+    connection: Connection, changes: Sequence[tuple[int, TrialState, Mapping[str, datetime | None]]]
+) -> None:
+    """Set state and times of trials; the keys of the times are columns of `trials`, all alike."""
+    if changes:
+        rows = [{"id": i, "new_state": state.name, **times} for i, state, times in changes]
+        connection.execute(_SET_STATE[frozenset(changes[0][2])], rows)
+
+
+_TIMES = ("datetime_start", "datetime_complete")
+_SET_STATE = {
+    frozenset(names): update(trials)
+    .where(trials.c.trial_id == bindparam("id"))
+    .values({"state": bindparam("new_state"), **{name: bindparam(name) for name in names}})
+    for names in ((), _TIMES[:1], _TIMES[1:], _TIMES)
+}
