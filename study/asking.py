@@ -1,14 +1,15 @@
 """Where a coordinator's next trials come from, in this order: those that a coordinator left
 behind, those that others enqueued, the baseline, and then the sampler's proposals."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.leases import Lease
-from storage.trials import NewTrial, TrialStorage
+from storage.trial_records import NewTrial
+from storage.trials import TrialStorage
 from study.dimensions import Range
 from study.sampling import Parameters, Proposer
 from study.space import configuration_of, search_space
@@ -34,11 +35,13 @@ class TrialSource:
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
 
-    def adopt(self, trials: Iterable[FrozenTrial]) -> None:
-        """Begin from the study's trials as the database has them."""
+    def adopt(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
+        """Go on from the study's trials as the database has them; ours are in the coordinator's
+        hands, other RUNNING ones were left behind."""
         known = list(trials)
         self._created = len(known)
-        self._orphans = [trial for trial in known if trial.state is TrialState.RUNNING]
+        running = (trial for trial in known if trial.state is TrialState.RUNNING)
+        self._orphans = [trial for trial in running if trial.number not in ours]
         self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
 
     def has_more(self) -> bool:
@@ -58,7 +61,8 @@ class TrialSource:
             DatabaseUnreachable: nothing was written.
         """
         if not self._orphans:
-            self._orphans = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+            waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+            self._orphans = list(waiting)
             self._created += sum(trial.number >= self._created for trial in self._orphans)
         if self._orphans:
             return self._take_orphans(count)

@@ -20,7 +20,6 @@ app = typer.Typer(
     name="study",
     help="Hyperparameter studies that measure how much a network overfits, and why.",
     epilog="Begin with: study launch · then: study results digits · study dashboard",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -95,7 +94,6 @@ def launch(
 
 
 def _say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", console: Console) -> None:
-    from storage.urls import without_password
     from study.coordinator import Ending
     from study.tables import as_table, best_trials, data_console, varying_hyperparameters
 
@@ -109,8 +107,7 @@ def _say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", console: Conso
         title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
         varying = varying_hyperparameters(results)
         data_console().print(as_table(best, title, varying=varying))
-    where = without_password(outcome.storage)
-    option = "" if where == DEFAULT_STORAGE else f" --storage {where}"
+    option = "" if outcome.storage == DEFAULT_STORAGE else f" --storage {outcome.storage}"
     if outcome.ending is Ending.STOPPED:
         _say(console, "to go on:     launch it again with the same options")
     _say(console, f"all results:  study results {spec.name}{option}")
@@ -217,16 +214,11 @@ def schema() -> None:
 
 def main() -> NoReturn:
     """Run the command line; every error that a user can cause becomes one line and a code."""
-    from click.exceptions import Abort, ClickException, NoArgsIsHelpError
-
     try:
-        code = app(standalone_mode=False)
-    except NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(ExitCode.INVALID_INPUT)
-    except ClickException as error:
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.TyperException as error:
         _fail(error.format_message(), ExitCode.INVALID_INPUT)
-    except (Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

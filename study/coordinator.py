@@ -14,7 +14,8 @@ from optuna.trial import TrialState
 
 from storage.errors import DatabaseUnreachable
 from storage.leases import Lease
-from storage.trials import FinishedTrial, TrialStorage
+from storage.trial_records import FinishedTrial
+from storage.trials import TrialStorage
 from study import records
 from study.asking import TrialSource
 from study.cohorts import TARGET_NETWORKS, networks, pack
@@ -119,7 +120,7 @@ class Coordinator:
             elif trial.state is TrialState.FAIL:
                 self.tally.note_failed()
         self.tally.begin()
-        self.source.adopt(trials)
+        self.source.adopt(trials, ours=set())
 
     def _ending(self) -> Ending | None:
         out_of_time = (
@@ -225,8 +226,10 @@ class Coordinator:
         """Optuna's rows and ours of every trial that has ended, in one transaction."""
         if not self._unwritten:
             return
-        self.storage.finish_trials(self.study_id, self._unwritten, self.lease())
-        written, self._unwritten = self._unwritten, []
+        report = self.storage.finish_trials(self.study_id, self._unwritten, self.lease())
+        refused = frozenset(report.refused)  # someone else ended or took back the trial meanwhile
+        written = [trial for trial in self._unwritten if trial.number not in refused]
+        self._unwritten = []
         for trial in written:
             if trial.state is TrialState.COMPLETE:
                 self.tally.note_complete(trial.number, trial.values, trial.user_attributes)
@@ -239,6 +242,8 @@ class Coordinator:
     def _while_reachable(self, act: Callable[[], None]) -> None:
         """Act; while the database is away, go on with what is in memory."""
         try:
+            if self._away_since is not None:
+                self._reconcile()
             act()
         except DatabaseUnreachable as error:
             if self._away_since is None:
@@ -251,6 +256,16 @@ class Coordinator:
             if self._away_since is not None:
                 self.progress.note("the database is back")
             self._away_since = None
+
+    def _reconcile(self) -> None:
+        """After an absence of the database: a transaction whose answer was lost may have made
+        RUNNING trials that we do not know of."""
+        flights = [*self._flights.values(), *self._retries]
+        ours = {work.trial for flight in flights for work in flight.trials}
+        ours |= {work.trial for work in self._ready}
+        ours |= {trial.number for trial in self._unwritten}
+        trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        self.source.adopt(trials, ours)
 
     def _show(self) -> None:
         self.progress.show(

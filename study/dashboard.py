@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from storage.engine import open_database
-from storage.urls import without_password
+from storage.trials import TrialStorage
 from study.errors import InvalidInput
 
 
@@ -17,17 +17,16 @@ def serve(storage: str, host: str, port: int) -> None:
     import optuna
     from optuna_dashboard import run_server
 
-    with open_database(storage, create=False) as database:
-        url = database.sqlalchemy_url
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    console = Console(stderr=True)
-    console.print(
-        f"dashboard of {without_password(storage)} on http://{host}:{port}/ (Ctrl-C ends it)",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-    try:
-        run_server(optuna.storages.RDBStorage(url), host=host, port=port)
-    except OSError as error:
-        raise InvalidInput(f"--host {host} --port {port}: {error.strerror}") from None
+    with open_database(storage, create=False) as database:
+        Console(stderr=True).print(
+            f"dashboard of {database.url} on http://{host}:{port}/ (Ctrl-C ends it)",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+        try:
+            run_server(TrialStorage(database), host=host, port=port)
+        except OSError as error:
+            where = f"--host {host} --port {port}"
+            raise InvalidInput(f"{where}: cannot be listened on: {error.strerror}") from None

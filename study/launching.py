@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from storage.leases import Lease, acquire_lease, release_lease
 from storage.owners import Owner
 from storage.runs import (
     NewRun,
-    RunStatus,
     StudyRun,
     create_run,
     read_run,
@@ -22,6 +21,7 @@ from storage.runs import (
     update_specification,
 )
 from storage.splits import Split, write_splits
+from storage.status import RunStatus
 from storage.trials import TrialStorage
 from study.asking import TrialSource
 from study.coordinator import Coordinator, Ending
@@ -47,10 +47,14 @@ SECONDS_SPENT = "seconds_spent"
 
 @dataclass(frozen=True, slots=True)
 class StudyOutcome:
-    """How a launch ended. ending is None where the budget had been reached before it began."""
+    """How a launch ended. ending is None where the budget had been reached before it began.
+
+    storage_url leads back to the results; storage is the same without a password, to be shown.
+    """
 
     study: str
     storage: str
+    storage_url: str = field(repr=False)
     ending: Ending | None
     complete: int
     failed: int
@@ -59,7 +63,7 @@ class StudyOutcome:
         """The study's results table, a row per trial."""
         from storage.reading import load_results
 
-        return load_results(self.study, self.storage)
+        return load_results(self.study, self.storage_url)
 
 
 def launch(
@@ -90,11 +94,11 @@ def launch(
             check_same_study(run, plan)
         trials = TrialStorage(database)
         if run is not None and _is_over(plan, trials, run.study_id):
-            return _outcome(plan, trials, run, storage, ending=None)
+            return _outcome(plan, trials, run, database.url, storage, ending=None)
         with _pool(plan, ray, shown) as pool:
             run = run or _create(database, plan)
             ending = _coordinate(database, run, plan, trials, pool, shown)
-        return _outcome(plan, trials, run, storage, ending)
+        return _outcome(plan, trials, run, database.url, storage, ending)
 
 
 def _known_run(database: Database, name: str) -> StudyRun | None:
@@ -274,12 +278,18 @@ def _is_gone(owner: Owner) -> bool:
 
 
 def _outcome(
-    plan: Plan, trials: TrialStorage, run: StudyRun, storage: str, ending: Ending | None
+    plan: Plan,
+    trials: TrialStorage,
+    run: StudyRun,
+    storage: str,
+    storage_url: str,
+    ending: Ending | None,
 ) -> StudyOutcome:
     states = [t.state.name for t in trials.get_all_trials(run.study_id, deepcopy=False)]
     return StudyOutcome(
         study=plan.spec.name,
         storage=storage,
+        storage_url=storage_url,
         ending=ending,
         complete=states.count("COMPLETE"),
         failed=states.count("FAIL"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from storage.trials import FinishedTrial
+from storage.trial_records import FinishedTrial
 from study.spec import Objective, StudySpec
 from workers.configuration import Configuration
 from workers.segment import ReplicateMeasurements, SegmentReport, TrialMeasurements

@@ -42,10 +42,10 @@ def grid_parameters(
     rng: Generator = default_rng(SeedSequence([seed, _GRID]))
     index = int(rng.permutation(size)[number])
     parameters = {}
-    for name, choice in reversed(levels.items()):
+    for name, choice in reversed(list(levels.items())):
         index, digit = divmod(index, len(choice))
         parameters[name] = choice[digit]
-    return dict(reversed(parameters.items()))
+    return {name: parameters[name] for name in levels}
 
 
 def qmc_parameters(space: Space, seed: int) -> Callable[[int], dict[str, Any]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, cast, get_type_hints
+from typing import Any, get_type_hints
 
 from optuna.distributions import (
     BaseDistribution,
@@ -66,7 +66,7 @@ def grid_levels(spec: StudySpec) -> dict[str, tuple[Any, ...] | None]:
 
 def _levels(dimension: Range[Any] | tuple[Any, ...]) -> tuple[Any, ...] | None:
     if isinstance(dimension, Range):
-        return cast("tuple[Any, ...] | None", dimension.levels())
+        return dimension.levels()
     return tuple(_plain(level) for level in dimension)
 
 

@@ -4,7 +4,7 @@ Every mistake becomes one InvalidInput line: where it is, what was found, what w
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,7 @@ def _apply(document: dict[str, Any], override: str) -> None:
         _make_absolute(section, field, Path.cwd())
 
 
-_RIGHT = {
+_RIGHT: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda ctx: "is missing; it is required",
     "int_type": lambda ctx: "give a whole number",
     "int_from_float": lambda ctx: "give a whole number",
@@ -162,7 +162,7 @@ def _one_line(error: ValidationError) -> str:
     elif first["type"] == "missing":
         text = "is missing; it is required"
     else:
-        right = _RIGHT.get(first["type"], lambda ctx: first["msg"])(context)
+        right = _RIGHT[first["type"]](context) if first["type"] in _RIGHT else first["msg"]
         text = f"found {_shown(first['input'])}; {right}{_did_you_mean(first)}"
     return f"{field}: {text}{more}" if field else f"{text}{more}"
 

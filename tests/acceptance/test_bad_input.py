@@ -1,0 +1,113 @@
+"""Bad input: one clear line, exit code 2, and nothing written."""
+
+import pytest
+
+SPECS = {
+    "unknown key": ("serach: {}\n", "unknown key 'serach'; did you mean 'search'?"),
+    "wrong type": ("search: {depth: deep}\n", "search.depth: found 'deep'; give a whole number"),
+    "empty choice": ("search: {width: []}\n", "search.width: the choice is empty"),
+    "low above high": ("search: {depth: {low: 5, high: 2}}\n", "low is 5, above high, 2"),
+    "log from zero": (
+        "search: {dropout: {low: 0, high: 0.5, log: true}}\n",
+        "low is 0.0 in a log range",
+    ),
+    "a test quantity": ("objective: test_accuracy\n", "the test set never steers"),
+    "a baseline outside": ("baseline: [{depth: 3}]\n", "baseline[0].depth: found 3"),
+    "an endless grid": (
+        "sampler: grid\nsearch: {dropout: {low: 0.0, high: 0.5}}\n",
+        "search.dropout: a grid needs levels",
+    ),
+}
+ROWS = {
+    "missing target column": ("a,b\n1,2\n", "label"),
+    "a class with too few examples": (
+        "a,y\n" + "".join(f"{i},{'rare' if i < 2 else i % 2}\n" for i in range(40)),
+        "'rare'",
+    ),
+    "a continuous target": ("a,y\n" + "".join(f"{i},{i / 7}\n" for i in range(40)), "continuous"),
+}
+
+
+@pytest.mark.parametrize("mistake", SPECS)
+def test_a_wrong_specification(study, refused, mistake):
+    text, expected = SPECS[mistake]
+    study.write("wrong.yaml", "name: wrong\ndata: {source: wine}\n" + text)
+    assert expected in refused("launch", "wrong.yaml")
+
+
+@pytest.mark.parametrize("mistake", ROWS)
+def test_unusable_data(study, refused, mistake):
+    rows, expected = ROWS[mistake]
+    study.write("rows.csv", rows)
+    study.write("own.yaml", "name: own\ndata: {source: rows.csv, target: y}\n")
+    line = refused("launch", "own.yaml")
+    assert "data.target" in line
+    if mistake != "missing target column":
+        assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("nowhere.csv", "nowhere.csv"), ("digitz", "the nearest is 'digits'")],
+)
+def test_data_that_are_not_there(study, refused, source, expected):
+    study.write("own.yaml", f"name: own\ndata: {{source: {source}}}\n")
+    line = refused("launch", "own.yaml")
+    assert "data.source" in line
+    assert expected in line
+
+
+def test_a_truth_table_needs_no_three_examples_of_a_class(study):
+    study.write("xor.yaml", "name: xor\ndata: {source: xor}\ntraining: {epochs: 2}\n")
+    ran = study.run("launch", "xor.yaml", "--ray", "serial", "--trials", "1")
+    assert ran.code == 0, ran.err
+
+
+def test_an_unknown_study(refused):
+    assert "did you mean 'digits'?" in refused("launch", "digit")
+    assert "there is no such file" in refused("launch", "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://me:secret@127.0.0.1:1/db", "127.0.0.1"),
+        ("sqlite:////nowhere/at/all/study.db", "/nowhere/at/all"),
+        ("sqlite:////proc/study.db", "/proc/study.db"),
+        ("oracle://somewhere/db", "oracle"),
+        ("study.db", "sqlite:///"),
+    ],
+)
+def test_a_database_that_cannot_be_used(refused, small, url, expected):
+    line = refused("launch", small, "--storage", url, "--ray", "serial")
+    assert expected in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["list"], ["status", "digits"], ["results", "digits"], ["delete", "digits"], ["dashboard"]],
+)
+def test_reading_makes_no_database(refused, command):
+    assert "study.db" in refused(*command)
+
+
+def test_an_unknown_name_is_answered_with_those_there_are(study, small, refused):
+    study.run("launch", small, "--ray", "serial", "--trials", "1")
+    assert "small" in refused("results", "smal")
+    assert "small" in refused("status", "smal")
+
+
+def test_options_that_are_wrong(refused):
+    assert "'--trials'" in refused("launch", "--trials", "many")
+    assert "--format: found 'xml'" in refused("results", "digits", "--format", "xml")
+    assert "Did you mean 'launch'?" in refused("lunch")
+
+
+def test_a_cluster_that_does_not_answer(refused, small):
+    assert "Ray at 127.0.0.1:1" in refused("launch", small, "--ray", "127.0.0.1:1")
+
+
+def test_more_gpus_than_there_are(refused, small):
+    line = refused("launch", small, "--set", "resources.gpus=64")
+    assert "resources.gpus: found 64" in line

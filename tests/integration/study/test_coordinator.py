@@ -1,0 +1,244 @@
+"""The coordinator's loop on a real database, with a pool that trains nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from storage.engine import Database, open_database
+from storage.leases import acquire_lease
+from storage.owners import Owner
+from storage.reading import load_results
+from storage.runs import NewRun, create_run
+from storage.trials import TrialStorage
+from study.asking import TrialSource
+from study.coordinator import Coordinator, Ending
+from study.plan import bounds_of
+from study.progress import Silence
+from study.sampling import proposer_for
+from study.space import baseline_parameters
+from study.spec import StudySpec
+from study.specfile import read_specification
+from study.tally import Tally
+from tests.integration.study.scripted_pool import Script, ScriptedPool
+from workers.pool import FailureKind
+
+
+@dataclass
+class Bench:
+    """A database with one study, to run coordinators on."""
+
+    database: Database
+    url: str
+
+    def coordinator(self, spec: StudySpec, pool: ScriptedPool) -> Coordinator:
+        storage = TrialStorage(self.database)
+        names = [summary.study_name for summary in storage.get_all_studies()]
+        if spec.name not in names:
+            create_run(
+                self.database,
+                NewRun(
+                    study=spec.name,
+                    directions=[objective.direction for objective in spec.objective],
+                    specification=spec.document(),
+                    specification_sha256=spec.sha256(),
+                    data_sha256="0" * 64,
+                    seed=spec.seed,
+                ),
+            )
+        study_id = storage.get_study_id_from_name(spec.name)
+        me = Owner.here()
+        last = getattr(self, "_owner", None)
+        lease = acquire_lease(self.database, spec.name, me, 60, force_from=last)
+        self._owner = me
+        bounds = bounds_of(spec)
+        return Coordinator(
+            spec=spec,
+            source=TrialSource(
+                spec=spec,
+                storage=storage,
+                study_id=study_id,
+                lease=lambda: lease,
+                proposer=proposer_for(spec, begun=storage.get_n_trials(study_id)),
+                baseline=baseline_parameters(spec),
+                trials_in_all=bounds.trials,
+            ),
+            storage=storage,
+            study_id=study_id,
+            lease=lambda: lease,
+            pool=pool,
+            tally=Tally(spec, bounds),
+            progress=Silence(),
+        )
+
+    def run(self, spec: StudySpec, script: Script = lambda segment: None) -> Ending:
+        return self.coordinator(spec, ScriptedPool(script=script)).run()
+
+    def optuna_study(self, name: str) -> optuna.Study:
+        return optuna.load_study(study_name=name, storage=TrialStorage(self.database))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    with open_database(url) as database:
+        yield Bench(database, url)
+
+
+def spec_of(*overrides: str, trials: int = 20) -> StudySpec:
+    return read_specification(
+        "digits", overrides=["sampler=random", f"budget.trials={trials}", *overrides]
+    )
+
+
+def states(bench: Bench, spec: StudySpec) -> list[str]:
+    return [trial.state.name for trial in bench.optuna_study(spec.name).get_trials()]
+
+
+def test_a_study_runs_until_its_budget_of_trials_is_reached(bench):
+    spec = spec_of()
+    assert bench.run(spec) is Ending.BUDGET
+    assert states(bench, spec) == ["COMPLETE"] * 20
+    results = load_results(spec.name, bench.url)
+    assert list(results["trial"]) == list(range(20))
+    assert (results["generalization_gap"] > 0).all()
+
+
+def test_launching_again_with_a_larger_budget_adds_the_missing_trials(bench):
+    bench.run(spec_of(trials=7))
+    assert bench.run(spec_of(trials=12)) is Ending.BUDGET
+    assert len(load_results("digits", bench.url)) == 12
+
+
+def test_a_grid_ends_when_it_is_used_up(bench):
+    spec = read_specification("xor", overrides=["budget.trials=1000"])
+    assert bench.run(spec) is Ending.BUDGET
+    assert len(load_results("xor", bench.url)) == 15
+
+
+def test_trials_come_out_the_same_whatever_the_number_of_slots(bench):
+    first, second = spec_of("name=one"), spec_of("name=two")
+    bench.coordinator(first, ScriptedPool(slots=1)).run()
+    bench.coordinator(second, ScriptedPool(slots=7)).run()
+    unlike = ["study", "cohort", "started_at", "finished_at"]
+    one = load_results("one", bench.url).drop(columns=unlike)
+    two = load_results("two", bench.url).drop(columns=unlike)
+    assert one.equals(two)
+
+
+def test_the_baseline_runs_first_and_what_it_leaves_open_is_sampled(bench):
+    spec = spec_of("baseline=[{depth: 8, width: 64}, {activation: elu}]")
+    bench.run(spec)
+    results = load_results(spec.name, bench.url)
+    assert (results["depth"][0], results["width"][0]) == (8, 64)
+    assert results["activation"][1] == "elu"
+
+
+def test_trials_that_others_enqueued_are_taken_first_and_completed(bench):
+    spec = spec_of(trials=3)
+    bench.run(spec)
+    bench.optuna_study(spec.name).enqueue_trial({"depth": 5, "activation": "tanh"})
+    bench.run(spec_of(trials=4))
+    results = load_results(spec.name, bench.url)
+    assert (results["depth"][3], results["activation"][3]) == (5, "tanh")
+    assert len(results) == 4
+
+
+def test_trials_that_a_killed_coordinator_left_running_are_run_under_their_number(bench):
+    spec = spec_of(trials=10)
+    killed = bench.coordinator(spec, ScriptedPool())
+    killed._adopt()
+    killed._fill()  # its trials are RUNNING in the database, and then the process is gone
+    left = bench.optuna_study(spec.name).get_trials()
+    assert {trial.state for trial in left} == {TrialState.RUNNING}
+    assert bench.run(spec) is Ending.BUDGET
+    trials = bench.optuna_study(spec.name).get_trials()
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 10
+    assert [trial.params for trial in trials][: len(left)] == [trial.params for trial in left]
+
+
+def test_a_stopped_study_puts_its_trials_back_with_their_parameters(bench):
+    spec = spec_of(trials=30)
+    coordinator = bench.coordinator(spec, ScriptedPool())
+
+    def stop_at_the_second_segment(segment):
+        if segment.trials[0].trial > 0:
+            coordinator.stop()
+
+    coordinator.pool = ScriptedPool(script=stop_at_the_second_segment)
+    assert coordinator.run() is Ending.STOPPED
+    put_back = [t for t in bench.optuna_study(spec.name).get_trials() if t.state.name == "WAITING"]
+    assert put_back
+    parameters = {trial.number: trial.params for trial in put_back}
+    assert bench.run(spec) is Ending.BUDGET
+    trials = bench.optuna_study(spec.name).get_trials()
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 30
+    assert all(trials[number].params == params for number, params in parameters.items())
+
+
+def test_a_poison_trial_fails_alone_with_its_reason(bench):
+    spec = spec_of()
+
+    def poison(segment):
+        poisoned = any(work.trial == 5 for work in segment.trials)
+        return FailureKind.OUT_OF_MEMORY if poisoned else None
+
+    assert bench.run(spec, poison) is Ending.BUDGET
+    results = load_results(spec.name, bench.url)
+    assert list(results["trial"][results["state"] == "FAIL"]) == [5]
+    assert results["error"][5] == "out of memory: as the script says"
+    assert results["depth"][5] >= 1
+
+
+def test_a_lost_worker_is_blamed_on_nobody(bench):
+    spec = spec_of()
+    lost = iter([True, False, True, False])
+
+    def unlucky(_segment):
+        return FailureKind.WORKER_LOST if next(lost, False) else None
+
+    assert bench.run(spec, unlucky) is Ending.BUDGET
+    assert states(bench, spec) == ["COMPLETE"] * 20
+
+
+def test_a_trial_that_always_kills_its_worker_fails_and_the_others_complete(bench):
+    spec = spec_of()
+
+    def killer(segment):
+        guilty = any(work.trial == 3 for work in segment.trials)
+        return FailureKind.WORKER_LOST if guilty else None
+
+    bench.run(spec, killer)
+    assert [n for n, state in enumerate(states(bench, spec)) if state == "FAIL"] == [3]
+
+
+def test_a_study_in_which_everything_fails_ends_early(bench):
+    spec = spec_of(trials=500)
+    assert bench.run(spec, lambda segment: FailureKind.ERROR) is Ending.HOPELESS
+    assert len(states(bench, spec)) < 200
+
+
+def test_optuna_shows_the_four_metrics_of_every_trial_as_numbers(bench):
+    spec = spec_of(trials=4)
+    bench.run(spec)
+    for trial in bench.optuna_study(spec.name).get_trials():
+        assert set(trial.user_attrs) == {
+            "train_accuracy",
+            "validation_accuracy",
+            "test_accuracy",
+            "generalization_gap",
+        }
+        assert all(isinstance(value, float) for value in trial.user_attrs.values())
+        assert trial.intermediate_values == {30: pytest.approx(trial.value)}
+
+
+def test_several_objectives_are_all_recorded(bench):
+    spec = spec_of("objective=[validation_accuracy, validation_gap]", "sampler=nsga2", trials=6)
+    bench.run(spec)
+    for trial in bench.optuna_study(spec.name).get_trials():
+        assert trial.values[1] == pytest.approx(
+            trial.user_attrs["train_accuracy"] - trial.values[0]
+        )
