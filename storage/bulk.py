@@ -1,11 +1,12 @@
 """Many rows into one table with one statement.
 
-SQLAlchemy writes each statement once; the rows go to the driver as tuples, without a pass through
-Python for every value. On SQLite that is one prepared statement for all rows. On PostgreSQL plain
-rows are streamed by binary COPY, and rows that may replace older ones go as one array per column.
+The statement is written once, and the rows go to the driver as tuples, one after the other: a
+pass of SQLAlchemy over every value would cost more than the database does. On SQLite that is one
+prepared statement for all rows. On PostgreSQL plain rows are streamed by binary COPY, and rows
+that may replace older ones go as one array per column.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,57 +15,51 @@ from sqlalchemy import Column, Connection, Dialect, Table, types
 from storage.schema import UtcDateTime
 
 Row = tuple[Any, ...]
+Processors = tuple[tuple[int, Callable[[Any], Any]], ...]
 
 
 class Statement(NamedTuple):
     """SQL for rows of some columns; processors convert the values of those that need it."""
 
     sql: str
-    processors: tuple[tuple[int, Callable[[Any], Any]], ...]
+    processors: Processors
 
 
 def insert_rows(
     connection: Connection,
     table: Table,
     columns: tuple[str, ...],
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     replacing: tuple[str, ...] = (),
 ) -> None:
     """Insert rows, values in the order of columns.
 
     replacing names the columns of a unique key: a row that has the same key already gets the new
-    values. No key may then be twice among the rows.
+    values. On PostgreSQL no key may then be twice among the rows.
     """
-    if not rows:
-        return
     statement = _statement(table, columns, replacing, connection.dialect)
     if statement.processors:
-        rows = [_processed(row, statement.processors) for row in rows]
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(statement.sql, list(rows))
-    elif replacing:
-        connection.exec_driver_sql(
-            statement.sql, tuple(list(column) for column in zip(*rows, strict=True))
-        )
-    else:
-        _copy(connection, table, columns, statement.sql, rows)
-
-
-def _copy(
-    connection: Connection, table: Table, columns: tuple[str, ...], sql: str, rows: Sequence[Row]
-) -> None:
+        rows = _processed(rows, statement.processors)
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(sql) as copy:
-        copy.set_types([_postgresql_type(table.c[name]) for name in columns])
-        for row in rows:
-            copy.write_row(row)
+    if connection.dialect.name == "sqlite":
+        driver.executemany(statement.sql, rows).close()
+        return
+    with driver.cursor() as cursor:
+        if not replacing:
+            with cursor.copy(statement.sql) as copy:
+                copy.set_types([_postgresql_type(table.c[name]) for name in columns])
+                for row in rows:
+                    copy.write_row(row)
+        elif arrays := [list(column) for column in zip(*rows, strict=True)]:
+            cursor.execute(statement.sql, arrays)
 
 
-def _processed(row: Row, processors: tuple[tuple[int, Callable[[Any], Any]], ...]) -> Row:
-    values = list(row)
-    for place, process in processors:
-        values[place] = process(values[place])
-    return tuple(values)
+def _processed(rows: Iterable[Row], processors: Processors) -> Iterator[Row]:
+    for row in rows:
+        values = list(row)
+        for place, process in processors:
+            values[place] = process(values[place])
+        yield tuple(values)
 
 
 @lru_cache(maxsize=256)

@@ -148,6 +148,7 @@ def to_utc(local: datetime | None) -> datetime | None:
     return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
 
 
+@lru_cache(maxsize=256)  # the trials of a batch have it in common
 def to_local(utc: datetime | None) -> datetime | None:
     """The naive local time of a naive UTC one."""
     return None if utc is None else utc.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

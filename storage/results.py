@@ -1,9 +1,10 @@
 """Our rows of finished trials: from mappings by column name to tuples in the tables' order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table
 
@@ -24,37 +25,46 @@ _MEASUREMENTS: tuple[tuple[str, Table], ...] = (
 )
 
 
-def insert_results(
-    connection: Connection,
-    study: str,
-    finished: Sequence[tuple[int, FinishedTrial]],
-) -> None:
-    """Insert every row of these trials, given with their ids; times must be set.
+class Ending(NamedTuple):
+    """A trial's end with what the caller need not know; both times are aware."""
 
-    Raises RowsRefused.
-    """
+    trial_id: int
+    trial: FinishedTrial
+    started_at: datetime | None
+    finished_at: datetime
+
+
+def insert_results(connection: Connection, study: str, endings: Sequence[Ending]) -> None:
+    """Insert every row of these trials. Raises RowsRefused."""
     columns = _columns(results, (*_IDENTITY, *_TIMES))
-    values = _values(results, columns, [trial.result for _, trial in finished])
     rows = [
         (
-            *(trial_id, study, trial.number, trial.state.name),
+            *(ending.trial_id, study, ending.trial.number, ending.trial.state.name),
             *measured,
-            *(trial.started_at, trial.finished_at),
+            *(ending.started_at, ending.finished_at),
         )
-        for (trial_id, trial), measured in zip(finished, values, strict=True)
+        for ending in endings
+        for measured in _values(results, columns, [ending.trial.result])
     ]
     insert_rows(connection, results, (*_IDENTITY, *columns, *_TIMES), rows)
     for field, table in _MEASUREMENTS:
-        columns = _columns(table, ("trial_id",))
-        rows = [
-            (trial_id, *row)
-            for trial_id, trial in finished
-            for row in _values(table, columns, getattr(trial, field))
-        ]
-        insert_rows(connection, table, ("trial_id", *columns), rows)
+        if any(getattr(ending.trial, field) for ending in endings):
+            columns = _columns(table, ("trial_id",))
+            insert_rows(
+                connection,
+                table,
+                ("trial_id", *columns),
+                (
+                    (ending.trial_id, *row)
+                    for ending in endings
+                    for row in _values(table, columns, getattr(ending.trial, field))
+                ),
+            )
 
 
-def _values(table: Table, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _values(
+    table: Table, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+) -> Iterable[Row]:
     if all(len(row) == len(columns) for row in rows):
         try:
             return list(map(_getter(columns), rows))

@@ -13,7 +13,7 @@ again when the answer to a commit was lost; create_trials, alone, would then mak
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
@@ -34,7 +34,7 @@ from storage.frozen import (
     value_rows,
 )
 from storage.leases import Lease, fence
-from storage.results import insert_results
+from storage.results import Ending, insert_results
 from storage.schema import results
 from storage.trial_cache import StudyCache
 from storage.trial_records import FinishedTrial, FinishReport, NewTrial
@@ -156,43 +156,30 @@ class TrialBatches(CachedTrials):
 
         Raises LeaseLost, TrialNotFound, RowsRefused.
         """
-        now = utc_now()
-        with self._lock, self.database.write() as connection:
-            run = _fence(connection, study_id, lease)
+        now = datetime.now(UTC)
+        with self._lock:
             ids = self._ids(study_id, (trial.number for trial in finished))
-            states = trial_reads.locked_states(connection, list(ids.values()))
-            ended = [
-                trial
-                for trial in finished
-                if states.get(ids[trial.number]) is not TrialState.RUNNING
-            ]
-            same = _written_before(connection, ended, ids) if ended else frozenset()
-            gone = {trial.number for trial in ended}
-            pairs = []
-            for trial in finished:
-                if trial.number not in gone:
-                    pairs.append(
-                        (ids[trial.number], _with_times(trial, now, self._known(study_id)))
+            with self.database.write() as connection:
+                run = _fence(connection, study_id, lease)
+                states = trial_reads.locked_states(connection, list(ids.values()))
+                is_running = {n: states.get(i) is TrialState.RUNNING for n, i in ids.items()}
+                late = [trial for trial in finished if not is_running[trial.number]]
+                same = _written_before(connection, late, ids) if late else frozenset()
+                endings = [
+                    Ending(
+                        ids[trial.number],
+                        trial,
+                        trial.started_at or self._known(study_id).started_at(trial.number),
+                        trial.finished_at or now,
                     )
-            batch = [_finished_rows(trial_id, trial) for trial_id, trial in pairs]
-            trial_writes.set_states(
-                connection,
-                [
-                    (
-                        r.trial_id,
-                        r.state,
-                        {"datetime_start": r.started, "datetime_complete": r.completed},
-                    )
-                    for r in batch
-                ],
-            )
-            for field in ("values", "user_attributes", "system_attributes", "intermediate_values"):
-                trial_writes.write_children(connection, field, batch)
-            insert_results(connection, run.study, pairs)
+                    for trial in finished
+                    if is_running[trial.number]
+                ]
+                _write_endings(connection, run.study, endings)
         return FinishReport(
-            tuple(trial.number for _, trial in pairs),
-            tuple(trial.number for trial in ended if trial.number in same),
-            tuple(trial.number for trial in ended if trial.number not in same),
+            tuple(ending.trial.number for ending in endings),
+            tuple(trial.number for trial in late if trial.number in same),
+            tuple(trial.number for trial in late if trial.number not in same),
         )
 
     def take_back(self, study_id: int, numbers: Collection[int], lease: Lease) -> tuple[int, ...]:
@@ -256,28 +243,31 @@ def _fence(connection: Connection, study_id: int, lease: Lease) -> Any:
     return fence(connection, lease)
 
 
-def _with_times(trial: FinishedTrial, now: Any, cache: StudyCache) -> FinishedTrial:
-    started = trial.started_at
-    if started is None:
-        begun = cache.started(trial.number)
-        started = begun.replace(tzinfo=UTC) if begun else None
-    return replace(
-        trial, started_at=started, finished_at=trial.finished_at or now.replace(tzinfo=UTC)
+def _write_endings(connection: Connection, study: str, endings: Sequence[Ending]) -> None:
+    batch = [
+        TrialRows(
+            ending.trial_id,
+            ending.trial.number,
+            ending.trial.state,
+            to_utc(ending.started_at),
+            to_utc(ending.finished_at),
+            values=value_rows(ending.trial.values or ()),
+            user_attributes=attribute_rows(ending.trial.user_attributes),
+            system_attributes=attribute_rows(ending.trial.system_attributes),
+            intermediate_values=intermediate_rows(ending.trial.intermediate_values),
+        )
+        for ending in endings
+    ]
+    trial_writes.set_states(
+        connection,
+        [
+            (r.trial_id, r.state, {"datetime_start": r.started, "datetime_complete": r.completed})
+            for r in batch
+        ],
     )
-
-
-def _finished_rows(trial_id: int, trial: FinishedTrial) -> TrialRows:
-    return TrialRows(
-        trial_id,
-        trial.number,
-        trial.state,
-        to_utc(trial.started_at),
-        to_utc(trial.finished_at),
-        values=value_rows(trial.values or ()),
-        user_attributes=attribute_rows(trial.user_attributes),
-        system_attributes=attribute_rows(trial.system_attributes),
-        intermediate_values=intermediate_rows(trial.intermediate_values),
-    )
+    for field in ("values", "user_attributes", "system_attributes", "intermediate_values"):
+        trial_writes.write_children(connection, field, batch)
+    insert_results(connection, study, endings)
 
 
 def _written_before(

@@ -5,7 +5,7 @@ that came later. Trials are handed out as they are and never altered: a change r
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -81,10 +81,10 @@ class StudyCache:
         """The id of a trial. Raises KeyError."""
         return self._id_of[number]
 
-    def started(self, number: int) -> datetime | None:
-        """When an unfinished trial began, in naive UTC, as last read."""
+    def started_at(self, number: int) -> datetime | None:
+        """When an unfinished trial began, aware, as last read."""
         rows = self._unfinished.get(self._id_of[number])
-        return rows.started if rows else None
+        return rows.started.replace(tzinfo=UTC) if rows and rows.started else None
 
     def by_id(self, trial_id: int) -> FrozenTrial | None:
         """The trial if it is known, in whatever state it was last seen."""

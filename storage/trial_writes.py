@@ -93,8 +93,9 @@ def write_children(
 ) -> None:
     """Insert the rows of one field of TrialRows; replace takes the place of equal keys."""
     table, columns, key = _WRITTEN[field]
-    rows = [(trial.trial_id, *row) for trial in batch for row in getattr(trial, field)]
-    insert_rows(connection, table, columns, rows, key if replace else ())
+    rows = ((trial.trial_id, *row) for trial in batch for row in getattr(trial, field))
+    if any(getattr(trial, field) for trial in batch):
+        insert_rows(connection, table, columns, rows, key if replace else ())
 
 
 def set_states(
