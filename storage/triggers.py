@@ -26,7 +26,7 @@ _PRESENT = (
 
 def triggers_in_place(connection: Connection) -> bool:
     """Whether both triggers are there, as they are written here."""
-    return dict(connection.execute(text(_PRESENT)).tuples().all()) == TRIGGERS
+    return {row.name: row.sql for row in connection.execute(text(_PRESENT))} == TRIGGERS
 
 
 def put_triggers(connection: Connection) -> None:

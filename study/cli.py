@@ -106,7 +106,8 @@ def _say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", console: Conso
         best = best_trials(results, spec)
         title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
         varying = varying_hyperparameters(results)
-        data_console().print(as_table(best, title, varying=varying))
+        stdout = data_console()
+        stdout.print(as_table(best, title, varying=varying, width=stdout.width))
     option = "" if outcome.storage == DEFAULT_STORAGE else f" --storage {outcome.storage}"
     if outcome.ending is Ending.STOPPED:
         _say(console, "to go on:     launch it again with the same options")

@@ -169,6 +169,7 @@ class Coordinator:
             seed=self.spec.seed,
             first_epoch=0,
             last_epoch=settings.epochs,
+            label_noise=self.spec.data.label_noise,
         )
         self._flights[self.pool.submit(segment)] = flight
 

@@ -5,7 +5,6 @@ Everything here goes to stderr; stdout is for data.
 
 import time
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console, Group
@@ -51,12 +50,7 @@ class Progress(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def progress_on(console: Console) -> "Progress":
@@ -109,31 +103,26 @@ class PlainLines:
 
 
 class LivePanel:
-    """A small panel that is redrawn in place; notes scroll above it."""
+    """A small panel that is redrawn in place from the first snapshot on; notes scroll above it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = Live(console=console, refresh_per_second=8, transient=False)
+        self._live = Live(console=console, refresh_per_second=8)
 
     def show(self, snapshot: Snapshot) -> None:
         """Redraw the panel."""
         self._live.update(panel(snapshot))
+        self._live.start()
 
     def note(self, line: str) -> None:
         """Print the line above the panel."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
-        self._live.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
 
 def panel(snapshot: Snapshot) -> Group:

@@ -1,9 +1,10 @@
 """The results table as a person or a program wants it: on the terminal, or in a file."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -64,22 +65,40 @@ def best_trials(results: "pd.DataFrame", spec: StudySpec) -> "pd.DataFrame":
     return ranked.head(BEST_TRIALS)
 
 
-def as_table(results: "pd.DataFrame", title: str, *, varying: list[str]) -> Table:
-    """The accuracies and the hyperparameters that vary, a row per trial."""
+def as_table(results: "pd.DataFrame", title: str, *, varying: Sequence[str], width: int) -> Table:
+    """The accuracies and the hyperparameters that vary, a row per trial.
+
+    Where the columns do not fit into width characters, the hyperparameters share one.
+    """
+    table = _table(results, title, [*METRICS, *varying], ())
+    if Console(width=10_000).measure(table).maximum <= width:
+        return table
+    return _table(results, title, METRICS, varying)
+
+
+def _table(
+    results: "pd.DataFrame", title: str, columns: Sequence[str], together: Sequence[str]
+) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("trial", justify="right")
-    if (results["state"] != "COMPLETE").any():
+    with_states = bool((results["state"] != "COMPLETE").any())
+    if with_states:
         table.add_column("state")
-    columns = [*METRICS, *varying]
     for column in columns:
-        text = results[column].dtype.name in ("category", "object", "str", "string")
-        numeric = column in METRICS or not text
-        table.add_column(_HEADINGS.get(column, column), justify="right" if numeric else "left")
+        texts = results[column].dtype.name in ("category", "object", "str", "string")
+        justify: Literal["left", "right"] = "left" if texts else "right"
+        table.add_column(_HEADINGS.get(column, column), justify=justify)
+    if together:
+        table.add_column("configuration")
     for _, row in results.iterrows():
         cells = [str(row["trial"])]
-        if len(table.columns) > len(columns) + 1:
+        if with_states:
             cells.append(str(row["state"]).lower())
-        table.add_row(*cells, *(_cell(column, row[column]) for column in columns))
+        cells += [_cell(column, row[column]) for column in columns]
+        if together:
+            named = (f"{_HEADINGS.get(c, c)} {_cell(c, row[c])}" for c in together)
+            cells.append(", ".join(named))
+        table.add_row(*cells)
     return table
 
 
@@ -120,18 +139,16 @@ def _text(results: "pd.DataFrame", style: Format) -> str:
         return str(results.to_csv(index=False))
     if style is Format.JSON:
         return results.to_json(orient="records", date_format="iso", indent=2) + "\n"
-    console = data_console(record=True)
+    console = data_console()
+    varying = varying_hyperparameters(results)
     with console.capture() as capture:
-        console.print(
-            as_table(results, "", varying=varying_hyperparameters(results)), soft_wrap=False
-        )
+        console.print(as_table(results, "", varying=varying, width=console.width))
     return capture.get()
 
 
-def data_console(*, record: bool = False) -> Console:
+def data_console() -> Console:
     """stdout for data: as wide as it must be where it is not a terminal."""
-    wide = None if sys.stdout.isatty() else 240
-    return Console(width=wide, record=record, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 240, highlight=False)
 
 
 def _cell(column: str, value: Any) -> str:

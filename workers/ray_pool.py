@@ -110,7 +110,11 @@ def _connect(address: str | None) -> None:
     Raises:
         ClusterUnreachable: nothing answers there.
     """
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": True}
+    quiet: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+        "ignore_reinit_error": True,
+    }
     try:
         if address is None:
             with _without("RAY_ADDRESS"):

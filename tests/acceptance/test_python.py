@@ -1,0 +1,102 @@
+"""The product from Python, as in a notebook."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from study import InvalidInput, StudySpec, launch, load_members, load_replicates, load_results
+
+
+def spec(name: str = "arrays", **changes: object) -> StudySpec:
+    return StudySpec.model_validate(
+        {
+            "name": name,
+            "data": {"source": "arrays"},
+            "search": {
+                "depth": [1, 2],
+                "activation": "relu",
+                "ensemble_size": 2,
+                "learning_rate": 0.02,
+            },
+            "training": {"epochs": 30, "replicates": 2},
+            "sampler": "grid",
+            **changes,
+        }
+    )
+
+
+def two_clouds(examples: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    labels = np.arange(examples) % 2
+    return rng.normal(size=(examples, 5)) + 3 * labels[:, None], labels
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+def test_a_study_of_arrays_in_memory(storage):
+    outcome = launch(spec(), data=two_clouds(), storage=storage, ray="serial")
+    assert (outcome.complete, outcome.failed) == (2, 0)
+    results = outcome.results()
+    assert results["test_accuracy"].min() > 0.9
+    assert isinstance(results["activation"].dtype, pd.CategoricalDtype)
+    assert str(results["finished_at"].dt.tz) == "UTC"
+    assert len(load_replicates("arrays", storage)) == 4
+    assert len(load_members("arrays", storage)) == 8
+    assert load_results("arrays", storage).equals(results)
+
+
+def test_the_same_study_with_other_arrays_is_refused(storage):
+    launch(spec(), data=two_clouds(), storage=storage, ray="serial")
+    with pytest.raises(InvalidInput, match="was begun with other data"):
+        launch(spec(), data=two_clouds(122), storage=storage, ray="serial")
+
+
+def test_arrays_that_cannot_be_learned_from_are_refused(storage):
+    features, labels = two_clouds()
+    features[3, 1] = np.nan
+    with pytest.raises(InvalidInput, match="is not finite"):
+        launch(spec(), data=(features, labels), storage=storage, ray="serial")
+
+
+def test_a_test_file_of_its_own_is_what_is_tested(storage, tmp_path):
+    features, labels = two_clouds()
+    frame = pd.DataFrame(features, columns=list("abcde")).assign(y=labels)
+    frame[:90].to_csv(tmp_path / "train.csv", index=False)
+    frame[90:].to_csv(tmp_path / "test.csv", index=False)
+    source = {
+        "source": str(tmp_path / "train.csv"),
+        "target": "y",
+        "test": str(tmp_path / "test.csv"),
+    }
+    launch(spec(data=source), storage=storage, ray="serial")
+    assert set(load_replicates("arrays", storage)["test_examples"]) == {30}
+
+
+def test_groups_are_never_torn_apart(storage, tmp_path):
+    features, labels = two_clouds()
+    frame = pd.DataFrame(features, columns=list("abcde")).assign(y=labels)
+    frame["patient"] = np.arange(120) // 6
+    frame.to_parquet(tmp_path / "rows.parquet")
+    source = {"source": str(tmp_path / "rows.parquet"), "target": "y", "group": "patient"}
+    launch(spec(data=source), storage=storage, ray="serial")
+    sizes = load_replicates("arrays", storage)[["validation_examples", "test_examples"]]
+    assert (sizes % 6 == 0).all().all()
+
+
+def test_hours_are_a_budget_over_all_launches(storage):
+    short = spec(budget={"hours": 1e-6}, sampler="random")
+    first = launch(short, data=two_clouds(), storage=storage, ray="serial")
+    assert first.ending is not None
+    again = launch(short, data=two_clouds(), storage=storage, ray="serial")
+    assert again.ending is None
+
+
+def test_label_noise_lowers_train_accuracy_against_clean_labels_and_is_recorded(storage):
+    noisy = spec(data={"source": "arrays", "label_noise": 0.2})
+    results = launch(noisy, data=two_clouds(), storage=storage, ray="serial").results()
+    assert (results["train_accuracy_clean"] > results["train_accuracy"]).all()
