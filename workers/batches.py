@@ -16,7 +16,9 @@ from workers.seeds import Purpose, random_generator
 
 @dataclass(frozen=True, eq=False)
 class EpochBatches:
-    """All batches of an epoch of K networks, in B rows; padded rows point to a row of zeros.
+    """All batches of an epoch of K networks, in B rows; padded rows repeat a row of the batch.
+
+    (They count for nothing, but whatever overflows must do so in a row that counts.)
 
     rows [steps, S₁ · B] are read by the slices of the first layer, target_rows [steps, K · B] by
     the outputs; weights [steps, K, B, 1] make the mean over a batch's real rows.
@@ -49,13 +51,15 @@ def draw_batches(
     for k, network in enumerate(networks):
         split = examples.splits[network.replicate]
         offset = examples.row_offset(network.replicate)
-        table[:, k] = offset + examples.count
         count = used_examples(network, len(split.train))
         size = min(network.configuration.batch_size, count)
-        padded = np.full(steps[k] * size, examples.count, np.int64)
         order = example_order(seed, network.replicate, network.member, epoch, count)
+        padded = np.full(steps[k] * size, split.train[order[-1]], np.int64)
         padded[:count] = split.train[order]
-        table[: steps[k], k, :size] = offset + padded.reshape(steps[k], size)
+        own = offset + padded.reshape(steps[k], size)
+        table[:, k] = own[-1, 0]
+        table[: steps[k], k] = own[:, :1]
+        table[: steps[k], k, :size] = own
         weights[: steps[k], k, :size] = 1.0 / size
         last = count - (steps[k] - 1) * size
         weights[steps[k] - 1, k, :last] = 1.0 / last

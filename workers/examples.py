@@ -17,9 +17,8 @@ from workers.shapes import output_units, pad
 class Examples:
     """N examples of R replicates, which differ in splits, standardization and label noise.
 
-    features [R · (N + 1), I] and targets [R · (N + 1), O] have a row of zeros after each
-    replicate's examples, which padded rows of batches point to. labels [R, N] are those trained
-    on; clean_labels [N] the true ones.
+    features [R · N, I] and targets [R · N, O] are replicate after replicate. labels [R, N] are
+    those trained on; clean_labels [N] the true ones.
     """
 
     splits: tuple[Split, ...]
@@ -36,8 +35,8 @@ class Examples:
         return len(self.clean_labels)
 
     def row_offset(self, replicate: int) -> int:
-        """Row of a replicate's first example; its row of zeros is N further on."""
-        return replicate * (self.count + 1)
+        """Row of a replicate's first example."""
+        return replicate * self.count
 
 
 def prepare_examples(
@@ -55,9 +54,9 @@ def prepare_examples(
     labels = np.stack(
         [noisy_labels(dataset, split, seed, r, label_noise) for r, split in enumerate(splits)]
     )
-    features = np.zeros((replicates, count + 1, pad(inputs)))
+    features = np.zeros((replicates, count, pad(inputs)))
     features[:, :count, :inputs] = np.stack([split.features for split in splits])
-    targets = np.zeros((replicates, count + 1, pad(units)))
+    targets = np.zeros((replicates, count, pad(units)))
     if units == 1:
         targets[:, :count, 0] = labels
         targets[:, :, 1:] = 0.5  # what a sigmoid makes of padding: its error is zero

@@ -1,5 +1,6 @@
 """Gradients and activations of hidden layers: whether a network can learn, and where it died."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,11 @@ class NetworkLayer:
     std: float
     saturated: float
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether weights that overflow left the numbers meaningful."""
+        return math.isfinite(self.gradient_norm + self.mean + self.std)
+
 
 def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     """Per network and hidden layer, from its first PROBE_EXAMPLES training examples.
@@ -43,12 +49,13 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     weights = np.zeros((len(networks), rows, 1))
     for k, network in enumerate(networks):
         offset = examples.row_offset(network.replicate)
-        table[k] = offset + examples.count
-        table[k, : used[k]] = offset + examples.splits[network.replicate].train[: used[k]]
+        own = examples.splits[network.replicate].train[: used[k]]
+        table[k] = offset + own[0]
+        table[k, : used[k]] = offset + own
         weights[k, : used[k]] = 1.0 / used[k]
     like = program.weights.flat
     layers.gather(
-        examples.features, torch.from_numpy(table[program.owners].reshape(-1)).to(like.device)
+        program.features, torch.from_numpy(table[program.owners].reshape(-1)).to(like.device)
     )
     layers.forward()
     found: list[list[NetworkLayer]] = [[] for _ in networks]
@@ -68,12 +75,14 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     norms = _gradient_norms(program)
     for layer, by_network in enumerate(activations, start=1):
         for k, values in by_network.items():
+            finite = bool(np.isfinite(values).all())
+
             activation = networks[k].configuration.activation
             found[k].append(
                 NetworkLayer(
                     norms[k][layer],
-                    float(values.mean()),
-                    float(values.std()),
+                    float(values.mean()) if finite else math.nan,
+                    float(values.std()) if finite else math.nan,
                     saturated_share(values, activation, program.settings),
                 )
             )
@@ -120,7 +129,8 @@ def _gradient_norms(program: Program) -> list[dict[int, float]]:
 
 
 def average_layers(members: list[list[NetworkLayer]], epoch: int) -> tuple[LayerStatistics, ...]:
-    """A replicate's layers: means over its members."""
+    """A replicate's layers: means over its members, without those that overflow."""
+    members = [own for own in members if all(layer.is_finite for layer in own)]
     averaged = []
     for layer, own in enumerate(zip(*members, strict=True), start=1):
         table = np.array([[n.gradient_norm, n.mean, n.std, n.saturated] for n in own])

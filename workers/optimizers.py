@@ -125,9 +125,20 @@ class Updater:
             [by_slot[c.region][:, step, c.slots].unbind(0) for c in self.chunks]
             for step in range(steps)
         ]
+        idle = torch.from_numpy(np.arange(steps)[:, None] >= np.array(counts)).to(self.like.device)
+        self.idle = [
+            [idle[step, self.owners[c.region][c.slots], None] for c in self.chunks]
+            if step >= min(counts)
+            else None
+            for step in range(steps)
+        ]
 
     def update(self, step: int) -> None:
         """One step of every network that takes part in it; gradients are overwritten."""
+        idle = self.idle[step]
+        if idle is not None:  # even a gradient that overflows must leave no trace
+            for chunk, mask in zip(self.chunks, idle, strict=True):
+                chunk.gradients.masked_fill_(mask, 0.0)
         if self.settings.gradient_clip is not None:
             self._clip(self.settings.gradient_clip)
         for chunk, (coupled, first, second, shrink, down, scale, epsilon) in zip(

@@ -16,8 +16,9 @@ from workers.loss import loss_gradient, probabilities
 from workers.networks import Network, batch_rows
 from workers.optimizers import Updater
 from workers.parameters import Plan, Stack, assemble_blocks
+from workers.recurrent_layers import RecurrentLayers, as_sequences
 from workers.seeds import Purpose, random_generator
-from workers.shapes import LARGEST_ROWS, output_units, pad
+from workers.shapes import LARGEST_ROWS, output_units, pad, sequence_shape
 from workers.stacked_layers import StackedLayers
 from workers.stacked_shape import INPUT, StackedShape
 
@@ -49,6 +50,9 @@ class Program:
         self.units = output_units(examples.classes)
         self.shape = StackedShape(networks, examples.inputs, examples.classes, settings)
         plan = self.plan
+        self.features = like
+        if self.shape.recurrent:
+            self.features = as_sequences(like, examples.inputs)
         stacks = [Stack(plan, like.dtype, like.device) for _ in range(4)]
         self.weights, self.gradients, self.first, self.second = stacks
         own_rows = [
@@ -67,7 +71,7 @@ class Program:
         self.steps = [0] * len(networks)
         self.owners = np.asarray(plan.regions[INPUT].owners, np.int64)
         count = len(networks)
-        self._evaluators: dict[int, StackedLayers] = {}
+        self._evaluators: dict[int, Layers] = {}
         self.batch_targets = like.new_empty(count * self.rows, examples.targets.shape[1])
 
     @property
@@ -75,8 +79,11 @@ class Program:
         """Where the parameters lie."""
         return self.shape.plan
 
-    def _layers(self, rows: int, *, gradients: bool, masks: Tensor | None = None) -> StackedLayers:
+    def _layers(self, rows: int, *, gradients: bool, masks: Tensor | None = None) -> Layers:
         stack = self.gradients if gradients else None
+        if self.shape.recurrent:
+            steps = sequence_shape(self.examples.inputs)[0]
+            return RecurrentLayers(self.shape, steps, self.weights, rows, stack, masks)
         return StackedLayers(self.shape, self.weights, rows, stack, masks)
 
     def initialize(self, network: int) -> None:
@@ -102,14 +109,15 @@ class Program:
         if self.dropout is not None:
             self.dropout.start_epoch(self.seed, epoch)
         for step in range(max(batches.steps)):
-            self._train_step(batches, step)
+            self.train_step(batches, step)
         self.steps = [done + new for done, new in zip(self.steps, batches.steps, strict=True)]
 
-    def _train_step(self, batches: EpochBatches, step: int) -> None:
+    def train_step(self, batches: EpochBatches, step: int) -> None:
+        """One step of the networks that take part in it."""
         layers = self.layers
         if self.dropout is not None:
             self.dropout.draw(step, batches.steps)
-        layers.gather(self.examples.features, batches.rows[step])
+        layers.gather(self.features, batches.rows[step])
         layers.forward(dropout=self.dropout is not None)
         self.differentiate_loss(batches.target_rows[step], batches.weights[step], layers)
         layers.backward(dropout=self.dropout is not None)
@@ -135,12 +143,12 @@ class Program:
         table = np.empty((len(self.networks), blocks * rows), np.int64)
         for k, (network, own) in enumerate(zip(self.networks, examples, strict=True)):
             offset = self.examples.row_offset(network.replicate)
-            table[k] = offset + self.examples.count
-            table[k, : len(own)] = offset + own
+            table[k] = offset
+            table[k, : len(own)] += own
         for start in range(0, blocks * rows, rows):
             index = np.ascontiguousarray(table[self.owners, start : start + rows])
             device = self.weights.flat.device
-            layers.gather(self.examples.features, torch.from_numpy(index.reshape(-1)).to(device))
+            layers.gather(self.features, torch.from_numpy(index.reshape(-1)).to(device))
             layers.forward()
             parts.append(probabilities(layers.logits, self.units, self.examples.classes))
         together = torch.cat(parts, 1).cpu().numpy()
@@ -150,7 +158,7 @@ class Program:
         """Layers without dropout that leave gradients in `gradients`."""
         return self._layers(rows, gradients=True)
 
-    def _evaluator(self, rows: int) -> StackedLayers:
+    def _evaluator(self, rows: int) -> Layers:
         """Layers for evaluation, kept as long as the number of rows stays the same."""
         if rows not in self._evaluators:
             self._evaluators[rows] = self._layers(rows, gradients=False)

@@ -51,10 +51,9 @@ class LayerStatistics:
     """A hidden layer's state after an epoch (0: before training), averaged over the members.
 
     layer counts from 1 at the input. gradient_norm is the Euclidean norm of the loss gradient
-    with respect to the layer's weights, over the first 256 training examples (all of this is), without
-    dropout. saturated is the
-    share of activations where the function is flat (for the ReLU family: units that are never
-    active on any training example).
+    with respect to the layer's weights. saturated is the share of activations where the function
+    is flat (for the ReLU family: units that are never active on any of the examples). All are over
+    the first 256 training examples, without dropout.
     """
 
     layer: int

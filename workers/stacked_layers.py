@@ -13,36 +13,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.activations import Kernel, Sigmoid
 from workers.parameters import Stack
+from workers.parts import (
+    Part,
+    activate,
+    add_skipped,
+    differentiate,
+    gather_gradient,
+    group_view,
+    pass_on,
+)
 from workers.shapes import branch_widths
-from workers.stacked_shape import HIDDEN, HIDDEN_BIAS, INPUT, OUTPUT, OUTPUT_BIAS, Group
+from workers.stacked_shape import HIDDEN, HIDDEN_BIAS, INPUT, OUTPUT, OUTPUT_BIAS
 from workers.stacked_shape import StackedShape as Shape
-
-
-@dataclass(eq=False)
-class Part:
-    """A group's views of the tensors around one layer."""
-
-    kernel: Kernel
-    going_on: int  # c
-    z: Tensor  # [b, p, n, B, W] pre-activations; functions of kind in_place overwrite them
-    a: Tensor  # [b, n, B, W] activations
-    x_next: Tensor | None  # [b, p, c, B, W] inputs of the next layer
-    x_output: Tensor | None  # [b, n − c, B, W] inputs of the output layer
-    skip: Tensor | None  # [b, n, B, W] what a residual layer adds its activations to
-    real_units: Tensor | None  # [b, n, 1, W] 1 for real units, where f(0) is not 0
-    masks: Tensor | None  # [b, n, B, W] scaled dropout masks
-    d_next: Tensor | None = None  # gradients of x_next
-    d_output: Tensor | None = None  # of x_output
-    d_a: Tensor | None = None  # of a
-    d_z: Tensor | None = None  # of z
-    d_skip: Tensor | None = None  # of skip
-
-    @property
-    def pieces(self) -> int:
-        """p."""
-        return self.z.shape[1]
 
 
 @dataclass(eq=False)
@@ -133,12 +116,12 @@ class StackedLayers:
             n, c = group.having(layer), group.having(layer + 1)
             if n == 0:
                 continue
-            z_group, start_after = _group_view(z, start, shape.branches, group.pieces, n)
-            x_group, _ = _group_view(x, start, shape.branches, group.pieces, n)
+            z_group, start_after = group_view(z, start, shape.branches, group.pieces, n)
+            x_group, _ = group_view(x, start, shape.branches, group.pieces, n)
             start = start_after
             going = None
             if c and x_next is not None:
-                going, next_start = _group_view(x_next, next_start, shape.branches, group.pieces, c)
+                going, next_start = group_view(x_next, next_start, shape.branches, group.pieces, c)
             first = group.first
             in_place = group.kernel.in_place and group.pieces == 1
             parts.append(
@@ -150,22 +133,13 @@ class StackedLayers:
                     x_next=going,
                     x_output=ends[:, first + c : first + n] if n > c else None,
                     skip=x_group[:, 0] if shape.residual and layer > 1 else None,
-                    real_units=self._real_units(group, n),
+                    real_units=shape.real_units(group, n, z),
                     masks=None
                     if self.masks is None
                     else self.masks[first : first + n, layer - 1].transpose(0, 1),
                 )
             )
         return parts
-
-    def _real_units(self, group: Group, n: int) -> Tensor | None:
-        shape = self.shape
-        real = self._new(shape.branches, n, 1, shape.width)
-        for i in range(n):
-            network = shape.networks[group.first + i]
-            for branch, width in enumerate(branch_widths(network.configuration)):
-                real[branch, i, :, :width] = 1.0
-        return real if isinstance(group.kernel, Sigmoid) and not bool(real.all()) else None
 
     def _prepare_backward(self, gradients: Stack, slices: list[int]) -> None:
         """Gradients with respect to activations live for one layer: they share memory in turn."""
@@ -194,11 +168,11 @@ class StackedLayers:
             for part, group in zip(layer.parts, groups, strict=True):
                 n, c, p = part.z.shape[2], part.going_on, part.pieces
                 here = start
-                part.d_z, start = _group_view(layer.d_z, here, shape.branches, p, n)
+                part.d_z, start = group_view(layer.d_z, here, shape.branches, p, n)
                 if layer.d_x is not None and shape.residual:
-                    part.d_skip = _group_view(layer.d_x, here, shape.branches, p, n)[0][:, 0]
+                    part.d_skip = group_view(layer.d_x, here, shape.branches, p, n)[0][:, 0]
                 if c and d_next is not None:
-                    part.d_next, next_start = _group_view(d_next, next_start, shape.branches, p, c)
+                    part.d_next, next_start = group_view(d_next, next_start, shape.branches, p, c)
                 if n > c:
                     part.d_output = d_ends[:, group.first + c : group.first + n]
                 part.d_a = part.d_z[:, 0] if p == 1 else self._new(*part.a.shape)
@@ -212,8 +186,8 @@ class StackedLayers:
         for layer in self.layers:
             torch.baddbmm(layer.bias, layer.x, layer.weight, out=layer.z)
             for part in layer.parts:
-                _activate(part)
-                _pass_on(part, part.masks if dropout else None)
+                activate(part)
+                pass_on(part, part.masks if dropout else None)
         torch.bmm(self.x_output, self.output_weight, out=self.branch_logits)
         for branch in range(1, self.shape.branches):
             self.logits += self.branch_logits.view(self.shape.branches, *self.logits.shape)[branch]
@@ -232,14 +206,14 @@ class StackedLayers:
             if layer.d_z is None or layer.d_weight is None or layer.d_bias is None:
                 raise RuntimeError("these layers were made without gradients")
             for part in layer.parts:
-                _gather_gradient(part, part.masks if dropout else None)
-                _differentiate(part)
+                gather_gradient(part, part.masks if dropout else None)
+                differentiate(part)
             torch.bmm(layer.x.mT, layer.d_z, out=layer.d_weight)
             torch.sum(layer.d_z, 1, out=layer.d_bias)
             if layer.d_x is not None:
                 torch.bmm(layer.d_z, layer.weight.mT, out=layer.d_x)
                 for part in layer.parts:
-                    _add_skipped(part)
+                    add_skipped(part)
 
     def activations(self, layer: int) -> list[tuple[int, list[Tensor]]]:
         """After forward(): each network that has the layer, and its branches' [B, real units]."""
@@ -251,91 +225,3 @@ class StackedLayers:
                 widths = branch_widths(self.shape.networks[k].configuration)
                 own.append((k, [part.a[b, i, :, :width] for b, width in enumerate(widths)]))
         return own
-
-
-def _group_view(
-    stack: Tensor, start: int, branches: int, pieces: int, n: int
-) -> tuple[Tensor, int]:
-    """A group's slices [b, p, n, B, ·] of [S, B, ·], and where the next group's start."""
-    end = start + branches * pieces * n
-    return stack[start:end].view(branches, pieces, n, *stack.shape[1:]), end
-
-
-def _activate(part: Part) -> None:
-    z = part.z[:, 0]
-    if part.pieces > 1:
-        torch.maximum(part.z[:, 0], part.z[:, 1], out=part.a)
-        for piece in range(2, part.pieces):
-            torch.maximum(part.a, part.z[:, piece], out=part.a)
-        return
-    part.kernel.forward(z, part.a)
-    if part.real_units is not None:
-        part.a.mul_(part.real_units)
-
-
-def _pass_on(part: Part, masks: Tensor | None) -> None:
-    """Activations, masked and added to what they skip over, to where they are read next."""
-    c = part.going_on
-    for target, own in ((part.x_next, slice(0, c)), (part.x_output, slice(c, None))):
-        if target is None:
-            continue
-        first = target[:, 0] if target is part.x_next else target
-        a = part.a[:, own]
-        if masks is None and part.skip is None:
-            first.copy_(a)
-        elif masks is None and part.skip is not None:
-            torch.add(part.skip[:, own], a, out=first)
-        elif masks is not None and part.skip is None:
-            torch.mul(a, masks[:, own], out=first)
-        elif masks is not None and part.skip is not None:
-            torch.addcmul(part.skip[:, own], a, masks[:, own], out=first)
-        if target is part.x_next and part.pieces > 1:
-            target[:, 1:] = target[:, :1]
-
-
-def _gather_gradient(part: Part, masks: Tensor | None) -> None:
-    """d_a, from the inputs that the activations became."""
-    c = part.going_on
-    if part.d_a is None:
-        raise RuntimeError("these layers were made without gradients")
-    if part.d_next is not None:
-        incoming = part.d_next[:, 0]
-        for piece in range(1, part.pieces):
-            incoming += part.d_next[:, piece]
-        _masked(incoming, masks, slice(0, c), part.d_a)
-    if part.d_output is not None:
-        _masked(part.d_output, masks, slice(c, None), part.d_a)
-
-
-def _masked(gradient: Tensor, masks: Tensor | None, own: slice, out: Tensor) -> None:
-    if masks is None:
-        out[:, own] = gradient
-    else:
-        torch.mul(gradient, masks[:, own], out=out[:, own])
-
-
-def _differentiate(part: Part) -> None:
-    """d_z from d_a."""
-    if part.d_a is None or part.d_z is None:
-        raise RuntimeError("these layers were made without gradients")
-    if part.pieces == 1:
-        saved = part.a if part.kernel.in_place else part.z[:, 0]
-        part.kernel.backward(part.d_a, saved, part.d_z[:, 0])
-        return
-    left = part.d_a  # all of it goes to the first piece that attains the maximum
-    for piece in range(part.pieces - 1):
-        d_piece = part.d_z[:, piece]
-        torch.ge(part.z[:, piece], part.a, out=d_piece)
-        d_piece *= left
-        left -= d_piece
-    part.d_z[:, part.pieces - 1] = left
-
-
-def _add_skipped(part: Part) -> None:
-    if part.d_skip is None:
-        return
-    c = part.going_on
-    if part.d_next is not None:
-        part.d_skip[:, :c] += part.d_next[:, 0]
-    if part.d_output is not None:
-        part.d_skip[:, c:] += part.d_output

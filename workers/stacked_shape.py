@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from workers.activations import Kernel, kernel_for
+from torch import Tensor
+
+from workers.activations import Kernel, Sigmoid, kernel_for
 from workers.configuration import Topology, TrainingSettings
 from workers.networks import Network
 from workers.parameters import BIAS_MULTIPLE, Block, Plan, Region
-from workers.shapes import branch_widths, output_units, pad, pieces, width_bucket
+from workers.shapes import branch_widths, output_units, pad, pieces, sequence_shape, width_bucket
 
-INPUT, HIDDEN, OUTPUT, HIDDEN_BIAS, OUTPUT_BIAS = range(5)
+INPUT, HIDDEN, OUTPUT, HIDDEN_BIAS, OUTPUT_BIAS, RECURRENT = range(6)
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class StackedShape:
         self.networks = networks
         self.residual = configuration.topology is Topology.RESIDUAL
         self.branches = len(branch_widths(configuration))
-        self.inputs = pad(inputs)
-        self.real_inputs = inputs
+        self.recurrent = configuration.topology is Topology.RECURRENT
+        self.real_inputs = sequence_shape(inputs)[1] if self.recurrent else inputs
+        self.inputs = pad(self.real_inputs)
         self.width = width_bucket(max(branch_widths(configuration)))
         self.units = output_units(classes)
         self.outputs = pad(self.units)
@@ -55,9 +58,21 @@ class StackedShape:
         """Slices of a layer's product."""
         return sum(self.branches * g.pieces * g.having(layer) for g in self.groups)
 
+    def real_units(self, group: Group, n: int, like: Tensor) -> Tensor | None:
+        """1 for the real units [b, n, 1, W] of a group's first n, where f(0) is not 0.
+
+        None where padding stays zero of itself. Otherwise weights from padding would learn.
+        """
+        real = like.new_zeros(self.branches, n, 1, self.width)
+        for i in range(n):
+            configuration = self.networks[group.first + i].configuration
+            for branch, width in enumerate(branch_widths(configuration)):
+                real[branch, i, :, :width] = 1.0
+        return real if isinstance(group.kernel, Sigmoid) and not bool(real.all()) else None
+
     def _plan(self) -> Plan:
         """Slots in the order of slices: layer, group, branch, piece, network."""
-        owners: list[list[int]] = [[], [], [], [], []]
+        owners: list[list[int]] = [[] for _ in range(6)]
         blocks: list[list[Block]] = [[] for _ in self.networks]
         for layer in range(1, self.depth + 1):
             region = INPUT if layer == 1 else HIDDEN
@@ -67,12 +82,15 @@ class StackedShape:
                         for k in range(group.first, group.first + group.having(layer)):
                             width = branch_widths(self.networks[k].configuration)[branch]
                             fan_in = self.real_inputs if layer == 1 else width
-                            blocks[k] += [
-                                Block(region, len(owners[region]), fan_in, width, fan_in, layer),
-                                Block(HIDDEN_BIAS, len(owners[HIDDEN_BIAS]), 1, width, 0, layer),
-                            ]
-                            owners[region].append(k)
-                            owners[HIDDEN_BIAS].append(k)
+                            own = [Block(region, len(owners[region]), fan_in, width, fan_in, layer)]
+                            if self.recurrent:
+                                slot = len(owners[RECURRENT])
+                                own.append(Block(RECURRENT, slot, width, width, width, layer))
+                            slot = len(owners[HIDDEN_BIAS])
+                            own.append(Block(HIDDEN_BIAS, slot, 1, width, 0, layer))
+                            for block in own:
+                                owners[block.region].append(k)
+                            blocks[k] += own
         for branch in range(self.branches):
             for k, network in enumerate(self.networks):
                 width = network.configuration.width
@@ -90,6 +108,7 @@ class StackedShape:
             (self.width, self.outputs),
             (1, bias),
             (1, output_bias),
+            (self.width, self.width),
         ]
         regions = tuple(
             Region(rows, columns, tuple(who))

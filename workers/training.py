@@ -115,6 +115,7 @@ class Cohort:
             for replicate in range(segment.settings.replicates)
         }
         self.predictions: dict[Key, Probabilities] = {}
+        self.overflowing: set[Key] = set()
         self.trials = {
             work.trial: TrialState(
                 work=work,
@@ -125,6 +126,7 @@ class Cohort:
             )
             for work in segment.trials
         }
+        self.looks = evaluation_epochs(segment.settings.epochs, segment.settings.evaluations)
         self.programs: list[Program] = []
 
     def _build(self, networks: Sequence[Network]) -> list[Program]:
@@ -145,7 +147,7 @@ class Cohort:
                 program.initialize(k)
                 own = self.trials[network.trial].networks
                 own[network.replicate, network.member] = _take(program, k)
-        self._probe(0)
+        self._probe(self.programs, 0)
 
     def restore(self, states: Sequence[TrialState]) -> None:
         """Go on from the states of an earlier segment, which are not changed."""
@@ -169,13 +171,11 @@ class Cohort:
 
     def train(self) -> None:
         """All epochs of the segment."""
-        segment = self.segment
-        looks = set(evaluation_epochs(segment.settings.epochs, segment.settings.evaluations))
-        for epoch in range(segment.first_epoch + 1, segment.last_epoch + 1):
+        for epoch in range(self.segment.first_epoch + 1, self.segment.last_epoch + 1):
             for program in self.programs:
                 program.train_epoch(epoch)
             self._freeze(epoch)
-            if epoch in looks:
+            if epoch in self.looks:
                 self._evaluate()
                 self._add_curve_points(epoch)
 
@@ -231,10 +231,22 @@ class Cohort:
         for program in self.programs:
             predicted = program.predict([everything] * len(program.networks))
             for network, own in zip(program.networks, predicted, strict=True):
-                self.predictions[_key(network)] = own
+                self._keep(network, own)
 
-    def _predict(self, networks: Sequence[Network]) -> None:
-        """Predictions of networks that no longer move, by their best weights."""
+    def _keep(self, network: Network, predicted: Probabilities) -> None:
+        """Weights may be finite and yet overflow on the way: that is divergence as well."""
+        key = _key(network)
+        self.overflowing.discard(key)
+        if not np.isfinite(predicted).all():
+            self.overflowing.add(key)
+            predicted = self._frequencies(network)
+        self.predictions[key] = predicted
+
+    def _predict(self, networks: Sequence[Network]) -> list[Program]:
+        """Predictions of networks as they are reported: by their best weights, where kept.
+
+        The programs that made them come back; diverged networks are in none.
+        """
         alive = []
         for network in networks:
             if self._state(network).diverged:
@@ -242,14 +254,16 @@ class Cohort:
             else:
                 alive.append(network)
         everything = np.arange(self.examples.count)
-        for program in self._build(alive):
+        programs = self._build(alive)
+        for program in programs:
             for k, network in enumerate(program.networks):
                 state = self._state(network)
                 best = state.weights if state.best is None else state.best
                 program.weights.put(k, torch.tensor(best))
             predicted = program.predict([everything] * len(program.networks))
             for network, own in zip(program.networks, predicted, strict=True):
-                self.predictions[_key(network)] = own
+                self._keep(network, own)
+        return programs
 
     def _members(self, trial: int, replicate: int) -> list[Probabilities]:
         size = self.trials[trial].work.configuration.ensemble_size
@@ -268,11 +282,11 @@ class Cohort:
             )
             self.trials[trial] = replace(state, curve=curve)
 
-    def _probe(self, epoch: int) -> None:
-        """Statistics of the layers of networks that still move, averaged over an ensemble."""
+    def _probe(self, programs: Sequence[Program], epoch: int) -> None:
+        """Statistics of the layers of these programs' networks, averaged over an ensemble."""
         found = {
             _key(network): layers
-            for program in self.programs
+            for program in programs
             for network, layers in zip(program.networks, probe_layers(program), strict=True)
         }
         for trial, state in self.trials.items():
@@ -282,7 +296,7 @@ class Cohort:
                 keys = [(trial, replicate, member) for member in range(size)]
                 own = [found[key] for key in keys if key in found]
                 first = tuple(s for s in earlier if s.epoch == 0)
-                layers.append((*first, *average_layers(own, epoch)) if own else earlier)
+                layers.append((*first, *average_layers(own, epoch)))
             self.trials[trial] = replace(state, layers=tuple(layers))
 
     def _save(self) -> None:
@@ -294,16 +308,13 @@ class Cohort:
 
     def finish(self) -> None:
         """Look at layers and predictions as they are reported: by the best weights, if kept."""
-        self._probe(self.segment.last_epoch)
-        self._evaluate()
+        last = self.segment.last_epoch
+        if last not in self.looks:
+            self._evaluate()
         self._save()
-        self._predict(
-            [
-                n
-                for n in self.networks.values()
-                if self._moves(n) and self._state(n).best is not None
-            ]
-        )
+        kept = [n for n in self.networks.values() if self._state(n).best is not None]
+        best = self._predict([n for n in kept if not self._state(n).diverged])
+        self._probe([*self.programs, *best], last)
 
     def states(self, seconds: float) -> list[TrialState]:
         """The trials' states; the seconds of this segment are shared out by numbers trained."""
@@ -325,20 +336,29 @@ class Cohort:
             work.configuration, self.examples.inputs, self.examples.classes, self.segment.settings
         )
 
+    def _as_reported(self, state: TrialState, replicate: int, member: int) -> NetworkState:
+        network = state.networks[replicate, member]
+        overflows = (state.work.trial, replicate, member) in self.overflowing
+        return replace(network, diverged=network.diverged or overflows)
+
     def measure(self, state: TrialState) -> TrialMeasurements:
         """Everything that is reported of a trial."""
         trial, size = state.work.trial, state.work.configuration.ensemble_size
+        networks = [
+            [self._as_reported(state, replicate, member) for member in range(size)]
+            for replicate in range(self.segment.settings.replicates)
+        ]
         return TrialMeasurements(
             trial=trial,
             epochs=self.segment.last_epoch,
             parameters=self._parameters(state.work),
-            diverged=sum(network.diverged for network in state.networks.values()),
+            diverged=sum(network.diverged for members in networks for network in members),
             seconds=state.seconds,
             replicates=tuple(
                 measure_replicate(
                     replicate,
                     self._members(trial, replicate),
-                    [state.networks[replicate, member] for member in range(size)],
+                    networks[replicate],
                     self.truths[trial, replicate],
                     self.segment.last_epoch,
                     state.curve[replicate],
