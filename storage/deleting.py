@@ -7,7 +7,7 @@ from storage.errors import LeaseHeld, StudyExists, StudyNotFound
 from storage.leases import database_now
 from storage.optuna_schema import STUDY_CHILDREN, TRIAL_CHILDREN, studies, trials
 from storage.owners import Owner
-from storage.schema import STUDY_TABLES, TRIAL_TABLES, results, study_runs
+from storage.schema import MEASUREMENT_TABLES, STUDY_TABLES, results, study_runs
 
 
 def delete_study(database: Database, name: str) -> None:
@@ -40,7 +40,7 @@ def rename_study(database: Database, old: str, new: str) -> None:
 def delete_study_rows(connection: Connection, study_id: int) -> None:
     """Delete a study's rows from all tables, inside the caller's transaction."""
     of_study = select(trials.c.trial_id).where(trials.c.study_id == study_id)
-    for table in (*TRIAL_TABLES, *TRIAL_CHILDREN):
+    for table in (*MEASUREMENT_TABLES, results, *TRIAL_CHILDREN):
         connection.execute(delete(table).where(table.c.trial_id.in_(of_study)))
     for table in (trials, *STUDY_TABLES, *STUDY_CHILDREN, studies):
         connection.execute(delete(table).where(table.c.study_id == study_id))

@@ -1,9 +1,10 @@
 """Our tables, beside Optuna's: what a study is, who works on it, and what was measured.
 
 `results` holds the study's name and the trial's number in every row, so that it can be read by
-itself. The larger tables are keyed by Optuna's trial_id alone and joined on reading: a trial has
-dozens of their rows. Every row goes when its trial or study goes: by foreign key, and on SQLite,
-where other programs leave foreign keys off, by triggers (see storage.triggers).
+itself. The tables below it are keyed by Optuna's trial_id alone and joined on reading: a trial has
+dozens of their rows. Every row goes when its trial or study goes: see storage.triggers. The tables
+below `results` have no foreign keys, which would cost more than all else on writing them; their
+rows are written with their trial's result, and a trigger deletes them with it.
 """
 
 from datetime import UTC, datetime
@@ -163,7 +164,7 @@ results = Table(
 replicates = Table(
     "replicates",
     metadata,
-    _trial_id(),
+    _key("trial_id"),
     _key("replicate"),
     *_doubles("train_accuracy", "train_accuracy_clean", "validation_accuracy", "test_accuracy"),
     *_doubles("balanced_test_accuracy", *LOSSES, "generalization_gap"),
@@ -175,7 +176,7 @@ replicates = Table(
 members = Table(
     "members",
     metadata,
-    _trial_id(),
+    _key("trial_id"),
     _key("replicate"),
     _key("member"),
     *_doubles(*ACCURACIES, *LOSSES),
@@ -189,7 +190,7 @@ members = Table(
 learning_curves = Table(
     "learning_curves",
     metadata,
-    _trial_id(),
+    _key("trial_id"),
     _key("replicate"),
     _key("epoch"),
     *_doubles(*ACCURACIES, *LOSSES),
@@ -199,7 +200,7 @@ learning_curves = Table(
 layer_statistics = Table(
     "layer_statistics",
     metadata,
-    _trial_id(),
+    _key("trial_id"),
     _key("replicate"),
     _key("layer"),
     _key("epoch"),
@@ -207,7 +208,10 @@ layer_statistics = Table(
     sqlite_with_rowid=False,
 )
 
-TRIAL_TABLES = (results, replicates, members, learning_curves, layer_statistics)
+MEASUREMENT_TABLES = (replicates, members, learning_curves, layer_statistics)
+"""What hangs on a result, by trial_id."""
+
+TRIAL_TABLES = (results, *MEASUREMENT_TABLES)
 """Keyed by trial_id; results is the one with a row for every finished trial."""
 
 STUDY_TABLES = (study_runs, splits)

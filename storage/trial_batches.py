@@ -83,6 +83,7 @@ class TrialBatches(CachedTrials):
                 for place, (trial_id, trial) in enumerate(zip(ids, trials, strict=True))
             ]
             trial_writes.insert_trials(connection, study_id, batch)
+            trial_writes.analyze(connection, number, number + len(batch))
         return batch
 
     def start_waiting(self, study_id: int, lease: Lease, limit: int) -> list[FrozenTrial]:

@@ -38,8 +38,9 @@ class StudyCache:
         """Take in a trial as the database has it now."""
         if self._newest is None or rows.trial_id >= self._newest.trial_id:
             self._newest = rows
-        if self._unfinished.get(rows.trial_id) == rows:
-            return self._trials[rows.number]
+        known = self._number_of.get(rows.trial_id)
+        if known is not None and self._unfinished.get(rows.trial_id, rows) == rows:
+            return self._trials[known]  # finished long since, or unchanged
         trial = freeze(rows)
         self._trials[trial.number] = trial
         self._id_of[trial.number] = rows.trial_id
@@ -69,8 +70,12 @@ class StudyCache:
         # A finished trial never changes. An unfinished one that began at another time may be the
         # same, begun again: reading all trials again is then not needed, but not wrong either.
         if self._newest is None or self._newest.started in {None, newest.started}:
-            finished = self._newest is not None and self._newest.state.is_finished()
-            return finished and self._newest != newest
+            known = self._newest
+            return (
+                known is not None
+                and known.state.is_finished()
+                and (known.state, known.completed) != (newest.state, newest.completed)
+            )
         return True
 
     def follows(self, number: int) -> bool:

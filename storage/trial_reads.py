@@ -13,19 +13,24 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 from sqlalchemy import (
     ARRAY,
-    Column,
     ColumnElement,
     CompoundSelect,
     Connection,
     CursorResult,
+    Double,
     Integer,
     Select,
     String,
+    Text,
     any_,
     bindparam,
+    cast,
     func,
+    literal_column,
+    null,
     select,
     type_coerce,
+    union_all,
 )
 
 from storage.errors import StudyNotFound
@@ -54,17 +59,39 @@ _TRIAL = select(
 )
 _OF_STUDY = trials.c.study_id == bindparam("study")
 
-# What hangs on a trial: the field of TrialRows, the columns it is read from.
-_CHILDREN: dict[str, tuple[Any, ...]] = {
-    "parameters": (_P.trial_id, _P.param_name, _P.param_value, _P.distribution_json),
-    "values": (_V.trial_id, _V.objective, _V.value, type_coerce(_V.value_type, String)),
-    "user_attributes": (_U.trial_id, _U.key, _U.value_json),
-    "system_attributes": (_S.trial_id, _S.key, _S.value_json),
-    "intermediate_values": (
-        *(_I.trial_id, _I.step, _I.intermediate_value),
-        type_coerce(_I.intermediate_value_type, String),
+_NO_TEXT, _NO_NUMBER = cast(null(), Text), cast(null(), Double)
+
+# What hangs on a trial, all in one shape, so that one statement reads it: the field of TrialRows,
+# the trial, a name, a number, a text, a place.
+_CHILDREN: tuple[Select[Any], ...] = (
+    select(
+        literal_column("'parameters'").label("field"),
+        *(_P.trial_id, _P.param_name, _P.param_value, _P.distribution_json, _P.param_id),
     ),
-}
+    select(
+        literal_column("'values'"),
+        *(_V.trial_id, _NO_TEXT, _V.value, cast(_V.value_type, Text), _V.objective),
+    ),
+    select(
+        literal_column("'intermediate_values'"),
+        *(_I.trial_id, _NO_TEXT, _I.intermediate_value),
+        *(cast(_I.intermediate_value_type, Text), _I.step),
+    ),
+    select(
+        literal_column("'user_attributes'"),
+        *(_U.trial_id, _U.key, _NO_NUMBER, _U.value_json, _U.trial_user_attribute_id),
+    ),
+    select(
+        literal_column("'system_attributes'"),
+        *(_S.trial_id, _S.key, _NO_NUMBER, _S.value_json, _S.trial_system_attribute_id),
+    ),
+)
+_CHILDREN_OF_STUDY = union_all(
+    *(
+        child.join(trials, trials.c.trial_id == child.selected_columns.trial_id).where(_OF_STUDY)
+        for child in _CHILDREN
+    )
+)
 
 _STUDY_NAME = select(studies.c.study_name).where(studies.c.study_id == bindparam("study"))
 _STUDY_NAME_LOCKED = _STUDY_NAME.with_for_update()
@@ -82,7 +109,7 @@ class Statements(NamedTuple):
 
     trials: Select[Any]
     locked_states: Select[Any]
-    children: tuple[tuple[str, Select[Any]], ...]
+    children: CompoundSelect[Any]
     changed: CompoundSelect[Any]
 
 
@@ -103,23 +130,15 @@ def statements(dialect: str) -> Statements:
     return Statements(
         by_id,
         states.order_by(trials.c.trial_id).with_for_update(),
-        tuple(
-            (field, _ordered(select(*columns).where(_among(columns[0], dialect)), field))
-            for field, columns in _CHILDREN.items()
-        ),
+        union_all(*(c.where(_among(c.selected_columns.trial_id, dialect)) for c in _CHILDREN)),
         later.union_all(by_id),
     )
 
 
-def _among(column: Column[int], dialect: str) -> ColumnElement[bool]:
+def _among(column: ColumnElement[Any], dialect: str) -> ColumnElement[bool]:
     if dialect == "sqlite":
         return column.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value))
     return column == any_(bindparam("ids", type_=ARRAY(Integer)))
-
-
-def _ordered(query: Select[Any], field: str) -> Select[Any]:
-    # Parameters come in the order in which they were suggested, as Optuna gives them.
-    return query.order_by(_P.param_id) if field == "parameters" else query
 
 
 def _as_ids(connection: Connection, ids: Iterable[int]) -> str | list[int]:
@@ -131,21 +150,25 @@ def read_study(connection: Connection, study_id: int) -> list[TrialRows]:
     require_study(connection, study_id)
     study = {"study": study_id}
     found = _heads(connection.execute(_TRIAL.where(_OF_STUDY).order_by(trials.c.trial_id), study))
-    for field, columns in _CHILDREN.items():
-        query = select(*columns).join(trials, trials.c.trial_id == columns[0]).where(_OF_STUDY)
-        _attach(found, field, connection.execute(_ordered(query, field), study))
+    _attach(found, connection.execute(_CHILDREN_OF_STUDY, study))
     return sorted(found.values(), key=lambda rows: rows.number)
 
 
 def read_changed(
     connection: Connection, study_id: int, newest: int, unfinished: Collection[int]
 ) -> list[TrialRows]:
-    """The trials that can have changed, whole, by id: see statements."""
+    """The trials that can have changed, by id: see statements.
+
+    All are whole but the newest where it is not among the unfinished: nothing hangs on that one.
+    """
     earlier = _as_ids(connection, (i for i in unfinished if i < newest))
     query = statements(connection.dialect.name).changed
     place = {"study": study_id, "newest": newest, "ids": earlier}
     found = _heads(connection.execute(query, place))
-    _attach_children(connection, found)
+    changing = found
+    if newest not in unfinished:
+        changing = {trial_id: rows for trial_id, rows in found.items() if trial_id != newest}
+    _attach_children(connection, changing)
     return sorted(found.values(), key=lambda rows: rows.trial_id)
 
 
@@ -200,13 +223,21 @@ def _heads(heads: Iterable[Any]) -> dict[int, TrialRows]:
 
 def _attach_children(connection: Connection, found: dict[int, TrialRows]) -> None:
     if found:
-        ids = {"ids": _as_ids(connection, found)}
-        for field, query in statements(connection.dialect.name).children:
-            _attach(found, field, connection.execute(query, ids))
+        query = statements(connection.dialect.name).children
+        _attach(found, connection.execute(query, {"ids": _as_ids(connection, found)}))
 
 
-def _attach(found: dict[int, TrialRows], field: str, rows: CursorResult[Any]) -> None:
-    # Lists by trial first: a study has hundreds of thousands of these rows.
-    lists = {trial_id: getattr(trial, field) for trial_id, trial in found.items()}
+def _attach(found: dict[int, TrialRows], rows: CursorResult[Any]) -> None:
+    parameters: list[Any] = []
     for row in rows.all():
-        lists[row[0]].append(row[1:])
+        field, trial_id, name, number, content, place = tuple(row)
+        if field == "parameters":
+            parameters.append((place, trial_id, name, number, content))
+        elif name is None:
+            getattr(found[trial_id], field).append((place, number, content))
+        else:
+            getattr(found[trial_id], field).append((name, content))
+    # In the order in which they were suggested, as Optuna gives them. Sorted here, because for
+    # ORDER BY PostgreSQL may walk through the whole table in that order.
+    for _, trial_id, name, number, content in sorted(parameters):
+        found[trial_id].parameters.append((name, number, content))

@@ -1,22 +1,31 @@
-"""On SQLite, our rows follow when anyone deletes a study, also a program that knows nothing of us.
+"""Our rows follow when anyone deletes a study, also a program that knows nothing of us.
 
-Optuna leaves SQLite's foreign keys off, and SQLite gives the numbers of deleted rows to new ones:
-a result that was left behind would join itself to another study's trial. A trigger fires without
-foreign keys. The sweep on opening is for what a missing trigger let through: an upgrade of
-Optuna's tables may copy `trials` and drop what hung on it.
+    studies ──► study_runs, splits        trials ──► results ──► replicates, members, …
+
+On PostgreSQL the first steps are foreign keys, the last one is a trigger that the first migration
+made. On SQLite all are triggers, which are made here: Optuna leaves SQLite's foreign keys off, and
+SQLite gives the ids of deleted rows to new ones, so a result that was left behind would join
+itself to another study's trial. An upgrade of Optuna's tables may copy `trials` and drop the
+triggers on it; opening the database puts them back, and sweeps up what they let through.
 """
 
 from sqlalchemy import Connection, text
 
-from storage.schema import STUDY_TABLES, TRIAL_TABLES
+from storage.schema import MEASUREMENT_TABLES, STUDY_TABLES
+
+
+def _trigger(name: str, parent: str, key: str, children: list[str]) -> str:
+    deletes = " ".join(f"DELETE FROM {child} WHERE {key} = OLD.{key};" for child in children)
+    return f"CREATE TRIGGER {name} AFTER DELETE ON {parent} BEGIN {deletes} END"
+
 
 TRIGGERS = {
-    "study_follow_trials": "CREATE TRIGGER study_follow_trials AFTER DELETE ON trials BEGIN "
-    + " ".join(f"DELETE FROM {t.name} WHERE trial_id = OLD.trial_id;" for t in TRIAL_TABLES)
-    + " END",
-    "study_follow_studies": "CREATE TRIGGER study_follow_studies AFTER DELETE ON studies BEGIN "
-    + " ".join(f"DELETE FROM {t.name} WHERE study_id = OLD.study_id;" for t in STUDY_TABLES)
-    + " END",
+    name: _trigger(name, parent, key, children)
+    for name, parent, key, children in (
+        ("study_follow_studies", "studies", "study_id", [t.name for t in STUDY_TABLES]),
+        ("study_follow_trials", "trials", "trial_id", ["results"]),
+        ("study_follow_results", "results", "trial_id", [t.name for t in MEASUREMENT_TABLES]),
+    )
 }
 
 _PRESENT = (
@@ -25,12 +34,12 @@ _PRESENT = (
 
 
 def triggers_in_place(connection: Connection) -> bool:
-    """Whether both triggers are there, as they are written here."""
+    """Whether the triggers are there, as they are written here."""
     return {row.name: row.sql for row in connection.execute(text(_PRESENT))} == TRIGGERS
 
 
 def put_triggers(connection: Connection) -> None:
-    """Make both triggers as they are written here, and sweep up what was left without them."""
+    """Make the triggers as they are written here, and sweep up what was left without them."""
     for name, statement in TRIGGERS.items():
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
         connection.exec_driver_sql(statement)
@@ -46,9 +55,6 @@ def has_orphans(connection: Connection) -> bool:
 def sweep(connection: Connection) -> None:
     """Delete every row of ours whose trial or study is gone or is no longer the same one."""
     connection.execute(text(f"DELETE FROM results WHERE trial_id IN ({_ORPHAN_RESULTS})"))
-    for table in TRIAL_TABLES[1:]:
-        missing = f"DELETE FROM {table.name} WHERE trial_id NOT IN (SELECT trial_id FROM results)"
-        connection.execute(text(missing))
     connection.execute(text(f"DELETE FROM study_runs WHERE study_id IN ({_ORPHAN_RUNS})"))
     for table in STUDY_TABLES[1:]:
         missing = f"DELETE FROM {table.name} WHERE study_id NOT IN (SELECT study_id FROM studies)"

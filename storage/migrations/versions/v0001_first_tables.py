@@ -13,8 +13,11 @@ ACCURACIES = ("train_accuracy", "validation_accuracy", "test_accuracy")
 LOSSES = ("train_loss", "validation_loss", "test_loss")
 
 
+MEASUREMENTS = ("replicates", "members", "learning_curves", "layer_statistics")
+
+
 def upgrade() -> None:
-    """Make all tables."""
+    """Make all tables, and on PostgreSQL the trigger (SQLite's are in storage.triggers)."""
     op.create_table(
         "study_runs",
         _required("study_id", sa.Integer()),
@@ -56,7 +59,7 @@ def upgrade() -> None:
         *_integers("train_examples", "validation_examples", "test_examples"),
         sa.Column("validation_correct", sa.LargeBinary()),
         sa.Column("test_correct", sa.LargeBinary()),
-        *_keys("replicates", "trial_id", "replicate"),
+        sa.PrimaryKeyConstraint("trial_id", "replicate", name="pk_replicates"),
     )
     op.create_table(
         "members",
@@ -66,23 +69,35 @@ def upgrade() -> None:
         *_doubles(*(f"subset_{name}" for name in ACCURACIES)),
         *_integers("epochs"),
         sa.Column("diverged", sa.Boolean()),
-        *_keys("members", "trial_id", "replicate", "member"),
+        sa.PrimaryKeyConstraint("trial_id", "replicate", "member", name="pk_members"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "learning_curves",
         *(_required(name, sa.Integer()) for name in ("trial_id", "replicate", "epoch")),
         *_doubles(*ACCURACIES, *LOSSES),
-        *_keys("learning_curves", "trial_id", "replicate", "epoch"),
+        sa.PrimaryKeyConstraint("trial_id", "replicate", "epoch", name="pk_learning_curves"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "layer_statistics",
         *(_required(name, sa.Integer()) for name in ("trial_id", "replicate", "layer", "epoch")),
         *_doubles("gradient_norm", "activation_mean", "activation_std", "saturated"),
-        *_keys("layer_statistics", "trial_id", "replicate", "layer", "epoch"),
+        sa.PrimaryKeyConstraint(
+            "trial_id", "replicate", "layer", "epoch", name="pk_layer_statistics"
+        ),
         sqlite_with_rowid=False,
     )
+    if op.get_bind().dialect.name == "postgresql":
+        deletes = " ".join(f"DELETE FROM {t} WHERE trial_id = OLD.trial_id;" for t in MEASUREMENTS)
+        op.execute(
+            "CREATE FUNCTION study_follow_results() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {deletes} RETURN NULL; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER study_follow_results AFTER DELETE ON results "
+            "FOR EACH ROW EXECUTE FUNCTION study_follow_results()"
+        )
 
 
 def _results() -> None:
