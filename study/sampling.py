@@ -84,6 +84,7 @@ class Mirror:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = dict(space)
         self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
+        self._begun: dict[int, optuna.Trial] = {}  # number in the mirror → its open trial
         self._study = optuna.create_study(
             sampler=_optuna_sampler(spec.sampler, seed),
             directions=[objective.direction for objective in spec.objective],
@@ -98,6 +99,7 @@ class Mirror:
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 trial = self._study.ask(self._space)
             self._mirrored[number] = trial.number
+            self._begun[trial.number] = trial
             proposals.append(dict(trial.params))
         return proposals
 
@@ -108,8 +110,16 @@ class Mirror:
                 self._mirrored[trial.number] = len(self._study.get_trials(deepcopy=False))
                 self._study.add_trial(_copy(trial))
             elif trial.state.is_finished():
-                values = trial.values if trial.state is TrialState.COMPLETE else None
-                self._study.tell(known, values, trial.state, skip_if_finished=True)
+                self._finish(known, trial)
+
+    def _finish(self, known: int, trial: FrozenTrial) -> None:
+        begun = self._begun.pop(known, None)
+        if begun is not None and trial.state is TrialState.PRUNED:
+            # Optuna takes a pruned trial's last report for its value.
+            for step, value in sorted(trial.intermediate_values.items()):
+                begun.report(value, step)
+        values = trial.values if trial.state is TrialState.COMPLETE else None
+        self._study.tell(known, values, trial.state, skip_if_finished=True)
 
 
 def _copy(trial: FrozenTrial) -> FrozenTrial:
