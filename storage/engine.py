@@ -34,9 +34,7 @@ class Database:
         self.engine = _make_engine(url)
         self._reader = self.engine
         if self.dialect == "postgresql":
-            self._reader = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
         self._writer = self.engine.execution_options(storage_writes=True)
         # Connections of a database that nobody disposed of are closed with it.
         self._finalizer = weakref.finalize(self, self.engine.dispose)

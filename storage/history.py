@@ -12,6 +12,8 @@ HEAD = "0001"
 KNOWN = ("0001",)
 """Every version there has been, oldest first."""
 
+SCRIPTS = Path(__file__).parent / "migrations"
+
 _version_table = Table(
     "study_alembic_version", MetaData(), Column("version_num", String(32), nullable=False)
 )
@@ -40,7 +42,7 @@ def upgrade(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(SCRIPTS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

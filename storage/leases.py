@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, type_coerce, update
 
 from storage.engine import Database
 from storage.errors import LeaseHeld, LeaseLost
@@ -111,6 +111,11 @@ def fence(connection: Connection, lease: Lease) -> Row[Any]:
     return run
 
 
+def run_query(condition: ColumnElement[bool]) -> Select[Any]:
+    """The run of which the condition holds, locked; on SQLite a writer is alone anyway."""
+    return _RUN.where(condition).with_for_update()
+
+
 def database_now(connection: Connection) -> datetime:
     """The database's clock, now: not when the statement or its transaction began."""
     if connection.dialect.name == "sqlite":
@@ -125,9 +130,8 @@ def _is_holder(run: Row[Any], lease: Lease) -> bool:
     return bool(run.owner == lease.owner.stored and run.lease_epoch == lease.epoch)
 
 
-def _locked_run(connection: Connection, condition: Any) -> Row[Any] | None:
-    # FOR UPDATE is PostgreSQL's; a writer on SQLite is alone anyway.
-    return connection.execute(_RUN.where(condition).with_for_update()).one_or_none()
+def _locked_run(connection: Connection, condition: ColumnElement[bool]) -> Row[Any] | None:
+    return connection.execute(run_query(condition)).one_or_none()
 
 
 def _write(connection: Connection, lease: Lease) -> None:

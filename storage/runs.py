@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.attributes import attribute_rows
@@ -208,9 +208,14 @@ def queued_runs(database: Database) -> list[StudyRun]:
     """The studies that wait for a coordinator, oldest first: a service claims them by lease."""
     with database.read() as connection:
         directions = _directions(connection)
-        waiting = select(study_runs).where(study_runs.c.status == RunStatus.QUEUED.value)
-        rows = connection.execute(waiting.order_by(study_runs.c.created_at)).all()
+        rows = connection.execute(queued_query()).all()
         return [_run(row, directions[row.study_id]) for row in rows]
+
+
+def queued_query() -> Select[Any]:
+    """The runs that are queued, oldest first."""
+    queued = select(study_runs).where(study_runs.c.status == RunStatus.QUEUED.value)
+    return queued.order_by(study_runs.c.created_at)
 
 
 def _take_step(connection: Connection, run: Row[Any], status: RunStatus) -> None:

@@ -57,7 +57,9 @@ def sweep(connection: Connection) -> None:
     connection.execute(text(f"DELETE FROM results WHERE trial_id IN ({_ORPHAN_RESULTS})"))
     connection.execute(text(f"DELETE FROM study_runs WHERE study_id IN ({_ORPHAN_RUNS})"))
     for table in STUDY_TABLES[1:]:
-        missing = f"DELETE FROM {table.name} WHERE study_id NOT IN (SELECT study_id FROM studies)"
+        missing = (
+            f"DELETE FROM {table.name} WHERE study_id NOT IN (SELECT study_id FROM study_runs)"
+        )
         connection.execute(text(missing))
 
 

@@ -24,7 +24,9 @@ def parse_url(text: str) -> URL:
     Raises UrlRefused for a path, an unknown scheme, or a database in memory.
     """
     if "://" not in text:
-        raise UrlRefused(f"{text!r} is not a database URL; write one {EXAMPLES}")
+        # What holds an @ may hold a password.
+        shown = "this" if "@" in text else repr(text)
+        raise UrlRefused(f"{shown} is not a database URL; write one {EXAMPLES}")
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

@@ -3,21 +3,12 @@
 Optuna keeps its own history in the same database under alembic's default name.
 """
 
-from typing import Any
-
 from alembic import context
 
+from storage.migrations.env_filter import only_ours
 from storage.schema import metadata
 
 VERSION_TABLE = "study_alembic_version"
-
-
-def only_ours(
-    _object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any
-) -> bool:
-    """Whether alembic may look at a table: Optuna's are not ours to compare or to drop."""
-    return kind != "table" or name in metadata.tables
-
 
 context.configure(
     connection=context.config.attributes["connection"],

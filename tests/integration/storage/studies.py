@@ -34,7 +34,7 @@ def make_run(
             seed=2**40,
             versions={"torch": "2.13"},
             user_attributes={"data": "digits"},
-            system_attributes={"study:metric_names": ["accuracy"]},
+            system_attributes={"study:metric_names": ["accuracy", "gap"]},
         ),
     )
 

@@ -1,0 +1,98 @@
+"""Everything that a driver can raise becomes one of our errors, and says no password."""
+
+import sqlite3
+
+import psycopg
+import pytest
+import sqlalchemy.exc
+from psycopg import errors as sqlstates
+
+from storage.errors import (
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseNotWritable,
+    DatabaseUnreachable,
+    StatementRefused,
+    StorageError,
+)
+from storage.translation import translate, translated
+
+SHOWN = "postgresql://user:***@host/db"
+
+
+def descendants(kind: type) -> list[type]:
+    children = kind.__subclasses__()
+    return children + [below for child in children for below in descendants(child)]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        sqlite3.Error,
+        *descendants(sqlite3.Error),
+        psycopg.Error,
+        *descendants(psycopg.Error),
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_every_error_of_a_driver_is_translated_also_wrapped_by_sqlalchemy(kind: type):
+    error = kind("something happened")
+    wrapped = sqlalchemy.exc.DBAPIError("SELECT 1", {}, error)
+    for raised in (error, wrapped):
+        with pytest.raises(StorageError) as caught, translated(SHOWN):
+            raise raised
+        assert str(caught.value).startswith(f"database {SHOWN} ")
+        assert "\n" not in str(caught.value)
+
+
+def test_every_error_of_sqlalchemy_is_translated():
+    for kind in (
+        sqlalchemy.exc.SQLAlchemyError,
+        sqlalchemy.exc.TimeoutError,
+        sqlalchemy.exc.InvalidRequestError,
+        sqlalchemy.exc.NoResultFound,
+    ):
+        with pytest.raises(StorageError), translated(SHOWN):
+            raise kind("something happened")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (psycopg.OperationalError("connection refused"), DatabaseUnreachable),
+        (sqlstates.AdminShutdown(), DatabaseUnreachable),
+        (sqlstates.CannotConnectNow(), DatabaseUnreachable),
+        (sqlstates.TooManyConnections(), DatabaseUnreachable),
+        (sqlstates.InvalidPassword(), DatabaseUnreachable),
+        (sqlstates.IdleInTransactionSessionTimeout(), DatabaseUnreachable),
+        (sqlstates.DeadlockDetected(), DatabaseBusy),
+        (sqlstates.LockNotAvailable(), DatabaseBusy),
+        (sqlstates.DiskFull(), DatabaseNotWritable),
+        (sqlstates.ReadOnlySqlTransaction(), DatabaseNotWritable),
+        (sqlstates.InsufficientPrivilege(), DatabaseNotWritable),
+        (sqlstates.DataCorrupted(), DatabaseDamaged),
+        (sqlstates.UniqueViolation(), StatementRefused),
+        (sqlstates.UndefinedTable(), StatementRefused),
+        (sqlalchemy.exc.TimeoutError(), DatabaseBusy),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_errors_are_told_apart_by_what_can_be_done(error: Exception, expected: type):
+    assert type(translate(error, SHOWN)) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", DatabaseBusy),
+        ("SQLITE_CANTOPEN", DatabaseUnreachable),
+        ("SQLITE_READONLY_DBMOVED", DatabaseNotWritable),
+        ("SQLITE_FULL", DatabaseNotWritable),
+        ("SQLITE_NOTADB", DatabaseDamaged),
+        ("SQLITE_CONSTRAINT_UNIQUE", StatementRefused),
+    ],
+)
+def test_sqlites_errors_are_told_apart_by_their_names(name: str, expected: type):
+    error = sqlite3.OperationalError("something happened")
+    error.sqlite_errorname = name
+    assert type(translate(error, SHOWN)) is expected
