@@ -29,6 +29,7 @@ def main(storage: str) -> None:
             Snapshot(
                 study=spec.name,
                 complete=len(results),
+                pruned=0,
                 failed=0,
                 running=0,
                 total=len(results),

@@ -1,23 +1,30 @@
-"""Which trials are trained together: pure decisions on the trials that are ready."""
+"""Which trials are trained together: pure decisions on the trials that are ready.
+
+The engine fuses the networks of a cohort that have equal keys (workers.shapes.cohort_key) into one
+program, so a cohort is a stretch of trials in the order of their keys: full programs, and cohorts
+of equal work.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from workers.configuration import Configuration, Topology
+from workers.pool import StateHandle
 from workers.segment import TrialWork
+from workers.shapes import cohort_key, width_bucket
 
-CohortKey = tuple[Topology, int]
 # Networks of a fused program below which one more costs almost nothing on a CPU thread.
 TARGET_NETWORKS = 64
-_SMALLEST_BUCKET = 32
 
 
-def cohort_key(configuration: Configuration) -> CohortKey:
-    """Trials with equal keys may be fused: one topology, widths that round up to one bucket."""
-    bucket = _SMALLEST_BUCKET
-    while bucket < configuration.width:
-        bucket *= 2
-    return configuration.topology, bucket
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trial that is ready for its next segment: it has been trained for `epoch` epochs, and
+    state, None at epoch 0, is where its training stands."""
+
+    work: TrialWork
+    epoch: int = 0
+    state: StateHandle | None = field(default=None, compare=False)
 
 
 def networks(work: TrialWork, replicates: int) -> int:
@@ -26,57 +33,63 @@ def networks(work: TrialWork, replicates: int) -> int:
 
 
 def pack(
-    ready: Sequence[TrialWork], *, replicates: int, slots: int, target: int = TARGET_NETWORKS
-) -> list[tuple[TrialWork, ...]]:
-    """Split the trials into cohorts of about target networks, at least `slots` where that many
-    trials are there; within a key the costs of the cohorts are alike."""
-    groups: dict[CohortKey, list[TrialWork]] = defaultdict(list)
-    for work in ready:
-        groups[cohort_key(work.configuration)].append(work)
+    ready: Sequence[Candidate], *, replicates: int, slots: int, target: int = TARGET_NETWORKS
+) -> list[tuple[Candidate, ...]]:
+    """Split the trials into cohorts of about `target` networks, all after the same epoch.
+
+    There are at least `slots` cohorts where that many trials are ready, and within an epoch their
+    work is alike.
+    """
+    groups: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in ready:
+        groups[candidate.epoch].append(candidate)
     counts = {
-        key: max(1, round(sum(networks(work, replicates) for work in group) / target))
-        for key, group in groups.items()
+        epoch: max(1, round(sum(networks(c.work, replicates) for c in group) / target))
+        for epoch, group in groups.items()
     }
-    for key, count in _more_to_keep_busy(groups, counts, slots, replicates).items():
-        counts[key] = count
+    _raise_to_slots(groups, counts, slots)
     return [
         cohort
-        for key, group in groups.items()
-        for cohort in _balanced(group, min(counts[key], len(group)), replicates)
+        for epoch, group in sorted(groups.items(), reverse=True)
+        for cohort in _stretches(group, counts[epoch], replicates)
     ]
 
 
-def _more_to_keep_busy(
-    groups: dict[CohortKey, list[TrialWork]],
-    counts: dict[CohortKey, int],
-    slots: int,
-    replicates: int,
-) -> dict[CohortKey, int]:
-    """Raise the counts of the groups with the largest cohorts until every slot has one."""
-    raised = dict(counts)
-    work = {key: sum(_cost(w, replicates) for w in group) for key, group in groups.items()}
-    while sum(raised.values()) < slots:
-        splittable = [key for key in raised if raised[key] < len(groups[key])]
-        if not splittable:
-            break
-        largest = max(splittable, key=lambda key: work[key] / raised[key])
-        raised[largest] += 1
-    return raised
+def _raise_to_slots(groups: dict[int, list[Candidate]], counts: dict[int, int], slots: int) -> None:
+    """Cut the groups with the most trials per cohort further until every slot has a cohort."""
+    while sum(counts.values()) < slots:
+        largest = max(groups, key=lambda epoch: len(groups[epoch]) / counts[epoch], default=None)
+        if largest is None or counts[largest] >= len(groups[largest]):
+            return
+        counts[largest] += 1
 
 
-def _balanced(
-    group: Sequence[TrialWork], count: int, replicates: int
-) -> list[tuple[TrialWork, ...]]:
-    """Longest processing time first (Graham 1969): each trial joins the lightest cohort."""
-    bins: list[list[TrialWork]] = [[] for _ in range(count)]
-    loads = [0.0] * count
-    for work in sorted(group, key=lambda w: (-_cost(w, replicates), w.trial)):
-        lightest = loads.index(min(loads))
-        bins[lightest].append(work)
-        loads[lightest] += _cost(work, replicates)
-    return [tuple(sorted(members, key=lambda w: w.trial)) for members in bins]
+def _stretches(
+    group: Sequence[Candidate], count: int, replicates: int
+) -> list[tuple[Candidate, ...]]:
+    """The group in the order of keys, cut into at most `count` stretches of about equal work."""
+    ordered = sorted(group, key=lambda c: (cohort_key(c.work.configuration), c.work.trial))
+    total = sum(work_of(c.work, replicates) for c in ordered)
+    count = min(count, len(ordered))
+    stretches: list[list[Candidate]] = [[] for _ in range(count)]
+    done = 0.0
+    for position, candidate in enumerate(ordered):
+        mine = work_of(candidate.work, replicates)
+        # Where the middle of its work falls; but no stretch may be left without a trial.
+        place = int((done + mine / 2) / total * count)
+        filled = next((i for i in reversed(range(count)) if stretches[i]), -1)
+        place = min(max(place, 0), filled + 1, count - 1)
+        if len(ordered) - position <= count - 1 - filled:
+            place = filled + 1
+        stretches[place].append(candidate)
+        done += mine
+    return [tuple(stretch) for stretch in stretches]
 
 
-def _cost(work: TrialWork, replicates: int) -> float:
-    """In units of one hidden layer of one network: good enough to balance."""
-    return networks(work, replicates) * (work.configuration.depth + 1)
+def work_of(work: TrialWork, replicates: int) -> float:
+    """A trial's work in units of one narrow layer of one network: good enough to balance.
+
+    On a CPU a step of a small layer costs its overhead, a wide one its arithmetic.
+    """
+    bucket = width_bucket(work.configuration.width)
+    return networks(work, replicates) * (work.configuration.depth + 1) * (1 + (bucket / 64) ** 2)

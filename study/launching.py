@@ -1,17 +1,12 @@
 """Launching a study: where specification, data, database, pool and coordinator meet."""
 
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from storage.engine import Database, open_database
-from storage.errors import LeaseHeld, StudyNotFound
-from storage.leases import Lease, acquire_lease, release_lease
-from storage.owners import Owner
+from storage.errors import StudyNotFound
+from storage.leases import release_lease
 from storage.runs import (
     NewRun,
     StudyRun,
@@ -25,10 +20,14 @@ from storage.status import RunStatus
 from storage.trials import TrialStorage
 from study.asking import TrialSource
 from study.coordinator import Coordinator, Ending
-from study.errors import InvalidInput, StudyBusy, StudyFailed
+from study.dispatching import Dispatcher
+from study.errors import StudyFailed
 from study.heartbeat import Heartbeat
+from study.ownership import take_study
 from study.plan import Plan, make_plan
+from study.pools import open_pool
 from study.progress import Progress, Silence
+from study.pruning import Pruning
 from study.resuming import check_same_study
 from study.sampling import proposer_for
 from study.signals import stopping_on_signals
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_STORAGE = "sqlite:///study.db"
-SERIAL = "serial"
-LEASE_SECONDS = 30.0
 SECONDS_SPENT = "seconds_spent"
 
 
@@ -95,7 +92,7 @@ def launch(
         trials = TrialStorage(database)
         if run is not None and _is_over(plan, trials, run.study_id):
             return _outcome(plan, trials, run, database.url, storage, ending=None)
-        with _pool(plan, ray, shown) as pool:
+        with open_pool(plan.dataset, ray=ray, gpus=spec.resources.gpus, progress=shown) as pool:
             run = run or _create(database, plan)
             ending = _coordinate(database, run, plan, trials, pool, shown)
         return _outcome(plan, trials, run, database.url, storage, ending)
@@ -164,35 +161,6 @@ def _facts(plan: Plan) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _pool(plan: Plan, ray: str | None, progress: Progress) -> Iterator[Pool]:
-    """The pool for the address, closed at the end.
-
-    Raises:
-        InvalidInput: no cluster answers, or it can never run a task of this study.
-    """
-    pool: Pool
-    if ray == SERIAL:
-        from workers.serial_pool import SerialPool
-
-        pool = SerialPool(plan.dataset)
-    else:
-        from workers.ray_pool import ClusterUnreachable, RayPool
-
-        progress.note("starting Ray" if ray is None else f"connecting to Ray at {ray}")
-        try:
-            pool = RayPool(plan.dataset, address=ray, gpus=plan.spec.resources.gpus)
-        except ClusterUnreachable as error:
-            raise InvalidInput(f"{error}; give --ray ADDRESS of a running cluster") from None
-    try:
-        if ray is None and pool.slots() == 0:
-            gpus = plan.spec.resources.gpus
-            raise InvalidInput(f"resources.gpus: found {gpus:g}, more than this machine has")
-        yield pool
-    finally:
-        pool.close()
-
-
 def _coordinate(
     database: Database,
     run: StudyRun,
@@ -202,7 +170,7 @@ def _coordinate(
     progress: Progress,
 ) -> Ending:
     spec = plan.spec
-    taken = _take_lease(database, spec.name, progress)
+    taken = take_study(database, spec.name, progress)
     spent = trials.get_study_user_attrs(run.study_id).get(SECONDS_SPENT, 0.0)
     begun = trials.get_n_trials(run.study_id)
     try:
@@ -210,6 +178,7 @@ def _coordinate(
             set_status(database, taken, RunStatus.RUNNING)
             update_specification(database, taken, spec.document(), spec.sha256())
             write_splits(database, taken, _splits(plan))
+            pruning = Pruning(spec)
             coordinator = Coordinator(
                 spec=spec,
                 source=TrialSource(
@@ -221,10 +190,17 @@ def _coordinate(
                     baseline=plan.baseline,
                     trials_in_all=plan.bounds.trials,
                 ),
+                dispatcher=Dispatcher(
+                    pool=pool,
+                    settings=spec.training.settings(),
+                    seed=spec.seed,
+                    label_noise=spec.data.label_noise,
+                    next_stop=pruning.next_stop,
+                ),
+                pruning=pruning,
                 storage=trials,
                 study_id=run.study_id,
                 lease=heartbeat.lease,
-                pool=pool,
                 tally=Tally(spec, plan.bounds),
                 progress=progress,
                 seconds_before=spent,
@@ -250,31 +226,6 @@ _STATUS_AFTER = {
     Ending.STOPPED: RunStatus.STOPPED,
     Ending.HOPELESS: RunStatus.FAILED,
 }
-
-
-def _take_lease(database: Database, name: str, progress: Progress) -> Lease:
-    """The study's lease: at once where its last holder's process was on this host and is gone."""
-    me = Owner.here()
-    try:
-        return acquire_lease(database, name, me, LEASE_SECONDS)
-    except LeaseHeld as held:
-        if not _is_gone(held.owner):
-            raise StudyBusy(f"{held}; stop it first, or wait until its lease runs out") from None
-        progress.note(f"taking over from {held.owner}, which is gone")
-        return acquire_lease(database, name, me, LEASE_SECONDS, force_from=held.owner)
-
-
-def _is_gone(owner: Owner) -> bool:
-    """Whether that process was on this host and has ended; of other hosts nothing is known."""
-    if owner.host != socket.gethostname():
-        return False
-    try:
-        os.kill(owner.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _outcome(

@@ -7,7 +7,7 @@ from typing import Any
 from study.errors import InvalidInput
 from study.sampling import Parameters, proposer_for
 from study.space import baseline_parameters, space_size
-from study.spec import Budget, Pruner, Sampler, StudySpec
+from study.spec import Budget, Sampler, StudySpec
 from study.tally import Budget as Bounds
 from workers.data import DataError, Dataset, DataSource, SplitDescription, describe_split
 
@@ -33,10 +33,6 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
     Raises:
         InvalidInput: in one line, the field that is wrong.
     """
-    if spec.pruner is not Pruner.NONE:
-        raise InvalidInput(
-            f"pruner: found {spec.pruner.value!r}, which this version does not carry out; use none"
-        )
     baseline = baseline_parameters(spec)
     try:
         proposer_for(spec)

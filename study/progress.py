@@ -30,6 +30,7 @@ class Snapshot:
 
     study: str
     complete: int
+    pruned: int
     failed: int
     running: int
     total: int | None
@@ -128,7 +129,8 @@ class LivePanel:
 def panel(snapshot: Snapshot) -> Group:
     """The snapshot as two lines of figures under a bar."""
     head = Table.grid(padding=(0, 2))
-    bar = ProgressBar(total=snapshot.total, completed=snapshot.complete + snapshot.failed, width=32)
+    ended = snapshot.complete + snapshot.pruned + snapshot.failed
+    bar = ProgressBar(total=snapshot.total, completed=ended, width=32)
     head.add_row(Text(snapshot.study, style="bold"), bar, Text(_counts(snapshot)))
     body = Table.grid(padding=(0, 2))
     body.add_row(Text(_pace(snapshot), style="dim"), Text(_best(snapshot), style="green"))
@@ -147,8 +149,10 @@ def describe(snapshot: Snapshot) -> str:
 
 def _counts(snapshot: Snapshot) -> str:
     total = "" if snapshot.total is None else f"/{snapshot.total}"
+    done = snapshot.complete + snapshot.pruned
+    pruned = f" ({snapshot.pruned} pruned)" if snapshot.pruned else ""
     failed = f", {snapshot.failed} failed" if snapshot.failed else ""
-    return f"{snapshot.complete}{total} trials done, {snapshot.running} running{failed}"
+    return f"{done}{total} trials done{pruned}, {snapshot.running} running{failed}"
 
 
 def _best(snapshot: Snapshot) -> str:

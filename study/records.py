@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from dataclasses import asdict, fields
 from enum import Enum
 from statistics import stdev
 from typing import Any
@@ -11,9 +10,10 @@ from typing import Any
 from optuna.trial import TrialState
 
 from storage.trial_records import FinishedTrial
+from study.dispatching import GaveUp, Trained
 from study.spec import Objective, StudySpec
 from workers.configuration import Configuration
-from workers.segment import ReplicateMeasurements, SegmentReport, TrialMeasurements
+from workers.segment import ReplicateMeasurements, TrialMeasurements
 
 # The trial attributes that the dashboard shows as sortable columns.
 DASHBOARD_METRICS = (
@@ -25,39 +25,29 @@ DASHBOARD_METRICS = (
 _NESTED = frozenset({"members", "curve", "layers"})
 
 
-@dataclass(frozen=True, slots=True)
-class TrialRun:
-    """Where and when a trial ran."""
-
-    cohort: str
-    started_at: datetime
-    finished_at: datetime
-
-
-def completed(
-    spec: StudySpec,
-    configuration: Configuration,
-    measured: TrialMeasurements,
-    report: SegmentReport,
-    run: TrialRun,
+def ended(
+    spec: StudySpec, state: TrialState, trained: Trained, cohort: str, attributes: Mapping[str, Any]
 ) -> FinishedTrial:
-    """All rows of a trial that was trained to its last epoch."""
+    """All rows of a trial that was trained to its end (COMPLETE) or to a rung (PRUNED).
+
+    attributes are Optuna's system attributes to keep with it.
+    """
+    measured = trained.measured
     result = {
         **summarize(measured),
-        **_hyperparameters(configuration),
-        "worker": report.worker,
-        "device": report.device,
-        "fingerprint": report.fingerprint,
-        "cohort": run.cohort,
+        **_hyperparameters(trained.work.configuration),
+        "worker": trained.report.worker,
+        "device": trained.report.device,
+        "fingerprint": trained.report.fingerprint,
+        "cohort": cohort,
     }
     return FinishedTrial(
         number=measured.trial,
-        state=TrialState.COMPLETE,
-        values=tuple(float(result[objective.value]) for objective in spec.objective),
+        state=state,
+        values=objective_values(spec, measured),
         user_attributes={name: result[name] for name in DASHBOARD_METRICS},
+        system_attributes=attributes,
         intermediate_values=_reports(spec, measured),
-        started_at=run.started_at,
-        finished_at=run.finished_at,
         result=result,
         replicates=tuple(_replicate_row(replicate) for replicate in measured.replicates),
         members=_rows(measured, "members"),
@@ -66,22 +56,20 @@ def completed(
     )
 
 
-def failed(trial: int, configuration: Configuration, reason: str, run: TrialRun) -> FinishedTrial:
+def failed(item: GaveUp, cohort: str) -> FinishedTrial:
     """The rows of a trial that could not be trained: its hyperparameters and the reason."""
+    hyperparameters = _hyperparameters(item.work.configuration)
     return FinishedTrial(
-        number=trial,
+        number=item.work.trial,
         state=TrialState.FAIL,
-        values=None,
-        user_attributes={},
-        intermediate_values={},
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        result={**_hyperparameters(configuration), "cohort": run.cohort, "error": reason},
-        replicates=(),
-        members=(),
-        learning_curves=(),
-        layer_statistics=(),
+        result={**hyperparameters, "cohort": cohort, "error": item.reason},
     )
+
+
+def objective_values(spec: StudySpec, measured: TrialMeasurements) -> tuple[float, ...]:
+    """The trial's value of each objective."""
+    summary = summarize(measured)
+    return tuple(float(summary[objective.value]) for objective in spec.objective)
 
 
 def summarize(measured: TrialMeasurements) -> dict[str, Any]:

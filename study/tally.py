@@ -24,15 +24,16 @@ class Tally:
     spec: StudySpec
     budget: Budget
     complete: int = 0
+    pruned: int = 0
     failed: int = 0
     last_reason: str = ""
-    _complete_before: int = 0
+    _ended_before: int = 0
     _best: Best | None = None
     _best_score: float = float("-inf")
 
     def begin(self) -> None:
         """What has been counted so far was done by earlier launches."""
-        self._complete_before = self.complete
+        self._ended_before = self._ended
 
     def note_complete(
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
@@ -56,17 +57,26 @@ class Tally:
         self.failed += 1
         self.last_reason = reason or self.last_reason
 
+    def note_pruned(self) -> None:
+        """Count a trial that ended at a rung."""
+        self.pruned += 1
+
+    @property
+    def _ended(self) -> int:
+        return self.complete + self.pruned + self.failed
+
     def snapshot(self, *, running: int, here: float, spent: float, message: str = "") -> Snapshot:
         """What to show after `here` seconds of this launch and `spent` seconds of all."""
-        pace = (self.complete - self._complete_before) / here if here > 0 else 0.0
+        pace = (self._ended - self._ended_before) / here if here > 0 else 0.0
         left = []
         if self.budget.trials is not None and pace:
-            left.append((self.budget.trials - self.complete - self.failed) / pace)
+            left.append((self.budget.trials - self._ended) / pace)
         if self.budget.seconds is not None:
             left.append(self.budget.seconds - spent)
         return Snapshot(
             study=self.spec.name,
             complete=self.complete,
+            pruned=self.pruned,
             failed=self.failed,
             running=running,
             total=self.budget.trials,

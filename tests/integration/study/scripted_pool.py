@@ -30,6 +30,7 @@ class ScriptedPool:
         self._script = script
         self._queue: deque[tuple[int, Segment]] = deque()
         self.submitted: list[Segment] = []
+        self.states: dict[Segment, Sequence[object]] = {}
         self.closed = False
 
     def slots(self) -> int:
@@ -37,6 +38,7 @@ class ScriptedPool:
 
     def submit(self, segment: Segment, states: Sequence[object] = ()) -> int:
         self.submitted.append(segment)
+        self.states[segment] = states
         self._queue.append((len(self.submitted), segment))
         return len(self.submitted)
 
@@ -47,7 +49,7 @@ class ScriptedPool:
         kind = self._script(segment)
         if kind is not None:
             return (Failed(ticket, kind, "as the script says"),)
-        return (Done(ticket, report_of(segment), state=None),)
+        return (Done(ticket, report_of(segment), state=f"state of {ticket}"),)
 
     def cancel(self, tickets: Sequence[int]) -> None:
         self._queue = deque(entry for entry in self._queue if entry[0] not in tickets)

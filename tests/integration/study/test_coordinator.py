@@ -16,8 +16,10 @@ from storage.runs import NewRun, create_run
 from storage.trials import TrialStorage
 from study.asking import TrialSource
 from study.coordinator import Coordinator, Ending
+from study.dispatching import Dispatcher
 from study.plan import bounds_of
 from study.progress import Silence
+from study.pruning import Pruning, rung_epochs
 from study.sampling import proposer_for
 from study.space import baseline_parameters
 from study.spec import StudySpec
@@ -54,7 +56,7 @@ class Bench:
         last = getattr(self, "_owner", None)
         lease = acquire_lease(self.database, spec.name, me, 60, force_from=last)
         self._owner = me
-        bounds = bounds_of(spec)
+        bounds, pruning = bounds_of(spec), Pruning(spec)
         return Coordinator(
             spec=spec,
             source=TrialSource(
@@ -66,10 +68,17 @@ class Bench:
                 baseline=baseline_parameters(spec),
                 trials_in_all=bounds.trials,
             ),
+            dispatcher=Dispatcher(
+                pool=pool,
+                settings=spec.training.settings(),
+                seed=spec.seed,
+                label_noise=0.0,
+                next_stop=pruning.next_stop,
+            ),
+            pruning=pruning,
             storage=storage,
             study_id=study_id,
             lease=lambda: lease,
-            pool=pool,
             tally=Tally(spec, bounds),
             progress=Silence(),
         )
@@ -151,7 +160,7 @@ def test_trials_that_a_killed_coordinator_left_running_are_run_under_their_numbe
     spec = spec_of(trials=10)
     killed = bench.coordinator(spec, ScriptedPool())
     killed._adopt()
-    killed._fill()  # its trials are RUNNING in the database, and then the process is gone
+    killed._ask()  # its trials are RUNNING in the database, and then the process is gone
     left = bench.optuna_study(spec.name).get_trials()
     assert {trial.state for trial in left} == {TrialState.RUNNING}
     assert bench.run(spec) is Ending.BUDGET
@@ -168,7 +177,7 @@ def test_a_stopped_study_puts_its_trials_back_with_their_parameters(bench):
         if segment.trials[0].trial > 0:
             coordinator.stop()
 
-    coordinator.pool = ScriptedPool(script=stop_at_the_second_segment)
+    coordinator.dispatcher.pool = ScriptedPool(script=stop_at_the_second_segment)
     assert coordinator.run() is Ending.STOPPED
     put_back = [t for t in bench.optuna_study(spec.name).get_trials() if t.state.name == "WAITING"]
     assert put_back
@@ -242,3 +251,47 @@ def test_several_objectives_are_all_recorded(bench):
         assert trial.values[1] == pytest.approx(
             trial.user_attrs["train_accuracy"] - trial.values[0]
         )
+
+
+@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
+def test_a_pruned_trial_ends_at_a_rung_with_its_last_measurements(bench, pruner):
+    spec = spec_of(f"pruner={pruner}", trials=40)
+    assert bench.run(spec) is Ending.BUDGET
+    results = load_results(spec.name, bench.url)
+    pruned = results[results["state"] == "PRUNED"]
+    complete = results[results["state"] == "COMPLETE"]
+    assert len(pruned) + len(complete) == 40
+    assert len(pruned) >= 8
+    assert set(pruned["epochs"]) <= set(rung_epochs(30))
+    assert set(complete["epochs"]) == {30}
+    assert pruned["test_accuracy"].notna().all()
+    assert complete["validation_accuracy"].mean() > pruned["validation_accuracy"].mean()
+
+
+def test_pruning_goes_on_after_a_restart_with_what_it_knew(bench):
+    bench.run(spec_of("pruner=successive_halving", trials=30))
+    bench.run(spec_of("pruner=successive_halving", trials=45))
+    later = load_results("digits", bench.url)[30:]
+    assert (later["state"] == "PRUNED").sum() >= 5
+
+
+def test_survivors_of_a_rung_go_on_from_their_state(bench):
+    spec = spec_of("pruner=median", trials=20)
+    pool = ScriptedPool()
+    bench.coordinator(spec, pool).run()
+    later = [segment for segment in pool.submitted if segment.first_epoch > 0]
+    assert later
+    assert all(pool.states[segment] for segment in later)
+    first_rung = rung_epochs(30)[0]
+    assert {s.last_epoch for s in pool.submitted if s.first_epoch == 0} == {first_rung}
+
+
+def test_a_lost_state_means_training_again_from_the_start(bench):
+    spec = spec_of("pruner=median", trials=10)
+    lost = iter([True])
+
+    def lose_one_state(segment):
+        return FailureKind.STATE_LOST if segment.first_epoch > 0 and next(lost, False) else None
+
+    assert bench.run(spec, lose_one_state) is Ending.BUDGET
+    assert set(states(bench, spec)) <= {"COMPLETE", "PRUNED"}

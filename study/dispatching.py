@@ -1,0 +1,176 @@
+"""Trials on their way: packed into cohorts, handed to a pool, mended when they fail.
+
+Knows nothing of the database and of what a trial is worth.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from study.cohorts import Candidate, pack
+from study.policy import CohortFailure, Remedy, remedy_for
+from workers.configuration import TrainingSettings
+from workers.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
+from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
+
+
+class StopNow(BaseException):
+    """Raised inside a pool that trains in the foreground, to end the training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trial's segment is done: what was measured, and the state that continues it."""
+
+    work: TrialWork
+    measured: TrialMeasurements
+    report: SegmentReport
+    state: StateHandle
+    cohort: int
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """A trial that could not be trained, and why."""
+
+    work: TrialWork
+    reason: str
+    cohort: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A cohort on its way to the epoch `until`; losses counts the workers it has lost."""
+
+    cohort: tuple[Candidate, ...]
+    until: int
+    losses: int = 0
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Keeps the pool's slots busy with the trials it is given.
+
+    next_stop gives the epoch to which a trial goes on from the one it is at.
+    """
+
+    pool: Pool
+    settings: TrainingSettings
+    seed: int
+    label_noise: float
+    next_stop: Callable[[int], int]
+    _ready: list[Candidate] = field(default_factory=list)
+    _retries: list[Flight] = field(default_factory=list)
+    _flights: dict[int, Flight] = field(default_factory=dict)
+    _collecting: bool = False
+
+    @property
+    def free_slots(self) -> int:
+        """How many more cohorts the pool could train at this moment."""
+        return max(0, self.pool.slots() - len(self._flights))
+
+    @property
+    def ready(self) -> Sequence[Candidate]:
+        """The trials that wait for a slot."""
+        return self._ready
+
+    @property
+    def trials_running(self) -> int:
+        """How many trials are being trained."""
+        return sum(len(flight.cohort) for flight in self._flights.values())
+
+    def trials(self) -> set[int]:
+        """Every trial in the dispatcher's hands."""
+        flights = [*self._flights.values(), *self._retries]
+        flying = {candidate.work.trial for flight in flights for candidate in flight.cohort}
+        return flying | {candidate.work.trial for candidate in self._ready}
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
+        """Take trials to be trained as soon as slots are free."""
+        self._ready += candidates
+
+    def fill(self) -> None:
+        """Give free slots what failed before, and then what is ready."""
+        while self._retries and self.free_slots:
+            self._dispatch(self._retries.pop(0))
+        free = self.free_slots
+        if not free or not self._ready:
+            return
+        for cohort in pack(self._ready, replicates=self.settings.replicates, slots=free):
+            self._dispatch(Flight(cohort, until=self.next_stop(cohort[0].epoch)))
+        self._ready = []
+
+    def collect(self, timeout: float) -> list[Trained | GaveUp]:
+        """What has ended, waiting up to timeout seconds; failures that can be mended are not in it.
+
+        A pool in the foreground takes as long as its segment does, or until interrupt().
+        """
+        landed: list[Trained | GaveUp] = []
+        for completion in self._completions(timeout):
+            flight = self._flights.pop(completion.ticket)
+            if isinstance(completion, Done):
+                landed += _trained(completion, flight)
+            else:
+                landed += self._mend(completion, flight)
+        return landed
+
+    def interrupt(self) -> None:
+        """End a collect() that trains in this thread; called from a signal handler."""
+        if self._collecting and self.pool.in_foreground:
+            raise StopNow
+
+    def give_up(self) -> set[int]:
+        """Cancel everything; the trials that were in the dispatcher's hands."""
+        trials = self.trials()
+        self.pool.cancel(list(self._flights))
+        self._flights, self._retries, self._ready = {}, [], []
+        return trials
+
+    def _completions(self, timeout: float) -> Sequence[Completion]:
+        self._collecting = True
+        try:
+            return self.pool.collect(timeout)
+        except StopNow:
+            return ()
+        finally:
+            self._collecting = False
+
+    def _dispatch(self, flight: Flight) -> None:
+        segment = Segment(
+            trials=tuple(candidate.work for candidate in flight.cohort),
+            settings=self.settings,
+            seed=self.seed,
+            first_epoch=flight.cohort[0].epoch,
+            last_epoch=flight.until,
+            label_noise=self.label_noise,
+        )
+        states = {id(c.state): c.state for c in flight.cohort if c.state is not None}
+        self._flights[self.pool.submit(segment, list(states.values()))] = flight
+
+    def _mend(self, failure: Failed, flight: Flight) -> list[Trained | GaveUp]:
+        losses = flight.losses + (failure.kind is FailureKind.WORKER_LOST)
+        remedy = remedy_for(CohortFailure(len(flight.cohort), failure.kind, losses))
+        if remedy is Remedy.RETRY:
+            if failure.kind is FailureKind.STATE_LOST:
+                flight = self._from_the_start(flight)
+            self._retries.append(replace(flight, losses=losses))
+        elif remedy is Remedy.SPLIT:
+            half = len(flight.cohort) // 2
+            self._retries.append(replace(flight, cohort=flight.cohort[:half], losses=0))
+            self._retries.append(replace(flight, cohort=flight.cohort[half:], losses=0))
+        else:
+            (candidate,) = flight.cohort
+            reason = f"{failure.kind.value}: {failure.reason}"
+            return [GaveUp(candidate.work, reason, failure.ticket)]
+        return []
+
+    def _from_the_start(self, flight: Flight) -> Flight:
+        cohort = tuple(Candidate(candidate.work) for candidate in flight.cohort)
+        return Flight(cohort, until=self.next_stop(0))
+
+
+def _trained(done: Done, flight: Flight) -> list[Trained | GaveUp]:
+    works = {candidate.work.trial: candidate.work for candidate in flight.cohort}
+    return [
+        Trained(works[measured.trial], measured, done.report, done.state, done.ticket)
+        for measured in done.report.trials
+    ]

@@ -1,0 +1,42 @@
+"""Taking a study: the lease of its only coordinator."""
+
+import os
+import socket
+
+from storage.engine import Database
+from storage.errors import LeaseHeld
+from storage.leases import Lease, acquire_lease
+from storage.owners import Owner
+from study.errors import StudyBusy
+from study.progress import Progress
+
+LEASE_SECONDS = 30.0
+
+
+def take_study(database: Database, name: str, progress: Progress) -> Lease:
+    """The study's lease: at once where its last holder's process was on this host and is gone.
+
+    Raises:
+        StudyBusy: someone else has it, and for how long.
+    """
+    me = Owner.here()
+    try:
+        return acquire_lease(database, name, me, LEASE_SECONDS)
+    except LeaseHeld as held:
+        if not is_gone(held.owner):
+            raise StudyBusy(f"{held}; stop it first, or wait until its lease runs out") from None
+        progress.note(f"taking over from {held.owner}, which is gone")
+        return acquire_lease(database, name, me, LEASE_SECONDS, force_from=held.owner)
+
+
+def is_gone(owner: Owner) -> bool:
+    """Whether that process was on this host and has ended; of other hosts nothing is known."""
+    if owner.host != socket.gethostname():
+        return False
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
