@@ -1,0 +1,54 @@
+"""From what was measured to what may be concluded: functions from DataFrames to DataFrames.
+
+    from study.analysis import load_measurements, marginal_effects
+
+    m = load_measurements("digits", "sqlite:///study.db")
+    marginal_effects(m.results, m.replicates, m.splits, ["depth", "dropout"]).table
+
+One file per question. Where trials were chosen adaptively, a Finding says `descriptive`.
+"""
+
+from study.analysis.comparison import (
+    Difference,
+    compare_trials,
+    corrected_resampled_t,
+    mcnemar,
+    paired_difference,
+)
+from study.analysis.effects import marginal_effects
+from study.analysis.ensembles import ensemble_curve
+from study.analysis.finding import Finding
+from study.analysis.gap import generalization_gaps
+from study.analysis.gradient_flow import first_layer_gradients, gradient_flow
+from study.analysis.importance import importances
+from study.analysis.measurements import Measurements, load_measurements, load_splits
+from study.analysis.multiplicity import holm
+from study.analysis.overtuning import overtuning
+from study.analysis.selection import selection_optimism
+from study.analysis.trials import distinct_trials, learned, learning_threshold
+from study.analysis.within_run import within_run_overfitting
+
+__all__ = [
+    "Difference",
+    "Finding",
+    "Measurements",
+    "compare_trials",
+    "corrected_resampled_t",
+    "distinct_trials",
+    "ensemble_curve",
+    "first_layer_gradients",
+    "generalization_gaps",
+    "gradient_flow",
+    "holm",
+    "importances",
+    "learned",
+    "learning_threshold",
+    "load_measurements",
+    "load_splits",
+    "marginal_effects",
+    "mcnemar",
+    "overtuning",
+    "paired_difference",
+    "selection_optimism",
+    "within_run_overfitting",
+]

@@ -1,0 +1,13 @@
+"""A table with a word on what it may be taken for."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """descriptive: the trials were chosen adaptively, so the table describes them and no more."""
+
+    table: pd.DataFrame
+    descriptive: bool = False

@@ -1,0 +1,108 @@
+"""Everything that was measured in a study, loaded once."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from storage.engine import open_database
+from storage.reading import (
+    load_layer_statistics,
+    load_learning_curves,
+    load_members,
+    load_replicates,
+    load_results,
+)
+from storage.runs import read_run
+from storage.splits import read_splits
+from study.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from storage.engine import Database
+    from storage.runs import StudyRun
+
+# Samplers whose choice of a trial does not depend on the results of others.
+DESIGNS = frozenset({"random", "grid", "qmc"})
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """The frames of one study, and what it was.
+
+    splits has a row per replicate: train_examples, validation_index and test_index (arrays of
+    data rows, in the order of the correctness bits), majority_validation_accuracy and
+    majority_test_accuracy (of always saying the most frequent training class).
+    """
+
+    run: "StudyRun"
+    results: pd.DataFrame
+    replicates: pd.DataFrame
+    members: pd.DataFrame
+    learning_curves: pd.DataFrame
+    layer_statistics: pd.DataFrame
+    splits: pd.DataFrame
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """The specification as plain values, every default written out."""
+        return self.run.specification
+
+    @property
+    def descriptive(self) -> bool:
+        """Whether trials were chosen, or ended, because of other trials' results.
+
+        Such trials are a biased sample of the search space: what holds among them describes them,
+        and is no effect.
+        """
+        chosen = self.specification["sampler"] not in DESIGNS
+        return chosen or self.specification["pruner"] != "none"
+
+
+def load_measurements(study: str, storage: str) -> Measurements:
+    """Read a study's frames.
+
+    Raises InvalidInput where no trial is complete, and what load_results raises.
+    """
+    with open_database(storage, create=False) as database:
+        run = read_run(database, study)
+        results = load_results(study, database)
+        if not (results["state"] == "COMPLETE").any():
+            raise InvalidInput(f"study {study!r} has no complete trial yet; launch it first")
+        return Measurements(
+            run=run,
+            results=results,
+            replicates=load_replicates(study, database),
+            members=load_members(study, database),
+            learning_curves=load_learning_curves(study, database),
+            layer_statistics=load_layer_statistics(study, database),
+            splits=_splits(database, study),
+        )
+
+
+def load_splits(study: str, storage: str) -> pd.DataFrame:
+    """A study's splits, a row per replicate: the columns of Measurements.splits."""
+    with open_database(storage, create=False) as database:
+        return _splits(database, study)
+
+
+def _splits(database: "Database", study: str) -> pd.DataFrame:
+    rows = read_splits(database, study)
+    return pd.DataFrame(
+        {
+            "replicate": [row.replicate for row in rows],
+            "train_examples": [row.train_examples for row in rows],
+            "validation_index": [_indices(row.validation_index) for row in rows],
+            "test_index": [_indices(row.test_index) for row in rows],
+            "majority_validation_accuracy": pd.array(
+                [row.majority_validation_accuracy for row in rows], dtype="float64"
+            ),
+            "majority_test_accuracy": pd.array(
+                [row.majority_test_accuracy for row in rows], dtype="float64"
+            ),
+        }
+    )
+
+
+def _indices(packed: bytes) -> Any:
+    return np.frombuffer(packed, dtype="<i4").astype(np.int64)
