@@ -11,7 +11,6 @@ moves into step; rmsprop has first = 1; adam's corrections of bias are in step a
 that does not take part in a step has first = second = step = 0 and shrink = 1: nothing of it moves.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,30 +32,29 @@ IDLE = (0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0)
 
 
 def coefficients(
-    configuration: Configuration, settings: TrainingSettings, step: int
-) -> tuple[float, ...]:
-    """The coefficients of a network's step, counted from 1, in the order of COEFFICIENTS."""
+    configuration: Configuration, settings: TrainingSettings, steps: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """A network's coefficients [COEFFICIENTS, steps] at these steps, counted from 1."""
     rate, decay = configuration.learning_rate, configuration.weight_decay
+    table = np.empty((len(COEFFICIENTS), len(steps)))
     match configuration.optimizer:
         case Optimizer.SGD:
-            return decay, 1.0, 0.0, 1.0, rate, 0.0, 1.0
+            constant = decay, 1.0, 0.0, 1.0, rate, 0.0, 1.0
         case Optimizer.MOMENTUM:
             first = 1.0 - settings.momentum
-            return decay, first, 0.0, 1.0, rate / first, 0.0, 1.0
+            constant = decay, first, 0.0, 1.0, rate / first, 0.0, 1.0
         case Optimizer.RMSPROP:
-            return decay, 1.0, 1.0 - RMSPROP_DECAY, 1.0, rate, 1.0, EPSILON
-        case Optimizer.ADAM | Optimizer.ADAMW:
-            decoupled = configuration.optimizer is Optimizer.ADAMW
-            beta1, beta2 = ADAM_BETAS
-            return (
-                0.0 if decoupled else decay,
-                1.0 - beta1,
-                1.0 - beta2,
-                1.0 - rate * decay if decoupled else 1.0,
-                rate / (1.0 - beta1**step),
-                1.0 / math.sqrt(1.0 - beta2**step),
-                EPSILON,
-            )
+            constant = decay, 1.0, 1.0 - RMSPROP_DECAY, 1.0, rate, 1.0, EPSILON
+        case Optimizer.ADAM:
+            constant = decay, 1.0 - ADAM_BETAS[0], 1.0 - ADAM_BETAS[1], 1.0, rate, 1.0, EPSILON
+        case Optimizer.ADAMW:
+            shrink = 1.0 - rate * decay
+            constant = 0.0, 1.0 - ADAM_BETAS[0], 1.0 - ADAM_BETAS[1], shrink, rate, 1.0, EPSILON
+    table[:] = np.array(constant)[:, None]
+    if configuration.optimizer in (Optimizer.ADAM, Optimizer.ADAMW):
+        table[COEFFICIENTS.index("step")] /= 1.0 - ADAM_BETAS[0] ** steps
+        table[COEFFICIENTS.index("scale")] /= np.sqrt(1.0 - ADAM_BETAS[1] ** steps)
+    return table
 
 
 @dataclass(eq=False)
@@ -111,13 +109,10 @@ class Updater:
         """Coefficients of an epoch: network k takes counts[k] steps after its first_steps[k]."""
         steps = max(counts)
         table: npt.NDArray[np.float64] = np.empty((len(COEFFICIENTS), steps, len(counts)))
+        table[:] = np.array(IDLE)[:, None, None]
         for k, configuration in enumerate(self.configurations):
-            for step in range(steps):
-                table[:, step, k] = (
-                    coefficients(configuration, self.settings, first_steps[k] + step + 1)
-                    if step < counts[k]
-                    else IDLE
-                )
+            own = first_steps[k] + 1 + np.arange(counts[k])
+            table[:, : counts[k], k] = coefficients(configuration, self.settings, own)
         table[COEFFICIENTS.index("step")] *= -1.0
         values = torch.from_numpy(table).to(self.like.device, self.like.dtype)
         by_slot = [values[:, :, owners].unsqueeze(-1) for owners in self.owners]
@@ -151,7 +146,7 @@ class Updater:
             torch.mul(g, g, out=g)
             v.lerp_(g, second)
             torch.sqrt(v, out=g)
-            torch.addcmul(epsilon, g, scale, out=g)
+            g.mul_(scale).add_(epsilon)
             torch.div(m, g, out=g)
             if self.decoupled:
                 w.mul_(shrink)

@@ -15,7 +15,16 @@ import torch
 from torch import Tensor
 
 from workers.parameters import Stack
-from workers.parts import Part, activate, differentiate, gather_gradient, group_view, pass_on
+from workers.parts import (
+    Part,
+    activate,
+    connect,
+    connect_backward,
+    differentiate,
+    gather_gradient,
+    group_view,
+    pass_on,
+)
 from workers.shapes import pad, sequence_shape
 from workers.stacked_shape import (
     HIDDEN,
@@ -143,18 +152,16 @@ class RecurrentLayers:
             masks = None
             if self.masks is not None:
                 masks = self.masks[first : first + n, layer - 1].transpose(0, 1)
+            h_group = group_view(h, here, 1, p, n)[0]
             part = Part(
                 kernel=group.kernel,
-                going_on=c,
                 z=z_group,
-                a=group_view(h, here, 1, p, n)[0][:, 0],
-                x_next=going,
-                x_output=self.x_output[None, first + c : first + n] if last and n > c else None,
-                skip=None,
+                a=h_group[:, 0],
                 real_units=self.shape.real_units(group, n, z),
-                masks=masks,
+                piece_copies=h_group[:, 1:] if p > 1 else None,
             )
-            part.copies = group_view(h, here, 1, p, n)[0][:, 1:] if p > 1 else None
+            ending = self.x_output[None, first + c : first + n] if last and n > c else None
+            connect(part, going, ending, None, masks)
             parts.append(part)
         return parts
 
@@ -177,24 +184,26 @@ class RecurrentLayers:
             layer.d_x = d_xs[index]
             d_next = d_xs[index + 1] if index + 1 < len(d_xs) else None
             for t, parts in enumerate(layer.parts):
-                self._backward_parts(parts, index + 1, layer, None if d_next is None else d_next[t])
+                above = None if d_next is None else d_next[t]
+                self._backward_parts(parts, index + 1, layer, above, last=t == steps - 1)
 
     def _backward_parts(
-        self, parts: list[Part], number: int, layer: Layer, d_next: Tensor | None
+        self, parts: list[Part], number: int, layer: Layer, d_next: Tensor | None, *, last: bool
     ) -> None:
         if layer.d_z is None or layer.d_h is None:
             raise RuntimeError("these layers were made without gradients")
         start = next_start = 0
         groups = [group for group in self.shape.groups if group.having(number)]
         for part, group in zip(parts, groups, strict=True):
-            n, c, p = part.z.shape[2], part.going_on, part.pieces
-            part.d_h, _ = group_view(layer.d_h, start, 1, p, n)
+            n, c, p = part.z.shape[2], group.having(number + 1), part.pieces
+            part.d_later = group_view(layer.d_h, start, 1, p, n)[0].unbind(1)
             part.d_z, start = group_view(layer.d_z, start, 1, p, n)
+            d_going = d_ending = None
             if c and d_next is not None:
-                part.d_next, next_start = group_view(d_next, next_start, 1, p, c)
-            if part.x_output is not None:
-                part.d_output = self.d_x_output[None, group.first + c : group.first + n]
-            part.d_a = part.d_z[:, 0] if p == 1 else self._new(*part.a.shape)
+                d_going, next_start = group_view(d_next, next_start, 1, p, c)
+            if last and n > c:
+                d_ending = self.d_x_output[None, group.first + c : group.first + n]
+            connect_backward(part, d_going, d_ending, None)
 
     def gather(self, examples: Tensor, rows: Tensor) -> None:
         """Read the sequences [·, T · I] of as_sequences at rows [S₁ · B]."""
@@ -211,9 +220,7 @@ class RecurrentLayers:
                     torch.baddbmm(z, layer.h[t], layer.recurrent, out=z)
                 for part in layer.parts[t]:
                     activate(part)
-                    if part.copies is not None:
-                        part.copies.copy_(part.a.unsqueeze(1).expand_as(part.copies))
-                    pass_on(part, part.masks if dropout else None)
+                    pass_on(part, dropout=dropout)
         torch.bmm(self.x_output, self.output_weight, out=self.logits)
         self.logits += self.output_bias
 
@@ -233,14 +240,10 @@ class RecurrentLayers:
             raise RuntimeError("these layers were made without gradients")
         last = t == self.steps - 1
         for part in layer.parts[t]:
-            if part.d_a is None or part.d_h is None:
-                raise RuntimeError("these layers were made without gradients")
-            if part.d_output is None:
-                part.d_a[:, part.going_on :] = 0.0
-            gather_gradient(part, part.masks if dropout else None)
-            if not last:
-                for piece in range(part.pieces):
-                    part.d_a += part.d_h[:, piece]
+            gather_gradient(part, dropout=dropout)
+            if not last and part.d_a is not None:
+                for later in part.d_later:
+                    part.d_a.add_(later)
             differentiate(part)
         if last:
             torch.bmm(layer.x[t].mT, layer.d_z, out=layer.d_weight)

@@ -18,6 +18,8 @@ from workers.parts import (
     Part,
     activate,
     add_skipped,
+    connect,
+    connect_backward,
     differentiate,
     gather_gradient,
     group_view,
@@ -37,6 +39,8 @@ class Layer:
     x: Tensor  # [S, B, I or W]
     z: Tensor  # [S, B, W]
     parts: list[Part]
+    weight_t: Tensor  # [S, W, I or W]
+    x_t: Tensor  # [S, I or W, B]
     d_weight: Tensor | None = None
     d_bias: Tensor | None = None  # [S, W]
     d_z: Tensor | None = None
@@ -104,7 +108,8 @@ class StackedLayers:
             bias = parameters.regions[HIDDEN_BIAS][biases : biases + count, :, : shape.width]
             biases += count
             x_next = xs[index + 1] if index + 1 < len(xs) else None
-            layers.append(Layer(weight, bias, x, z, self._parts(index + 1, x, z, x_next)))
+            parts = self._parts(index + 1, x, z, x_next)
+            layers.append(Layer(weight, bias, x, z, parts, weight.mT, x.mT))
         return layers
 
     def _parts(self, layer: int, x: Tensor, z: Tensor, x_next: Tensor | None) -> list[Part]:
@@ -124,21 +129,22 @@ class StackedLayers:
                 going, next_start = group_view(x_next, next_start, shape.branches, group.pieces, c)
             first = group.first
             in_place = group.kernel.in_place and group.pieces == 1
-            parts.append(
-                Part(
-                    kernel=group.kernel,
-                    going_on=c,
-                    z=z_group,
-                    a=z_group[:, 0] if in_place else self._new(*z_group[:, 0].shape),
-                    x_next=going,
-                    x_output=ends[:, first + c : first + n] if n > c else None,
-                    skip=x_group[:, 0] if shape.residual and layer > 1 else None,
-                    real_units=shape.real_units(group, n, z),
-                    masks=None
-                    if self.masks is None
-                    else self.masks[first : first + n, layer - 1].transpose(0, 1),
-                )
+            part = Part(
+                kernel=group.kernel,
+                z=z_group,
+                a=z_group[:, 0] if in_place else self._new(*z_group[:, 0].shape),
+                real_units=shape.real_units(group, n, z),
             )
+            connect(
+                part,
+                x_next=going,
+                x_output=ends[:, first + c : first + n] if n > c else None,
+                skip=x_group[:, 0] if shape.residual and layer > 1 else None,
+                masks=None
+                if self.masks is None
+                else self.masks[first : first + n, layer - 1].transpose(0, 1),
+            )
+            parts.append(part)
         return parts
 
     def _prepare_backward(self, gradients: Stack, slices: list[int]) -> None:
@@ -166,16 +172,16 @@ class StackedLayers:
             start = next_start = 0
             groups = [group for group in shape.groups if group.having(index + 1)]
             for part, group in zip(layer.parts, groups, strict=True):
-                n, c, p = part.z.shape[2], part.going_on, part.pieces
+                n, c, p = part.z.shape[2], group.having(index + 2), part.pieces
                 here = start
                 part.d_z, start = group_view(layer.d_z, here, shape.branches, p, n)
+                d_skip = d_going = None
                 if layer.d_x is not None and shape.residual:
-                    part.d_skip = group_view(layer.d_x, here, shape.branches, p, n)[0][:, 0]
+                    d_skip = group_view(layer.d_x, here, shape.branches, p, n)[0][:, 0]
                 if c and d_next is not None:
-                    part.d_next, next_start = group_view(d_next, next_start, shape.branches, p, c)
-                if n > c:
-                    part.d_output = d_ends[:, group.first + c : group.first + n]
-                part.d_a = part.d_z[:, 0] if p == 1 else self._new(*part.a.shape)
+                    d_going, next_start = group_view(d_next, next_start, shape.branches, p, c)
+                ending = slice(group.first + c, group.first + n)
+                connect_backward(part, d_going, d_ends[:, ending] if n > c else None, d_skip)
 
     def gather(self, examples: Tensor, rows: Tensor) -> None:
         """inputs = the examples [·, I] at rows [S₁ · B], the same for a network's slices."""
@@ -187,7 +193,7 @@ class StackedLayers:
             torch.baddbmm(layer.bias, layer.x, layer.weight, out=layer.z)
             for part in layer.parts:
                 activate(part)
-                pass_on(part, part.masks if dropout else None)
+                pass_on(part, dropout=dropout)
         torch.bmm(self.x_output, self.output_weight, out=self.branch_logits)
         for branch in range(1, self.shape.branches):
             self.logits += self.branch_logits.view(self.shape.branches, *self.logits.shape)[branch]
@@ -206,12 +212,12 @@ class StackedLayers:
             if layer.d_z is None or layer.d_weight is None or layer.d_bias is None:
                 raise RuntimeError("these layers were made without gradients")
             for part in layer.parts:
-                gather_gradient(part, part.masks if dropout else None)
+                gather_gradient(part, dropout=dropout)
                 differentiate(part)
-            torch.bmm(layer.x.mT, layer.d_z, out=layer.d_weight)
+            torch.bmm(layer.x_t, layer.d_z, out=layer.d_weight)
             torch.sum(layer.d_z, 1, out=layer.d_bias)
             if layer.d_x is not None:
-                torch.bmm(layer.d_z, layer.weight.mT, out=layer.d_x)
+                torch.bmm(layer.d_z, layer.weight_t, out=layer.d_x)
                 for part in layer.parts:
                     add_skipped(part)
 
