@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from study.claims import Claim
 from study.dimensions import Categorical, Numeric, Range
 from study.errors import nearest
 from workers.configuration import (
@@ -191,6 +192,7 @@ class StudySpec(Section):
     pruner: Pruner = Pruner.NONE
     budget: Budget = Budget()
     resources: Resources = Resources()
+    claims: tuple[Claim, ...] = ()
 
     @field_validator("objective", mode="before")
     @classmethod
@@ -240,7 +242,7 @@ class StudySpec(Section):
         return self.model_dump(mode="json")
 
     def sha256(self) -> str:
-        """What makes two specifications the same search: all but the budget and file paths."""
+        """What makes two specifications the same search: all but budget, claims and file paths."""
         text = json.dumps(identity(self.document()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -248,8 +250,10 @@ class StudySpec(Section):
 def identity(document: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a specification's document that may not change between launches.
 
-    A budget may grow, and a file may move: the data themselves are compared by their hash.
+    A budget may grow, and a file may move: the data themselves are compared by their hash. Claims
+    are judged after the search and do not change it.
     """
-    kept = {key: value for key, value in document.items() if key not in ("budget", "name")}
+    changeable = ("budget", "name", "claims")
+    kept = {key: value for key, value in document.items() if key not in changeable}
     kept["data"] = {k: v for k, v in document["data"].items() if k not in ("source", "test")}
     return kept

@@ -26,6 +26,7 @@ from study.analysis.multiplicity import holm
 from study.analysis.overtuning import overtuning
 from study.analysis.selection import selection_optimism
 from study.analysis.trials import distinct_trials, learned, learning_threshold
+from study.analysis.verdicts import verdicts
 from study.analysis.within_run import within_run_overfitting
 
 __all__ = [
@@ -50,5 +51,6 @@ __all__ = [
     "overtuning",
     "paired_difference",
     "selection_optimism",
+    "verdicts",
     "within_run_overfitting",
 ]

@@ -1,5 +1,6 @@
 """Shares of seeds that succeed: one, and the difference of two."""
 
+import numpy as np
 from scipy import stats
 
 from study.analysis.comparison import Difference
@@ -22,7 +23,7 @@ def share_difference(
     The p-value is Fisher's exact one; the interval joins the two Wilson intervals (Newcombe,
     Statistics in Medicine 17, 1998, method 10).
     """
-    table = [[first, first_trials - first], [second, second_trials - second]]
+    table = np.array([[first, first_trials - first], [second, second_trials - second]])
     p_value = float(stats.fisher_exact(table).pvalue)
     one, two = first / first_trials, second / second_trials
     one_low, one_high = share_interval(first, first_trials, confidence)
