@@ -55,6 +55,15 @@ def read_measured(database: Database, study: str, trial: int) -> Measured:
         )
 
 
+def read_fingerprints(database: Database, study: str) -> dict[int, str]:
+    """The fingerprint of every COMPLETE trial that was trained, not copied, by number."""
+    columns = (results.c.trial, results.c.fingerprint)
+    trained = (results.c.state == "COMPLETE") & results.c.duplicate_of.is_(None)
+    with database.read() as connection:
+        rows = connection.execute(select(*columns).where(results.c.study == study, trained))
+        return {row.trial: row.fingerprint for row in rows}
+
+
 def _rows(connection: Connection, table: Table, trial_id: int) -> Rows:
     columns = [column for column in table.c if column.name != "trial_id"]
     query = select(*columns).where(table.c.trial_id == trial_id)

@@ -12,8 +12,9 @@ from storage.trial_records import NewTrial
 from storage.trials import TrialStorage
 from study.dimensions import Range
 from study.sampling import Parameters, Proposer
-from study.space import configuration_of, search_space
+from study.space import configuration_of, search_space, space_size
 from study.spec import StudySpec
+from workers.configuration import Configuration
 from workers.segment import TrialWork
 
 
@@ -34,6 +35,7 @@ class TrialSource:
     exhausted: bool = False
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
+    _tried: set[Configuration] = field(default_factory=set)
 
     def adopt(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
         """Go on from the study's trials as the database has them; ours are in the coordinator's
@@ -42,6 +44,9 @@ class TrialSource:
         self._created = len(known)
         running = (trial for trial in known if trial.state is TrialState.RUNNING)
         self._orphans = [trial for trial in running if trial.number not in ours]
+        space = search_space(self.spec)
+        complete = (trial.params for trial in known if set(trial.params) == set(space))
+        self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
         self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
 
     def has_more(self) -> bool:
@@ -93,6 +98,7 @@ class TrialSource:
         numbers = range(self._created, self._created + count)
         given = [self.baseline[n] if n < len(self.baseline) else {} for n in numbers]
         proposals = self.proposer.propose(numbers, given)
+        proposals = self._until_used_up(proposals)
         self.exhausted = len(proposals) < count
         if not proposals:
             return []
@@ -101,6 +107,18 @@ class TrialSource:
         trials = self.storage.create_trials(self.study_id, new, self.lease())
         self._created += len(trials)
         return [self._work(trial.number, trial.params) for trial in trials]
+
+    def _until_used_up(self, proposals: list[Parameters]) -> list[Parameters]:
+        """The proposals up to the one with which every configuration has been tried.
+
+        Where the cut falls does not depend on how the trials are divided into batches.
+        """
+        size = space_size(self.spec)
+        for position, parameters in enumerate(proposals):
+            if size is not None and len(self._tried) >= size:
+                return proposals[:position]
+            self._tried.add(configuration_of(self.spec, parameters))
+        return proposals
 
     def _take_orphans(self, count: int) -> list[TrialWork]:
         """Those that others enqueued have some parameters or none; those taken back have all."""

@@ -156,6 +156,42 @@ def results(
 
 
 @app.command()
+def stop(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for it.")] = 60.0,
+) -> None:
+    """Stop a study that runs elsewhere; its running trials wait for the next launch."""
+    from study.stopping import stop_study
+
+    _say(Console(stderr=True), stop_study(name, storage, timeout=wait))
+
+
+@app.command()
+def replay(
+    name: NameArgument,
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="The trial's number.", min=0)],
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Train one trial again, alone, and compare every number with the recorded ones.
+
+    Exit code 1 and a table of differences if any number differs.
+    """
+    from study.replaying import replay as replay_trial
+    from study.tables import data_console, differences_table
+
+    replayed = replay_trial(name, trial, storage)
+    how = "bit for bit" if replayed.exact else f"within {replayed.tolerance:g}, as the trial was "
+    how += "" if replayed.exact else "recorded in another environment"
+    if replayed.differences:
+        data_console().print(differences_table(replayed))
+    verdict = f"{len(replayed.differences)} of {replayed.compared} numbers differ"
+    _say(Console(stderr=True), f"trial {trial} of study {name!r}: {verdict}, compared {how}")
+    if replayed.differences:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
 def dashboard(
     storage: StorageOption = DEFAULT_STORAGE,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
@@ -251,6 +287,7 @@ def _storage_error_code(error: Exception) -> ExitCode | None:
         errors.StudyNotFound,
         errors.StudyWithoutRun,
         errors.StudyExists,
+        errors.TrialNotFound,
     )
     if isinstance(error, errors.LeaseHeld):
         return ExitCode.BUSY

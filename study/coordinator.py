@@ -10,21 +10,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import DatabaseUnreachable
 from storage.leases import Lease
+from storage.measured import read_fingerprints, read_measured
 from storage.trial_records import FinishedTrial
 from storage.trials import TrialStorage
 from study import records
 from study.asking import TrialSource
 from study.cohorts import TARGET_NETWORKS, Candidate, networks
 from study.dispatching import Dispatcher, GaveUp, Trained
+from study.duplicates import Duplicates
 from study.policy import is_hopeless
 from study.progress import Progress
 from study.pruning import Pruning
+from study.space import configuration_of
 from study.spec import StudySpec
 from study.tally import Tally
+from workers.segment import TrialWork
 
 POLL_SECONDS = 0.2
 # How long the database may be away before the study stops, to be launched again.
@@ -57,8 +61,10 @@ class Coordinator:
     lease: Callable[[], Lease]
     tally: Tally
     progress: Progress
+    stop_requested: Callable[[], bool] = lambda: False
     seconds_before: float = 0.0
     clock: Callable[[], float] = time.monotonic
+    _duplicates: Duplicates = field(default_factory=Duplicates)
     _unwritten: list[FinishedTrial] = field(default_factory=list)
     _stopping: bool = False
     _away_since: float | None = None
@@ -87,7 +93,7 @@ class Coordinator:
                 self._while_reachable(self._commit)
                 self._show()
         finally:
-            unfinished = self.dispatcher.give_up()
+            unfinished = self.dispatcher.give_up() | self._duplicates.waiting()
         if unfinished:
             # They wait, with their parameters, for the next launch.
             self.storage.take_back(self.study_id, sorted(unfinished), self.lease())
@@ -101,13 +107,13 @@ class Coordinator:
 
     def _ending(self) -> Ending | None:
         bound = self.tally.budget.seconds
-        if self._stopping:
+        if self._stopping or self.stop_requested():
             return Ending.STOPPED
         if bound is not None and self.seconds_spent >= bound:
             return Ending.BUDGET
         if is_hopeless(self.tally.complete, self.tally.failed):
             return Ending.HOPELESS
-        if self.dispatcher.trials() or self._unwritten or self.source.has_more():
+        if self._trials_in_hand() or self.source.has_more():
             return None
         return Ending.EXHAUSTED if self.source.exhausted else Ending.BUDGET
 
@@ -115,9 +121,11 @@ class Coordinator:
 
     def _adopt(self) -> None:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        fingerprints = read_fingerprints(self.storage.database, self.spec.name)
         for trial in trials:
             if trial.state is TrialState.COMPLETE:
                 self.tally.note_complete(trial.number, trial.values, trial.user_attrs)
+                self._know(trial, fingerprints.get(trial.number))
             elif trial.state is TrialState.PRUNED:
                 self.tally.note_pruned()
             elif trial.state is TrialState.FAIL:
@@ -125,6 +133,11 @@ class Coordinator:
         self.tally.begin()
         self.pruning.adopt(trials)
         self.source.adopt(trials, ours=set())
+
+    def _know(self, trial: FrozenTrial, fingerprint: str | None) -> None:
+        if fingerprint is not None:
+            known = self._duplicates.earlier.setdefault(fingerprint, {})
+            known.setdefault(configuration_of(self.spec, trial.params), trial.number)
 
     def _ask(self) -> None:
         """Have enough trials ready for every free slot."""
@@ -135,8 +148,25 @@ class Coordinator:
             asked = self.source.ask(self.source.trials_that_train(wanted - have))
             if not asked:
                 return
-            self.dispatcher.add(Candidate(work) for work in asked)
-            have += sum(networks(work, replicates) for work in asked)
+            for work in asked:
+                if self._take(work):
+                    have += networks(work, replicates)
+
+    def _take(self, work: TrialWork) -> bool:
+        """Whether the trial has to be trained: otherwise it is copied, or waits for its like."""
+        original = self._duplicates.original(work)
+        if original is not None:
+            self._unwritten.append(self._copy_of(work, original))
+            return False
+        if not self._duplicates.begin(work):
+            return False
+        self.dispatcher.add([Candidate(work)])
+        return True
+
+    def _copy_of(self, work: TrialWork, original: int) -> FinishedTrial:
+        measured = read_measured(self.storage.database, self.spec.name, original)
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, original)
+        return records.copied(work, self.storage.get_trial(trial_id), measured)
 
     # ── Trials go on or end ──────────────────────────────────────────────────────────────────
 
@@ -148,6 +178,7 @@ class Coordinator:
                 self._note_segment(item)
 
     def _note_segment(self, item: Trained) -> None:
+        self._duplicates.know_environment(item.report.fingerprint)
         trial, epoch = item.work.trial, item.measured.epochs
         values = records.objective_values(self.spec, item.measured)
         if epoch >= self.spec.training.epochs:
@@ -158,13 +189,21 @@ class Coordinator:
             self.dispatcher.add([Candidate(item.work, epoch, item.state)])
             return
         attributes = self.pruning.finish(trial, state, values[0])
+        if state is TrialState.PRUNED:
+            self._train_instead(item.work)
         cohort = self._cohort_name(item.cohort)
         self._unwritten.append(records.ended(self.spec, state, item, cohort, attributes))
 
     def _note_failure(self, item: GaveUp) -> None:
         self.pruning.finish(item.work.trial, TrialState.FAIL, None)
+        self._train_instead(item.work)
         self._unwritten.append(records.failed(item, self._cohort_name(item.cohort)))
         self.progress.note(f"trial {item.work.trial} failed: {item.reason}")
+
+    def _train_instead(self, ended: TrialWork) -> None:
+        """The trials that waited for one that came to nothing are tried themselves."""
+        for work in self._duplicates.give_up(ended.configuration):
+            self._take(work)
 
     def _cohort_name(self, ticket: int) -> str:
         return f"{self.lease().epoch}-{ticket}"
@@ -184,9 +223,17 @@ class Coordinator:
                 self.tally.note_pruned()
             else:
                 self.tally.note_failed(str(trial.result.get("error", "")))
+        for work in [work for trial in written for work in self._waited_for(trial)]:
+            self._take(work)
         numbers = {trial.number for trial in written}
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
         self.source.observe(trial for trial in trials if trial.number in numbers)
+
+    def _waited_for(self, trial: FinishedTrial) -> list[TrialWork]:
+        if trial.state is not TrialState.COMPLETE or trial.result.get("duplicate_of") is not None:
+            return []
+        configuration = records.configuration_in(trial.result)
+        return self._duplicates.complete(configuration, trial.number)
 
     # ── A database that is away ──────────────────────────────────────────────────────────────
 
@@ -211,8 +258,12 @@ class Coordinator:
     def _reconcile(self) -> None:
         """After an absence of the database: a transaction whose answer was lost may have made
         RUNNING trials that we do not know of."""
-        ours = self.dispatcher.trials() | {trial.number for trial in self._unwritten}
-        self.source.adopt(self.storage.get_all_trials(self.study_id, deepcopy=False), ours)
+        trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        self.source.adopt(trials, ours=self._trials_in_hand())
+
+    def _trials_in_hand(self) -> set[int]:
+        unwritten = {trial.number for trial in self._unwritten}
+        return self.dispatcher.trials() | self._duplicates.waiting() | unwritten
 
     def _show(self) -> None:
         self.progress.show(

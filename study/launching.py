@@ -203,6 +203,7 @@ def _coordinate(
                 lease=heartbeat.lease,
                 tally=Tally(spec, plan.bounds),
                 progress=progress,
+                stop_requested=heartbeat.stop_requested,
                 seconds_before=spent,
             )
             with stopping_on_signals(coordinator.stop):

@@ -2,18 +2,25 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from enum import Enum
 from statistics import stdev
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from storage.measured import Measured
 from storage.trial_records import FinishedTrial
 from study.dispatching import GaveUp, Trained
+from study.space import typed_configuration
 from study.spec import Objective, StudySpec
 from workers.configuration import Configuration
-from workers.segment import ReplicateMeasurements, TrialMeasurements
+from workers.segment import (
+    ReplicateMeasurements,
+    SegmentReport,
+    TrialMeasurements,
+    TrialWork,
+)
 
 # The trial attributes that the dashboard shows as sortable columns.
 DASHBOARD_METRICS = (
@@ -32,27 +39,53 @@ def ended(
 
     attributes are Optuna's system attributes to keep with it.
     """
-    measured = trained.measured
+    rows = rows_of(spec, trained.work, trained.measured, trained.report)
+    result = {**rows.result, "cohort": cohort}
+    return replace(rows, state=state, result=result, system_attributes=attributes)
+
+
+def rows_of(
+    spec: StudySpec, work: TrialWork, measured: TrialMeasurements, report: SegmentReport
+) -> FinishedTrial:
+    """What was measured of a trial, as rows of a COMPLETE one."""
     result = {
         **summarize(measured),
-        **_hyperparameters(trained.work.configuration),
-        "worker": trained.report.worker,
-        "device": trained.report.device,
-        "fingerprint": trained.report.fingerprint,
-        "cohort": cohort,
+        **_hyperparameters(work.configuration),
+        "worker": report.worker,
+        "device": report.device,
+        "fingerprint": report.fingerprint,
     }
     return FinishedTrial(
         number=measured.trial,
-        state=state,
+        state=TrialState.COMPLETE,
         values=objective_values(spec, measured),
         user_attributes={name: result[name] for name in DASHBOARD_METRICS},
-        system_attributes=attributes,
         intermediate_values=_reports(spec, measured),
         result=result,
         replicates=tuple(_replicate_row(replicate) for replicate in measured.replicates),
         members=_rows(measured, "members"),
         learning_curves=_rows(measured, "curve"),
         layer_statistics=_rows(measured, "layers"),
+    )
+
+
+def copied(work: TrialWork, original: FrozenTrial, measured: Measured) -> FinishedTrial:
+    """The rows of a trial whose configuration the COMPLETE trial `original` had before it."""
+    return FinishedTrial(
+        number=work.trial,
+        state=TrialState.COMPLETE,
+        values=original.values,
+        user_attributes=original.user_attrs,
+        intermediate_values=original.intermediate_values,
+        result={
+            **measured.result,
+            "seconds": 0.0,
+            "duplicate_of": original.number,
+        },
+        replicates=measured.replicates,
+        members=measured.members,
+        learning_curves=measured.learning_curves,
+        layer_statistics=measured.layer_statistics,
     )
 
 
@@ -111,6 +144,11 @@ def _mean(values: Iterable[float]) -> float:
 def _spread(values: list[float]) -> float | None:
     """The sample standard deviation over replicates; None for a single one."""
     return stdev(values) if len(values) > 1 else None
+
+
+def configuration_in(result: Mapping[str, Any]) -> Configuration:
+    """The configuration in a row of results."""
+    return typed_configuration({field.name: result[field.name] for field in fields(Configuration)})
 
 
 def _hyperparameters(configuration: Configuration) -> dict[str, Any]:

@@ -41,7 +41,11 @@ def fixed_values(spec: StudySpec) -> dict[str, Any]:
 
 def configuration_of(spec: StudySpec, parameters: Parameters) -> Configuration:
     """The configuration that a trial's parameters complete."""
-    values = {**fixed_values(spec), **parameters}
+    return typed_configuration({**fixed_values(spec), **parameters})
+
+
+def typed_configuration(values: Mapping[str, Any]) -> Configuration:
+    """The configuration with these values, whose levels may have come as text from SQL."""
     return Configuration(**{name: _typed(name, value) for name, value in values.items()})
 
 

@@ -15,6 +15,8 @@ from study.spec import Objective, StudySpec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.replaying import Replay
+
 HYPERPARAMETERS = (
     "topology",
     "depth",
@@ -44,6 +46,7 @@ _HEADINGS = {
     "early_stopping_patience": "patience",
 }
 BEST_TRIALS = 5
+DIFFERENCES = 40  # shown of a replay: more of them say no more
 
 
 class Format(StrEnum):
@@ -99,6 +102,19 @@ def _table(
             named = (f"{_HEADINGS.get(c, c)} {_cell(c, row[c])}" for c in together)
             cells.append(", ".join(named))
         table.add_row(*cells)
+    return table
+
+
+def differences_table(replayed: "Replay") -> Table:
+    """The numbers of a replay that came out otherwise."""
+    table = Table("table", "row", "column", "recorded", "replayed")
+    for difference in replayed.differences[:DIFFERENCES]:
+        values = (difference.recorded, difference.replayed)
+        texts = [v.hex() if isinstance(v, bytes) else repr(v) for v in values]
+        shown = [text if len(text) <= 24 else f"{text[:23]}…" for text in texts]
+        table.add_row(difference.table, difference.where, difference.column, *shown)
+    if len(replayed.differences) > DIFFERENCES:
+        table.caption = f"and {len(replayed.differences) - DIFFERENCES} more"
     return table
 
 

@@ -1,0 +1,38 @@
+"""Asking a study that runs elsewhere to stop."""
+
+import time
+
+from storage.engine import Database, open_database
+from storage.runs import StudyRun, read_run, request_stop
+from storage.status import ENDED, RunStatus
+from study.ownership import is_gone
+
+POLL_SECONDS = 0.5
+
+
+def stop_study(name: str, storage: str, *, timeout: float) -> str:
+    """Ask the study's coordinator to stop, and wait for up to timeout seconds until it has.
+
+    Returns one line that says what became of it.
+    """
+    with open_database(storage, create=False) as database:
+        before = read_run(database, name)
+        if before.status in ENDED:
+            return f"study {name!r} was {before.status.value} already"
+        if before.owner is None or is_gone(before.owner):
+            return f"study {name!r} has no coordinator; launch it again to go on"
+        if request_stop(database, name) is RunStatus.STOPPED:
+            return f"study {name!r} left the queue"
+        run = _wait(database, name, timeout)
+    if run.status in ENDED:
+        return f"study {name!r} is {run.status.value}; launch it again to go on"
+    return f"study {name!r} was asked to stop; {run.owner} has not done so within {timeout:g} s"
+
+
+def _wait(database: Database, name: str, timeout: float) -> StudyRun:
+    deadline = time.monotonic() + timeout
+    while True:
+        run = read_run(database, name)
+        if run.status in ENDED or time.monotonic() >= deadline:
+            return run
+        time.sleep(POLL_SECONDS)
