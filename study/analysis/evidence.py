@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
-from study.analysis.bits import outcomes_on_test
+from study.analysis.bits import IntArray, outcomes_on_test
 from study.analysis.crossed import FloatArray, crossed_precision
 from study.analysis.gradient_flow import SMALLEST
 from study.analysis.measurements import Measurements
@@ -17,7 +16,7 @@ from study.claims import Claim, Quantity
 from study.errors import InvalidInput
 
 # The trials on either side; None: a value instead of trials.
-Sides: TypeAlias = "tuple[pd.Index[int], pd.Index[int] | None]"
+Sides: TypeAlias = tuple[IntArray, IntArray | None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def sides_of(measurements: Measurements, claim: Claim) -> Sides | None:
     return None if missing else (first, second)
 
 
-def _trials(measurements: Measurements, levels: Mapping[str, Any]) -> "pd.Index[int]":
+def _trials(measurements: Measurements, levels: Mapping[str, Any]) -> IntArray:
     """The numbers of the complete trials at these levels, copies included: they are the same."""
     results = measurements.results
     chosen = results["state"] == "COMPLETE"
@@ -46,14 +45,14 @@ def _trials(measurements: Measurements, levels: Mapping[str, Any]) -> "pd.Index[
         if name not in results.columns:
             raise InvalidInput(f"claims: {name!r} is not a hyperparameter")
         chosen &= (results[name] == level).fillna(False).astype(bool)
-    return pd.Index(results.loc[chosen, "trial"])
+    return results.loc[chosen, "trial"].to_numpy(dtype=np.int64)
 
 
 def evidence_of(
     measurements: Measurements,
     claim: Claim,
-    first: "pd.Index[int]",
-    second: "pd.Index[int] | None",
+    first: IntArray,
+    second: IntArray | None,
 ) -> Evidence:
     """For the difference first − second, or first − the claim's value."""
     if claim.quantity is Quantity.SOLVED:
@@ -73,7 +72,7 @@ def evidence_of(
 
 
 def _table(
-    measurements: Measurements, quantity: Quantity, trials: "pd.Index[int]"
+    measurements: Measurements, quantity: Quantity, trials: IntArray
 ) -> tuple[FloatArray, FloatArray, bool]:
     """The trials' mean as values [R, N] and offsets [R], and whether only replicates vary."""
     if quantity is Quantity.GRADIENT_RATIO:
@@ -90,21 +89,22 @@ def _table(
     return -correct, train, outcomes.fixed_examples
 
 
-def _gradient_ratios(measurements: Measurements, trials: "pd.Index[int]") -> FloatArray:
+def _gradient_ratios(measurements: Measurements, trials: IntArray) -> FloatArray:
     """[R]: log10 of first layer's / last layer's gradient norm before training."""
     layers = measurements.layer_statistics
     layers = layers[layers["trial"].isin(trials) & (layers["epoch"] == 0)]
     layers = layers.sort_values("layer")
     norms = layers.groupby(["trial", "replicate"])["gradient_norm"].agg(["first", "last"])
-    ratios = np.log10(norms["first"].clip(lower=SMALLEST) / norms["last"].clip(lower=SMALLEST))
-    return ratios.groupby("replicate").mean().to_numpy(dtype=np.float64)
+    ratios = norms.clip(lower=SMALLEST).apply(np.log10)
+    by_replicate = (ratios["first"] - ratios["last"]).groupby("replicate").mean()
+    return np.asarray(by_replicate, dtype=np.float64)
 
 
 def _share(
     measurements: Measurements,
     claim: Claim,
-    first: "pd.Index[int]",
-    second: "pd.Index[int] | None",
+    first: IntArray,
+    second: IntArray | None,
 ) -> Evidence:
     """Fisher's exact test of two shares, the exact binomial test of one."""
     solved, count = _solved(measurements, first)
@@ -121,7 +121,7 @@ def _share(
     return Evidence(found.estimate, found.low, found.high, lambda _: found.p_value)
 
 
-def _solved(measurements: Measurements, trials: "pd.Index[int]") -> tuple[int, int]:
+def _solved(measurements: Measurements, trials: IntArray) -> tuple[int, int]:
     rows = measurements.replicates[measurements.replicates["trial"].isin(trials)]
     return int((rows["train_accuracy"] >= 1.0).sum()), len(rows)
 
