@@ -1,6 +1,6 @@
 """The coordinator's loop on a real database, with a pool that trains nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,11 @@ from study.space import baseline_parameters
 from study.spec import StudySpec
 from study.specfile import read_specification
 from study.tally import Tally
-from tests.integration.study.scripted_pool import Script, ScriptedPool
 from workers.pool import FailureKind
+from workers.segment import Segment
+from workers.simulated_pool import SimulatedPool, never
+
+FailureOf = Callable[[Segment], FailureKind | None]
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Bench:
     database: Database
     url: str
 
-    def coordinator(self, spec: StudySpec, pool: ScriptedPool) -> Coordinator:
+    def coordinator(self, spec: StudySpec, pool: SimulatedPool) -> Coordinator:
         storage = TrialStorage(self.database)
         names = [summary.study_name for summary in storage.get_all_studies()]
         if spec.name not in names:
@@ -81,10 +84,11 @@ class Bench:
             lease=lambda: lease,
             tally=Tally(spec, bounds),
             progress=Silence(),
+            clock=pool.clock,
         )
 
-    def run(self, spec: StudySpec, script: Script = lambda segment: None) -> Ending:
-        return self.coordinator(spec, ScriptedPool(script=script)).run()
+    def run(self, spec: StudySpec, failure_of: FailureOf = never) -> Ending:
+        return self.coordinator(spec, SimulatedPool(failure_of=failure_of)).run()
 
     def optuna_study(self, name: str) -> optuna.Study:
         return optuna.load_study(study_name=name, storage=TrialStorage(self.database))
@@ -130,8 +134,8 @@ def test_a_grid_ends_when_it_is_used_up(bench):
 
 def test_trials_come_out_the_same_whatever_the_number_of_slots(bench):
     first, second = spec_of("name=one"), spec_of("name=two")
-    bench.coordinator(first, ScriptedPool(slots=1)).run()
-    bench.coordinator(second, ScriptedPool(slots=7)).run()
+    bench.coordinator(first, SimulatedPool(slots=1)).run()
+    bench.coordinator(second, SimulatedPool(slots=7)).run()
     unlike = ["study", "cohort", "started_at", "finished_at"]
     one = load_results("one", bench.url).drop(columns=unlike)
     two = load_results("two", bench.url).drop(columns=unlike)
@@ -158,7 +162,7 @@ def test_trials_that_others_enqueued_are_taken_first_and_completed(bench):
 
 def test_trials_that_a_killed_coordinator_left_running_are_run_under_their_number(bench):
     spec = spec_of(trials=10)
-    killed = bench.coordinator(spec, ScriptedPool())
+    killed = bench.coordinator(spec, SimulatedPool())
     killed._adopt()
     killed._ask()  # its trials are RUNNING in the database, and then the process is gone
     left = bench.optuna_study(spec.name).get_trials()
@@ -171,13 +175,11 @@ def test_trials_that_a_killed_coordinator_left_running_are_run_under_their_numbe
 
 def test_a_stopped_study_puts_its_trials_back_with_their_parameters(bench):
     spec = spec_of(trials=30)
-    coordinator = bench.coordinator(spec, ScriptedPool())
-
-    def stop_at_the_second_segment(segment):
-        if segment.trials[0].trial > 0:
-            coordinator.stop()
-
-    coordinator.dispatcher.pool = ScriptedPool(script=stop_at_the_second_segment)
+    pool = SimulatedPool(
+        seconds_of=lambda segment: 1.0 + segment.trials[0].trial,
+        failure_of=lambda segment: coordinator.stop(),
+    )
+    coordinator = bench.coordinator(spec, pool)
     assert coordinator.run() is Ending.STOPPED
     put_back = [t for t in bench.optuna_study(spec.name).get_trials() if t.state.name == "WAITING"]
     assert put_back
@@ -198,7 +200,7 @@ def test_a_poison_trial_fails_alone_with_its_reason(bench):
     assert bench.run(spec, poison) is Ending.BUDGET
     results = load_results(spec.name, bench.url)
     assert list(results["trial"][results["state"] == "FAIL"]) == [5]
-    assert results["error"][5] == "out of memory: as the script says"
+    assert results["error"][5] == "out of memory: as simulated"
     assert results["depth"][5] >= 1
 
 
@@ -277,13 +279,13 @@ def test_pruning_goes_on_after_a_restart_with_what_it_knew(bench):
 
 def test_survivors_of_a_rung_go_on_from_their_state(bench):
     spec = spec_of("pruner=median", trials=20)
-    pool = ScriptedPool()
+    pool = SimulatedPool()
     bench.coordinator(spec, pool).run()
-    later = [segment for segment in pool.submitted if segment.first_epoch > 0]
+    later = [ticket for ticket, segment in pool.segments.items() if segment.first_epoch > 0]
     assert later
-    assert all(pool.states[segment] for segment in later)
+    assert all(pool.states[ticket] for ticket in later)
     first_rung = rung_epochs(30)[0]
-    assert {s.last_epoch for s in pool.submitted if s.first_epoch == 0} == {first_rung}
+    assert {s.last_epoch for s in pool.segments.values() if s.first_epoch == 0} == {first_rung}
 
 
 def test_a_lost_state_means_training_again_from_the_start(bench):
@@ -305,7 +307,7 @@ SIX_CONFIGURATIONS = (
 
 def test_a_configuration_that_came_before_is_copied_and_the_trial_named(bench):
     spec = spec_of(*SIX_CONFIGURATIONS, trials=200)
-    pool = ScriptedPool()
+    pool = SimulatedPool()
     assert bench.coordinator(spec, pool).run() is Ending.EXHAUSTED
     results = load_results(spec.name, bench.url)
     assert (results["state"] == "COMPLETE").all()
@@ -313,7 +315,7 @@ def test_a_configuration_that_came_before_is_copied_and_the_trial_named(bench):
     copied = results[results["duplicate_of"].notna()]
     assert len(trained) == 6
     assert len(copied) >= 1
-    assert sum(len(segment.trials) for segment in pool.submitted) == 6
+    assert sum(len(segment.trials) for segment in pool.segments.values()) == 6
     for _, row in copied.iterrows():
         original = results[results["trial"] == row["duplicate_of"]].iloc[0]
         assert original["trial"] < row["trial"]
@@ -326,7 +328,7 @@ def test_where_a_finite_space_ends_does_not_depend_on_the_batches(bench):
     tables = []
     for name, slots in (("one", 1), ("many", 9)):
         spec = spec_of(*SIX_CONFIGURATIONS, f"name={name}", trials=200)
-        bench.coordinator(spec, ScriptedPool(slots=slots)).run()
+        bench.coordinator(spec, SimulatedPool(slots=slots)).run()
         tables.append(load_results(name, bench.url)[["trial", "depth", "duplicate_of"]])
     assert tables[0].equals(tables[1])
 
@@ -342,15 +344,15 @@ def test_a_duplicate_of_a_trial_that_failed_is_tried_itself(bench):
 
 def test_results_of_an_earlier_launch_are_copied_too(bench):
     bench.run(spec_of(*SIX_CONFIGURATIONS, trials=4))
-    pool = ScriptedPool(slots=1)
+    pool = SimulatedPool(slots=1)
     bench.coordinator(spec_of(*SIX_CONFIGURATIONS, trials=30), pool).run()
     assert (load_results("digits", bench.url)["state"] == "COMPLETE").all()
-    assert sum(len(segment.trials) for segment in pool.submitted) <= 6
+    assert sum(len(segment.trials) for segment in pool.segments.values()) <= 6
 
 
 def test_a_request_to_stop_through_the_database_is_heard(bench):
     spec = spec_of(trials=30)
-    coordinator = bench.coordinator(spec, ScriptedPool())
+    coordinator = bench.coordinator(spec, SimulatedPool())
     coordinator.stop_requested = lambda: coordinator.tally.complete > 0
     assert coordinator.run() is Ending.STOPPED
     assert "RUNNING" not in states(bench, spec)
