@@ -20,7 +20,13 @@ def read_attributes(
 ) -> dict[str, Any]:
     """The attributes of one study or trial."""
     rows = connection.execute(select(table.c.key, table.c.value_json).where(owner == owner_id))
-    return {key: json.loads(value) for key, value in rows}
+    return {key: decode(value) for key, value in rows}
+
+
+def decode(text: str) -> Any:
+    """The value of a JSON text."""
+    # What ends in a digit and has a point is a number: strings and lists end in other signs.
+    return float(text) if text[-1:].isdecimal() and "." in text else json.loads(text)
 
 
 def _encode(value: Any) -> str:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import Connection
 
 from storage import trial_reads
+from storage.collector import collector_at_rest
 from storage.engine import Database
 from storage.frozen import TrialRows
 from storage.leases import Lease, fence
@@ -49,10 +50,12 @@ class CachedTrials:
                 )
             if cache is None or cache.newest is None or cache.is_stale(changed):
                 self._caches.pop(study_id, None)
-                changed = trial_reads.read_study(connection, study_id)
+                with collector_at_rest():
+                    changed = trial_reads.read_study(connection, study_id)
                 cache = StudyCache()
-        for rows in changed:
-            cache.add(rows)
+        with collector_at_rest():
+            for rows in changed:
+                cache.add(rows)
         self._caches[study_id] = cache
         return cache
 

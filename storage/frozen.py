@@ -3,7 +3,6 @@
 Times are naive in both: UTC in the database, the local zone in a FrozenTrial, as Optuna has it.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.attributes import AttributeRow, attribute_rows
+from storage.attributes import AttributeRow, attribute_rows, decode
 
 ParameterRow = tuple[str, float, str]  # name, internal value, distribution as JSON
 ValueRow = tuple[int, float | None, str]  # objective or step, value, kind of value
@@ -53,8 +52,8 @@ def freeze(rows: TrialRows) -> FrozenTrial:
         datetime_complete=to_local(rows.completed),
         params=parameters,
         distributions=distributions,
-        user_attrs={key: json.loads(text) for key, text in rows.user_attributes},
-        system_attrs={key: json.loads(text) for key, text in rows.system_attributes},
+        user_attrs={key: decode(text) for key, text in rows.user_attributes},
+        system_attrs={key: decode(text) for key, text in rows.system_attributes},
         intermediate_values={
             step: unpack(value, kind) for step, value, kind in rows.intermediate_values
         },

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, select
 from storage import trial_reads, trial_writes
 from storage.attributes import attribute_rows
 from storage.cached_trials import CachedTrials
+from storage.collector import collector_at_rest
 from storage.errors import TrialNotFound
 from storage.frozen import (
     DistributionEncoder,
@@ -50,7 +51,7 @@ class TrialBatches(CachedTrials):
 
         Raises LeaseLost, ValueError for a distribution that contradicts the study's earlier ones.
         """
-        with self._lock:
+        with self._lock, collector_at_rest():
             cache = self._known(study_id)
             batch = self._insert(study_id, trials, lease, cache)
             # Where others made trials in between, a refresh has to read them all in order.
@@ -158,7 +159,7 @@ class TrialBatches(CachedTrials):
         Raises LeaseLost, TrialNotFound, RowsRefused.
         """
         now = datetime.now(UTC)
-        with self._lock:
+        with self._lock, collector_at_rest():
             ids = self._ids(study_id, (trial.number for trial in finished))
             with self.database.write() as connection:
                 run = _fence(connection, study_id, lease)

@@ -7,6 +7,7 @@ SQLite, an array on PostgreSQL.
 import json
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from optuna.distributions import BaseDistribution
@@ -228,16 +229,21 @@ def _attach_children(connection: Connection, found: dict[int, TrialRows]) -> Non
 
 
 def _attach(found: dict[int, TrialRows], rows: CursorResult[Any]) -> None:
+    """Give every trial what hangs on it."""
+    # A study has hundreds of thousands of these rows, and none of their values needs converting:
+    # they are taken as the driver gives them.
     parameters: list[Any] = []
-    for row in rows.all():
-        field, trial_id, name, number, content, place = tuple(row)
+    for row in rows.cursor.fetchall() if rows.cursor else ():
+        field, trial_id, name, number, content, place = row
         if field == "parameters":
-            parameters.append((place, trial_id, name, number, content))
+            parameters.append((place, trial_id, (name, number, content)))
         elif name is None:
             getattr(found[trial_id], field).append((place, number, content))
         else:
             getattr(found[trial_id], field).append((name, content))
+    rows.close()
     # In the order in which they were suggested, as Optuna gives them. Sorted here, because for
     # ORDER BY PostgreSQL may walk through the whole table in that order.
-    for _, trial_id, name, number, content in sorted(parameters):
-        found[trial_id].parameters.append((name, number, content))
+    parameters.sort(key=itemgetter(0))
+    for _, trial_id, parameter in parameters:
+        found[trial_id].parameters.append(parameter)

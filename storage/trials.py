@@ -10,7 +10,6 @@ expects.
 """
 
 import copy
-import json
 import uuid
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import IntegrityError
 
 from storage import trial_reads, trial_writes
-from storage.attributes import attribute_rows, read_attributes
+from storage.attributes import attribute_rows, decode, read_attributes
 from storage.bulk import insert_rows
 from storage.deleting import delete_study_rows
 from storage.errors import StudyNotFound, TrialNotFound
@@ -133,9 +132,9 @@ class TrialStorage(TrialBatches, BaseStorage):
             for row in connection.execute(ordered):
                 found[row.study_id].directions.append(StudyDirection[row.direction])
             for row in connection.execute(select(study_user_attributes)):
-                found[row.study_id].user_attrs[row.key] = json.loads(row.value_json)
+                found[row.study_id].user_attrs[row.key] = decode(row.value_json)
             for row in connection.execute(select(study_system_attributes)):
-                found[row.study_id].system_attrs[row.key] = json.loads(row.value_json)
+                found[row.study_id].system_attrs[row.key] = decode(row.value_json)
         return list(found.values())
 
     # Trials
