@@ -192,6 +192,45 @@ def replay(
 
 
 @app.command()
+def report(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to this file; .html, .md or .png says how."),
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option("--format", metavar="html|md|png", help="How to write it.")
+    ] = None,
+    figure: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One picture alone, such as effects.")
+    ] = None,
+) -> None:
+    """Say how much a study's networks overfit, and why: a page that needs no network."""
+    from study.report.writing import write_report
+
+    written = write_report(name, storage, style, figure, output)
+    if written is not None:
+        _say(Console(stderr=True), f"report of {name!r}: {written}")
+
+
+@app.command()
+def compare(
+    name: NameArgument,
+    others: Annotated[
+        list[str],
+        typer.Argument(metavar="A B ...", help="Its trials' numbers, or names of other studies."),
+    ],
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Compare trials of a study, or the best trials of several, with intervals and p-values."""
+    from study.report.comparing import compare as compare_sides
+    from study.tables import data_console
+
+    data_console().print(compare_sides(name, others, storage))
+
+
+@app.command()
 def dashboard(
     storage: StorageOption = DEFAULT_STORAGE,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",

@@ -8,6 +8,7 @@
 One file per question. Where trials were chosen adaptively, a Finding says `descriptive`.
 """
 
+from study.analysis.bits import Outcomes, outcomes_on_test
 from study.analysis.comparison import (
     Difference,
     compare_trials,
@@ -33,6 +34,7 @@ __all__ = [
     "Difference",
     "Finding",
     "Measurements",
+    "Outcomes",
     "compare_trials",
     "corrected_resampled_t",
     "distinct_trials",
@@ -48,6 +50,7 @@ __all__ = [
     "load_splits",
     "marginal_effects",
     "mcnemar",
+    "outcomes_on_test",
     "overtuning",
     "paired_difference",
     "selection_optimism",

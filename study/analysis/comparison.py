@@ -7,7 +7,13 @@ import pandas as pd
 from scipy import stats
 
 from study.analysis.bits import Outcomes, outcomes_on_test
-from study.analysis.crossed import CONFIDENCE, BoolArray, FloatArray, crossed_precision
+from study.analysis.crossed import (
+    CONFIDENCE,
+    BoolArray,
+    FloatArray,
+    Precision,
+    crossed_precision,
+)
 from study.analysis.multiplicity import holm
 from study.errors import InvalidInput
 
@@ -91,6 +97,37 @@ def crossed_difference(
         float(precision.p_value(estimate)),
         "replicates" if fixed_examples else "crossed",
     )
+
+
+def independent_difference(
+    first: Outcomes,
+    trial: int,
+    second: Outcomes,
+    other: int,
+    quantity: str = "test_accuracy",
+    confidence: float = CONFIDENCE,
+) -> Difference:
+    """Of trials of two studies that share no splits: variances add, degrees of freedom are Welch's.
+
+    Conservative where the two were tested on the same examples all the same.
+    """
+    estimates, variances, degrees = [], [], []
+    for outcomes, number in ((first, trial), (second, other)):
+        place = _place(outcomes, number)
+        correct, train = outcomes.correct[place], outcomes.train_accuracy[place]
+        is_gap = quantity == "generalization_gap"
+        offsets = train if is_gap else np.zeros_like(train)
+        values = (-1.0 if is_gap else 1.0) * correct
+        precision = crossed_precision(values, offsets, fixed_examples=outcomes.fixed_examples)
+        estimates.append(float(values.mean() + offsets.mean()))
+        variances.append(float(precision.variance))
+        degrees.append(float(precision.degrees))
+    variance = sum(variances)
+    spread = sum(v**2 / d for v, d in zip(variances, degrees, strict=True))
+    joint = Precision(np.asarray(variance), np.asarray(variance**2 / spread if spread else 1.0))
+    estimate, margin = estimates[0] - estimates[1], float(joint.margin(confidence))
+    p_value = float(joint.p_value(np.asarray(estimate)))
+    return Difference(estimate, estimate - margin, estimate + margin, p_value, "independent")
 
 
 def mcnemar(first: BoolArray, second: BoolArray, confidence: float = CONFIDENCE) -> Difference:

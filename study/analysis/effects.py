@@ -40,7 +40,7 @@ def marginal_effects(
     effect is the level's mean − the mean of the trials at other levels, with effect_low,
     effect_high, p_value and p_holm (over the levels of one hyperparameter). A trial counts once
     however often it was copied; with only_learned those alone that learned something. NaN where a
-    level has a single trial.
+    level has a single trial, unless that is so of all levels of the only hyperparameter given.
 
     Under common random numbers trials share their replicates and examples, so trials, replicates
     and examples vary jointly: the variance is the trials' (Welch, Biometrika 34, 1947) and what
@@ -58,11 +58,13 @@ def marginal_effects(
         levels = levels_of(kept[name])
         labels = list(levels.cat.categories)
         found: list[dict[str, Any]] = []
+        # A trial per level and nothing else searched: the levels themselves are compared.
+        alone = len(hyperparameters) == 1 and len(labels) == len(levels)
         for position, label in enumerate(labels):
             inside = (levels == label).to_numpy()
-            mean, of_mean = _mean(response, inside)
-            rest, _ = _mean(response, ~inside)
-            of_effect = _precision(response, [inside, ~inside])
+            mean, of_mean = _mean(response, inside, alone)
+            rest, _ = _mean(response, ~inside, alone)
+            of_effect = _precision(response, [inside, ~inside], alone)
             effect = mean - rest
             margin, effect_margin = of_mean.margin(confidence), of_effect.margin(confidence)
             found.append(
@@ -131,14 +133,16 @@ def _response(outcomes: Outcomes, quantity: str) -> _Response:
     return _Response(outcomes.trials, gap, None if by_example is None else -by_example)
 
 
-def _mean(response: _Response, inside: BoolArray) -> tuple[float, Precision]:
+def _mean(response: _Response, inside: BoolArray, alone: bool) -> tuple[float, Precision]:
     if not inside.any():
         return float("nan"), Precision(np.asarray(np.nan), np.asarray(1.0))
-    return float(response.by_replicate[inside].mean()), _precision(response, [inside])
+    return float(response.by_replicate[inside].mean()), _precision(response, [inside], alone)
 
 
-def _precision(response: _Response, groups: list[BoolArray]) -> Precision:
+def _precision(response: _Response, groups: list[BoolArray], alone: bool) -> Precision:
     """Of the mean of one group of trials, or of the difference of two groups' means."""
+    if alone:
+        return _precision_of_levels(response, groups)
     if any(inside.sum() < 2 for inside in groups):
         return Precision(np.asarray(np.nan), np.asarray(1.0))
     variance = spread = 0.0
@@ -155,6 +159,25 @@ def _precision(response: _Response, groups: list[BoolArray]) -> Precision:
         spread += common**2 / (table.shape[1] - 1) if excess > 0.0 else 0.0
     degrees = variance**2 / spread if spread > 0.0 else 1.0
     return Precision(np.asarray(variance), np.asarray(max(degrees, 1.0)))
+
+
+def _precision_of_levels(response: _Response, groups: list[BoolArray]) -> Precision:
+    """As _precision, of trials that are all there is at their levels.
+
+    Conservative: chance that neither replicate nor example explains counts with both.
+    """
+    signs = (1.0, -1.0)
+    variance = spread = 0.0
+    for table in (response.by_replicate, response.by_example):
+        if table is None or table.shape[1] < 2 or not all(inside.any() for inside in groups):
+            continue
+        means = [table[inside].mean(axis=0) for inside in groups]
+        contrast = np.sum([sign * mean for sign, mean in zip(signs, means, strict=False)], axis=0)
+        own = float(contrast.var(ddof=1)) / table.shape[1]
+        variance += own
+        spread += own**2 / (table.shape[1] - 1)
+    degrees = variance**2 / spread if spread > 0.0 else 1.0
+    return Precision(np.asarray(variance if spread > 0.0 else np.nan), np.asarray(degrees))
 
 
 def _shared(table: FloatArray, groups: list[BoolArray]) -> tuple[float, float]:

@@ -24,7 +24,9 @@ def generalization_gaps(
     test = correct.mean(axis=(1, 2))
     fixed = outcomes.fixed_examples
     of_test = crossed_precision(correct, fixed_examples=fixed)
-    test_low, test_high = accuracy_interval(test, of_test, examples, confidence)
+    # All of a truth table is tested: what is drawn at random is the replicates.
+    drawn = count if fixed else examples
+    test_low, test_high = accuracy_interval(test, of_test, drawn, confidence)
     if fixed:
         method = "replicates"
         of_gap = crossed_precision(-1.0 * correct, train, fixed_examples=True)

@@ -1,0 +1,163 @@
+"""From measurements to the parts of a report, in the order in which they are read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from study.analysis import Measurements, generalization_gaps, verdicts, within_run_overfitting
+from study.claims import Claim
+from study.errors import InvalidInput, nearest
+from study.report.answer import answer, caution
+from study.report.effects import effects_figure, importances_figure
+from study.report.facts import failures, how_it_was_run
+from study.report.overview import accuracy_against_gap, incumbent_over_time
+from study.report.style import points
+from study.report.training import (
+    depth_by_activation,
+    ensemble_sizes,
+    gradients_by_layer,
+    learning_curves,
+)
+from study.report.trials import best_trial, configuration_yaml, most_overfitting_trial
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure with the sentence that says how to read it."""
+
+    name: str
+    caption: str
+    figure: go.Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything a study's page says. claims is None where the study makes none."""
+
+    study: str
+    answer: tuple[str, ...]
+    caution: list[str]
+    claims: pd.DataFrame | None
+    pictures: list[Picture]
+    best: int
+    configuration: str
+    best_table: pd.DataFrame
+    facts: dict[str, str]
+    failures: list[str]
+
+
+FIGURES = (
+    "accuracy-gap",
+    "effects",
+    "importances",
+    "learning-curves",
+    "depth-activation",
+    "gradients",
+    "ensemble",
+    "incumbent",
+)
+
+
+def build_report(measurements: Measurements) -> Report:
+    """Compute and draw everything."""
+    best = best_trial(measurements)
+    claims = [Claim.model_validate(claim) for claim in measurements.specification.get("claims", ())]
+    gaps = generalization_gaps(measurements.replicates, measurements.splits)
+    pictures = [picture(measurements, name) for name in FIGURES]
+    return Report(
+        study=measurements.run.study,
+        answer=answer(measurements, best),
+        caution=caution(measurements),
+        claims=verdicts(measurements, claims) if claims else None,
+        pictures=[drawn for drawn in pictures if drawn is not None],
+        best=best,
+        configuration=configuration_yaml(measurements, best),
+        best_table=_best_table(measurements, gaps),
+        facts=how_it_was_run(measurements),
+        failures=failures(measurements),
+    )
+
+
+def picture(measurements: Measurements, name: str) -> Picture | None:
+    """One picture by its name; None where this study has nothing to draw it from.
+
+    Raises InvalidInput for a name that is not in FIGURES.
+    """
+    if name not in FIGURES:
+        raise InvalidInput(
+            f"--figure: found {name!r}{nearest(name, list(FIGURES))}; give one of: "
+            f"{', '.join(FIGURES)}"
+        )
+    best, worst = best_trial(measurements), most_overfitting_trial(measurements)
+    draw: dict[str, tuple[Callable[[], go.Figure | None], str]] = {
+        "accuracy-gap": (
+            lambda: accuracy_against_gap(measurements, best),
+            "Down and to the right is better. A small gap alone is worth nothing: read it with "
+            "the accuracy beside it.",
+        ),
+        "effects": (
+            lambda: effects_figure(measurements),
+            "Averaged over everything else that was searched. Intervals are over trials, "
+            "replicates and test examples jointly.",
+        ),
+        "importances": (
+            lambda: importances_figure(measurements),
+            "Two questions: what gets a trial into the best tenth (PED-ANOVA), and what explains "
+            "the differences between all of them (fANOVA).",
+        ),
+        "learning-curves": (
+            lambda: learning_curves(measurements, best, worst),
+            _within_run(measurements, best, worst),
+        ),
+        "depth-activation": (
+            lambda: depth_by_activation(measurements),
+            "A gradient that does not reach the first layer leaves it as it was initialized.",
+        ),
+        "gradients": (
+            lambda: gradients_by_layer(measurements),
+            "A line that falls to the left is a gradient that vanishes on its way back.",
+        ),
+        "ensemble": (
+            lambda: ensemble_sizes(measurements),
+            "Averaged over all subsets of the members, against a single member of the same "
+            "trial and replicate.",
+        ),
+        "incumbent": (
+            lambda: incumbent_over_time(measurements),
+            "The more configurations compete, the luckier the winner's validation score; the "
+            "dotted line takes that luck out. The test set chose nothing.",
+        ),
+    }
+    if name == "incumbent" and _is_truth_table(measurements):
+        return None
+    figure = draw[name][0]()
+    return None if figure is None else Picture(name, draw[name][1], figure)
+
+
+def _is_truth_table(measurements: Measurements) -> bool:
+    first = measurements.splits.iloc[0]
+    validation, test = first["validation_index"], first["test_index"]
+    return len(validation) == len(test) and bool((validation == test).all())
+
+
+def _within_run(measurements: Measurements, best: int, worst: int) -> str:
+    curves = measurements.learning_curves
+    table = within_run_overfitting(curves[curves["trial"].isin([best, worst])])
+    change = dict(zip(table["trial"], table["test_drop"], strict=True))
+    won = points(change[best])
+    words = f"Stopping trial {best} at its best epoch by validation would have changed its test "
+    words += f"accuracy by {won} points"
+    if worst != best:
+        words += f", trial {worst} by {points(change[worst])}"
+    return f"{words}."
+
+
+def _best_table(measurements: Measurements, gaps: pd.DataFrame) -> pd.DataFrame:
+    from study.spec import StudySpec
+    from study.tables import best_trials
+
+    spec = StudySpec.model_validate(measurements.specification)
+    ranked = best_trials(measurements.results, spec)[["trial"]]
+    return ranked.merge(gaps, on="trial", how="inner")

@@ -1,0 +1,143 @@
+"""The command `study compare`: trials of a study, or the best trials of several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from study.analysis import Difference, Measurements, holm, load_measurements, outcomes_on_test
+from study.analysis.comparison import (
+    corrected_resampled_t,
+    independent_difference,
+    paired_difference,
+)
+from study.errors import InvalidInput
+from study.report.style import shown_p
+from study.report.trials import best_trial, described
+
+QUANTITIES = ("test_accuracy", "generalization_gap")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One trial of one study."""
+
+    measurements: Measurements
+    trial: int
+
+    @property
+    def name(self) -> str:
+        """Short, for a column."""
+        return f"{self.measurements.run.study} {self.trial}"
+
+    @property
+    def description(self) -> str:
+        """With the hyperparameters in which its study's trials differ."""
+        return f"{self.measurements.run.study} {described(self.measurements, self.trial)}"
+
+
+def compare(study: str, others: Sequence[str], storage: str) -> Table:
+    """others are trial numbers of the study, or names of studies whose best trials compete.
+
+    The first trial is compared with each of the others; with names, the first is the best trial
+    of `study`.
+
+    Raises:
+        InvalidInput: fewer than two sides, a trial that is not complete, studies of other data.
+    """
+    first, *rest = _sides(study, others, storage)
+    rows = pd.DataFrame(
+        [
+            {"second": side.name, "quantity": quantity, "found": found}
+            for side in rest
+            for quantity, found in _differences(first, side)
+        ]
+    )
+    rows["p_holm"] = np.nan
+    for _, own in rows.groupby("quantity"):
+        rows.loc[own.index, "p_holm"] = holm([found.p_value for found in own["found"]])
+    table = Table(
+        title=first.description,
+        title_justify="left",
+        caption="\n".join(f"against {side.description}" for side in rest),
+        caption_justify="left",
+    )
+    for heading in ("against", "quantity", "difference", "95 % interval", "p (Holm)", "method"):
+        table.add_column(heading)
+    for row in rows.to_dict("records"):
+        found = row["found"]
+        table.add_row(
+            row["second"],
+            row["quantity"].replace("_", " "),
+            f"{found.estimate:+.4f}",
+            f"{found.low:+.4f} to {found.high:+.4f}",
+            shown_p(row["p_holm"]),
+            found.method,
+        )
+    return table
+
+
+def _sides(study: str, others: Sequence[str], storage: str) -> list[Side]:
+    numbers = [int(other) for other in others if other.isdecimal()]
+    if numbers and len(numbers) < len(others):
+        raise InvalidInput("give trial numbers of one study, or names of studies, not both")
+    measurements = load_measurements(study, storage)
+    if numbers:
+        sides = [Side(measurements, number) for number in numbers]
+    else:
+        all_of_them = [measurements, *(load_measurements(other, storage) for other in others)]
+        sides = [Side(one, best_trial(one)) for one in all_of_them]
+    if len(sides) < 2:
+        raise InvalidInput("give at least two trials, or another study's name, to compare")
+    for side in sides:
+        if side.measurements.run.data_sha256 != measurements.run.data_sha256:
+            raise InvalidInput(
+                f"studies {study!r} and {side.measurements.run.study!r} ran on other data: "
+                "their accuracies cannot be compared"
+            )
+    return sides
+
+
+def _differences(first: Side, second: Side) -> list[tuple[str, Difference]]:
+    if not _share_splits(first.measurements, second.measurements):
+        sides = [outcomes_on_test(s.measurements.replicates, s.measurements.splits)
+                 for s in (first, second)]  # fmt: skip
+        return [
+            (name, independent_difference(sides[0], first.trial, sides[1], second.trial, name))
+            for name in QUANTITIES
+        ]
+    replicates = pd.concat(
+        [
+            side.measurements.replicates[
+                side.measurements.replicates["trial"] == side.trial
+            ].assign(trial=place)
+            for place, side in enumerate((first, second))
+        ]
+    )
+    for place, side in enumerate((first, second)):
+        if not (replicates["trial"] == place).any():
+            name = side.measurements.run.study
+            raise InvalidInput(f"trial {side.trial} is not a complete trial of study {name!r}")
+    outcomes = outcomes_on_test(replicates, first.measurements.splits)
+    found = [(name, paired_difference(outcomes, 0, 1, name)) for name in QUANTITIES]
+    wide = replicates.pivot_table(index="replicate", columns="trial", values="validation_accuracy")
+    if len(wide) > 1 and not outcomes.fixed_examples:
+        scores = (wide[0] - wide[1]).to_numpy(dtype=np.float64)
+        validating = int(replicates["validation_examples"].iloc[0])
+        training = int(replicates["train_examples"].min())
+        found.append(("validation_accuracy", corrected_resampled_t(scores, validating, training)))
+    return found
+
+
+def _share_splits(first: Measurements, second: Measurements) -> bool:
+    if first is second:
+        return True
+    if len(first.splits) != len(second.splits):
+        return False
+    return all(
+        np.array_equal(one, other)
+        for name in ("validation_index", "test_index")
+        for one, other in zip(first.splits[name], second.splits[name], strict=True)
+    )

@@ -1,0 +1,116 @@
+"""What the hyperparameters do: effects on gap and on test accuracy, and importances for both."""
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from study.analysis import Measurements, distinct_trials, importances, learned, marginal_effects
+from study.analysis.importance import FEWEST_TRIALS
+from study.report.style import GAP, GREY, TEST, styled
+from study.report.trials import varying
+
+QUANTITIES = (("generalization_gap", "gap", GAP), ("test_accuracy", "test accuracy", TEST))
+
+
+def effects_figure(measurements: Measurements) -> go.Figure | None:
+    """A row per hyperparameter: its levels' mean gap left, mean test accuracy right."""
+    names = varying(measurements)
+    if not names:
+        return None
+    figure = make_subplots(
+        rows=len(names),
+        cols=2,
+        shared_yaxes=False,
+        vertical_spacing=0.35 / len(names) if len(names) > 1 else 0.0,
+        subplot_titles=[
+            f"{name.replace('_', ' ')}: {label}" for name in names for _, label, _ in QUANTITIES
+        ],
+    )
+    populations = [("all trials", False)]
+    kept = distinct_trials(measurements.results)
+    if not learned(kept, measurements.splits).all():
+        populations.append(("trials that learned", True))
+    for column, (quantity, _, colour) in enumerate(QUANTITIES, start=1):
+        for label, only_learned in populations:
+            table = marginal_effects(
+                measurements.results,
+                measurements.replicates,
+                measurements.splits,
+                names,
+                quantity,
+                only_learned=only_learned,
+            ).table
+            main = only_learned or len(populations) == 1
+            for row, name in enumerate(names, start=1):
+                own = table[table["hyperparameter"] == name]
+                figure.add_trace(
+                    _levels(own, label, colour if main else GREY, first=(row, column) == (1, 1)),
+                    row=row,
+                    col=column,
+                )
+    figure.update_annotations(font_size=13)
+    figure.update_xaxes(type="category")
+    title = "Mean per level, with 95 % intervals"
+    height = 130 + 210 * len(names)
+    styled(figure, title, height=height, descriptive=measurements.descriptive)
+    return figure.update_layout(legend={"y": -60 / height})
+
+
+def _levels(own: pd.DataFrame, label: str, colour: str, *, first: bool) -> go.Scatter:
+    return go.Scatter(
+        x=own["level"],
+        y=own["mean"],
+        error_y={"type": "data", "array": own["high"] - own["mean"], "thickness": 1.5},
+        mode="lines+markers",
+        name=label,
+        legendgroup=label,
+        showlegend=first,
+        line={"color": colour, "width": 1},
+        marker={"size": 8},
+        customdata=own[["trials", "low", "high"]],
+        hovertemplate=(
+            "%{x}: %{y:.3f} (%{customdata[1]:.3f} to %{customdata[2]:.3f}), "
+            "%{customdata[0]} trials<extra></extra>"
+        ),
+    )
+
+
+def importances_figure(measurements: Measurements) -> go.Figure | None:
+    """Both measures for both quantities, of the trials that learned; None for too few."""
+    names = varying(measurements)
+    kept = distinct_trials(measurements.results)
+    if int(learned(kept, measurements.splits).sum()) < FEWEST_TRIALS or len(names) < 2:
+        return None
+    figure = make_subplots(
+        rows=1,
+        cols=2,
+        shared_yaxes=True,
+        subplot_titles=["for the gap", "for test accuracy"],
+        horizontal_spacing=0.05,
+    )
+    order: list[str] = []
+    for column, (quantity, _, colour) in enumerate(QUANTITIES, start=1):
+        table = importances(
+            measurements.results, measurements.splits, names, quantity, only_learned=True
+        ).table.iloc[::-1]
+        order = order or [name.replace("_", " ") for name in table["hyperparameter"]]
+        for measure, label, opacity in (
+            ("ped_anova", "PED-ANOVA: what gets into the best 10 %", 0.4),
+            ("fanova", "fANOVA: share of variance explained alone", 1.0),
+        ):
+            figure.add_bar(
+                x=table[measure],
+                y=[name.replace("_", " ") for name in table["hyperparameter"]],
+                orientation="h",
+                name=label,
+                legendgroup=measure,
+                showlegend=column == 1,
+                marker={"color": colour, "opacity": opacity},
+                row=1,
+                col=column,
+            )
+    figure.update_yaxes(categoryorder="array", categoryarray=order)
+    figure.update_xaxes(range=[0, 1])
+    height = 190 + 42 * len(names)
+    title = "Importance among the trials that learned"
+    return styled(figure, title, height=height, descriptive=measurements.descriptive)

@@ -1,0 +1,130 @@
+"""Every trial by test accuracy and gap; and the search over time."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from study.analysis import (
+    Measurements,
+    distinct_trials,
+    generalization_gaps,
+    learned,
+    overtuning,
+    selection_optimism,
+)
+from study.report.style import GAP, GREY, INK, TEST, VALIDATION, styled
+from study.report.trials import described
+
+
+def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
+    """A point per trial; the front of those that learned and are beaten in neither respect."""
+    kept = distinct_trials(measurements.results)
+    knows = learned(kept, measurements.splits)
+    figure = go.Figure()
+    for label, rows, colour in (
+        ("learned nothing", kept[~knows], GREY),
+        ("trials", kept[knows], TEST),
+    ):
+        if rows.empty:
+            continue
+        figure.add_scattergl(
+            x=rows["test_accuracy"],
+            y=rows["generalization_gap"],
+            mode="markers",
+            name=label,
+            marker={"color": colour, "size": 7, "opacity": 0.6},
+            text=[
+                f"trial {trial}, train {train:.3f}"
+                for trial, train in zip(rows["trial"], rows["train_accuracy"], strict=True)
+            ],
+            hovertemplate="%{text}<br>test %{x:.3f}, gap %{y:+.3f}<extra></extra>",
+        )
+    front = pareto_front(kept[knows])
+    figure.add_scatter(
+        x=front["test_accuracy"],
+        y=front["generalization_gap"],
+        mode="lines",
+        name="Pareto front",
+        line={"color": INK, "width": 1.5, "shape": "hv"},
+        hoverinfo="skip",
+    )
+    gaps = generalization_gaps(measurements.replicates, measurements.splits)
+    row = gaps[gaps["trial"] == best]
+    if not row.empty:
+        figure.add_scatter(
+            x=row["test_accuracy"],
+            y=row["generalization_gap"],
+            error_x=_errors(row, "test_accuracy", "test"),
+            error_y=_errors(row, "generalization_gap", "gap"),
+            mode="markers",
+            name="best by validation, 95 % intervals",
+            marker={"color": GAP, "size": 12, "symbol": "star"},
+            hovertemplate=f"{described(measurements, best)}<extra></extra>",
+        )
+    figure.update_xaxes(title_text="test accuracy")
+    figure.update_yaxes(title_text="generalization gap (train − test)")
+    title = "Test accuracy against generalization gap"
+    return styled(figure, title, height=480, descriptive=measurements.descriptive)
+
+
+def pareto_front(trials: pd.DataFrame) -> pd.DataFrame:
+    """The trials that no other beats in both test accuracy and gap, by test accuracy."""
+    ordered = trials.sort_values(
+        ["test_accuracy", "generalization_gap"], ascending=[False, True], kind="stable"
+    )
+    gap = ordered["generalization_gap"].to_numpy()
+    before = np.concatenate([[np.inf], np.minimum.accumulate(gap)[:-1]]) if len(gap) else gap
+    return ordered[gap < before].iloc[::-1]
+
+
+def incumbent_over_time(measurements: Measurements) -> go.Figure:
+    """Validation and test accuracy of the best trial so far, and what BBC makes of the former."""
+    path = overtuning(measurements.results)
+    count = len(path)
+    at = sorted({round(float(n)) for n in np.geomspace(1, count, 25)})
+    corrected = selection_optimism(
+        measurements.results, measurements.replicates, measurements.splits, at=at, resamples=300
+    )
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[*corrected["trials"], *corrected["trials"][::-1]],
+        y=[*corrected["corrected_low"], *corrected["corrected_high"][::-1]],
+        fill="toself",
+        fillcolor="rgba(124,58,237,0.12)",
+        line={"width": 0},
+        name="corrected, 95 %",
+        hoverinfo="skip",
+    )
+    steps = path.drop_duplicates("incumbent")
+    steps = pd.concat([steps, path.tail(1)])
+    for column, name, colour in (
+        ("validation_accuracy", "validation, as the search sees it", VALIDATION),
+        ("test_accuracy", "test", TEST),
+    ):
+        figure.add_scatter(
+            x=steps["trials"],
+            y=steps[column],
+            mode="lines",
+            name=name,
+            line={"color": colour, "shape": "hv", "width": 2},
+        )
+    figure.add_scatter(
+        x=corrected["trials"],
+        y=corrected["corrected"],
+        mode="lines",
+        name="validation, corrected for the choice (BBC)",
+        line={"color": VALIDATION, "dash": "dot", "width": 2},
+    )
+    figure.update_xaxes(title_text="trials so far", type="log" if count > 20 else "linear")
+    figure.update_yaxes(title_text="accuracy of the best trial so far")
+    return styled(figure, "The best trial so far", height=420, descriptive=False)
+
+
+def _errors(row: pd.DataFrame, column: str, prefix: str) -> dict[str, object]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": row[f"{prefix}_high"] - row[column],
+        "arrayminus": row[column] - row[f"{prefix}_low"],
+        "color": GAP,
+    }

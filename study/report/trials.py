@@ -1,0 +1,78 @@
+"""Single trials of a report: the best one, the one that overfits most, and what they are."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from study.analysis import Measurements, distinct_trials, learned
+from study.spec import Objective
+from study.tables import HYPERPARAMETERS
+
+
+def varying(measurements: Measurements) -> list[str]:
+    """The hyperparameters in which the complete trials differ."""
+    kept = distinct_trials(measurements.results)
+    return [name for name in HYPERPARAMETERS if kept[name].nunique(dropna=False) > 1]
+
+
+def best_trial(measurements: Measurements) -> int:
+    """The best by the first objective, the earliest of equal ones: as the search chose."""
+    objective = Objective(measurements.specification["objective"][0])
+    kept = distinct_trials(measurements.results).sort_values("trial")
+    values = kept[objective.value].to_numpy(dtype=np.float64)
+    place = values.argmax() if objective.direction == "maximize" else values.argmin()
+    return int(kept["trial"].iloc[int(place)])
+
+
+def most_overfitting_trial(measurements: Measurements) -> int:
+    """The largest gap among trials that learned something, or among all where none did."""
+    kept = distinct_trials(measurements.results)
+    knows = kept[learned(kept, measurements.splits)]
+    rows = kept if knows.empty else knows
+    place = rows["generalization_gap"].to_numpy(dtype=np.float64).argmax()
+    return int(rows["trial"].iloc[int(place)])
+
+
+def described(measurements: Measurements, trial: int) -> str:
+    """The trial's number and the hyperparameters in which trials differ."""
+    row = measurements.results.set_index("trial").loc[trial]
+    named = (f"{name.replace('_', ' ')} {_shown(row[name])}" for name in varying(measurements))
+    inside = ", ".join(named)
+    return f"trial {trial} ({inside})" if inside else f"trial {trial}"
+
+
+def configuration_yaml(measurements: Measurements, trial: int) -> str:
+    """A specification that trains this configuration alone: every hyperparameter is fixed."""
+    row = measurements.results.set_index("trial").loc[trial]
+    specification = measurements.specification
+    document = {
+        "name": f"{specification['name']}-best",
+        "seed": specification["seed"],
+        "data": _without_none(specification["data"]),
+        "search": {name: _plain(row[name]) for name in HYPERPARAMETERS if not pd.isna(row[name])},
+        "training": _without_none(
+            {
+                key: value
+                for key, value in specification["training"].items()
+                if key not in ("optimizer", "batch_size", "early_stopping")
+            }
+        ),
+        "sampler": "grid",
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def _without_none(section: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _shown(value: Any) -> str:
+    if pd.isna(value):
+        return "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
