@@ -5,16 +5,18 @@ and just-proposed trials are all present. The rows in SQL are then written in on
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.sequences import Space, grid_parameters, qmc_parameters, random_parameters
 from study.space import grid_levels, search_space
 from study.spec import Sampler, StudySpec
+from study.tpe import BatchTPESampler
 
 Parameters = dict[str, Any]
 # Samplers whose trials do not depend on one another: see study.sequences.
@@ -55,7 +57,9 @@ def proposer_for(spec: StudySpec, *, begun: int = 0) -> Proposer:
         return Memoryless(qmc_parameters(space, spec.seed))
     if spec.sampler in MEMORYLESS or not space:
         return Memoryless(lambda number: random_parameters(space, spec.seed, number))
-    return Mirror(spec, space, spec.seed + begun)
+    if spec.sampler is Sampler.TPE and len(spec.objective) == 1:
+        return BatchMirror(spec, space, BatchTPESampler(spec.seed + begun))
+    return Mirror(spec, space, _optuna_sampler(spec.sampler, spec.seed + begun))
 
 
 class Memoryless:
@@ -80,15 +84,17 @@ class Memoryless:
 class Mirror:
     """An Optuna sampler on an in-memory copy of the study."""
 
-    def __init__(self, spec: StudySpec, space: Space, seed: int) -> None:
+    def __init__(self, spec: StudySpec, space: Space, sampler: BaseSampler) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = dict(space)
         self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
-        self._begun: dict[int, optuna.Trial] = {}  # number in the mirror → its open trial
+        self._storage = InMemoryStorage()
         self._study = optuna.create_study(
-            sampler=_optuna_sampler(spec.sampler, seed),
+            storage=self._storage,
+            sampler=sampler,
             directions=[objective.direction for objective in spec.objective],
         )
+        self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
         proposals = []
@@ -99,7 +105,6 @@ class Mirror:
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 trial = self._study.ask(self._space)
             self._mirrored[number] = trial.number
-            self._begun[trial.number] = trial
             proposals.append(dict(trial.params))
         return proposals
 
@@ -107,30 +112,53 @@ class Mirror:
         for trial in trials:
             known = self._mirrored.get(trial.number)
             if known is None:
-                self._mirrored[trial.number] = len(self._study.get_trials(deepcopy=False))
-                self._study.add_trial(_copy(trial))
+                self._add(trial.number, trial.state, _contents(trial))
             elif trial.state.is_finished():
                 self._finish(known, trial)
 
+    def _add(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
+        try:
+            trial = create_trial(state=state, **contents)
+        except ValueError:
+            return  # someone enqueued a value outside its range: the sampler does without it
+        self._mirrored[number] = self._storage.get_n_trials(self._study_id)
+        self._study.add_trial(trial)
+
     def _finish(self, known: int, trial: FrozenTrial) -> None:
-        begun = self._begun.pop(known, None)
-        if begun is not None and trial.state is TrialState.PRUNED:
+        if trial.state is TrialState.PRUNED:
             # Optuna takes a pruned trial's last report for its value.
-            for step, value in sorted(trial.intermediate_values.items()):
-                begun.report(value, step)
+            mirrored = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, known)
+            if not self._storage.get_trial(mirrored).state.is_finished():
+                for step, value in sorted(trial.intermediate_values.items()):
+                    self._storage.set_trial_intermediate_value(mirrored, step, value)
         values = trial.values if trial.state is TrialState.COMPLETE else None
         self._study.tell(known, values, trial.state, skip_if_finished=True)
 
 
-def _copy(trial: FrozenTrial) -> FrozenTrial:
-    return create_trial(
-        state=trial.state,
-        params=trial.params,
-        distributions=trial.distributions,
-        values=trial.values,
-        system_attrs=trial.system_attrs,
-        intermediate_values=trial.intermediate_values,
-    )
+class BatchMirror(Mirror):
+    """A sampler of batches on such a copy: all that are asked for at once come from one fit."""
+
+    def __init__(self, spec: StudySpec, space: Space, sampler: BatchTPESampler) -> None:
+        super().__init__(spec, space, sampler)
+        self._sampler = sampler
+
+    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+        proposals = self._sampler.sample_batch(self._study, self._space, len(numbers), given)
+        # There are fewer proposals than numbers where the space is used up.
+        for number, parameters in zip(numbers, proposals, strict=False):
+            contents = {"params": parameters, "distributions": self._space}
+            self._add(number, TrialState.RUNNING, contents)
+        return proposals
+
+
+def _contents(trial: FrozenTrial) -> dict[str, Any]:
+    return {
+        "params": trial.params,
+        "distributions": trial.distributions,
+        "values": trial.values,
+        "system_attrs": trial.system_attrs,
+        "intermediate_values": trial.intermediate_values,
+    }
 
 
 def _optuna_sampler(sampler: Sampler, seed: int) -> BaseSampler:

@@ -1,0 +1,5 @@
+"""A tree-structured Parzen estimator that proposes in batches, at a cost that stays bounded."""
+
+from study.tpe.sampler import BatchTPESampler
+
+__all__ = ["BatchTPESampler"]
