@@ -36,56 +36,28 @@ class Dropout:
         rates = [network.configuration.dropout for network in networks]
         scales = [1.0 / (1.0 - rate) for rate in rates]
         self.scales = torch.tensor(scales, dtype=like.dtype, device=like.device).view(-1, 1)
-        self.on_cpu = like.device.type == "cpu"
-        self.readers: dict[tuple[int, int, int], list[_Reader]] = {}
+        self.streams: dict[tuple[int, int, int], _Stream] = {}
         for k, (network, rate) in enumerate(zip(networks, rates, strict=True)):
             if rate > 0.0:
                 threshold = min(round(rate * _LEVELS), _LEVELS - 1) + _LOWEST
                 own = self.masks[k, : network.configuration.depth, :, : own_rows[k]]
-                stream = network.replicate, network.member, own_rows[k]
-                self.readers.setdefault(stream, []).append(_Reader(k, threshold, own))
+                name = network.replicate, network.member, own_rows[k]
+                stream = self.streams.setdefault(name, _Stream(network, own.shape[1:]))
+                stream.readers.append(_Reader(k, threshold, own))
+        for stream in self.streams.values():
+            stream.allocate(like.device)
 
     def start_epoch(self, seed: int, epoch: int) -> None:
         """Begin the epoch's streams, so that an epoch can be trained without those before it."""
-        self.seed, self.epoch = seed, epoch
-        self.drawn: dict[tuple[int, int, int], tuple[int, Tensor]] = {}
+        for stream in self.streams.values():
+            stream.start(seed, epoch)
 
     def draw(self, step: int, steps: Sequence[int]) -> None:
         """New masks for the networks that take part in this step."""
-        for stream, readers in self.readers.items():
-            active = [reader for reader in readers if step < steps[reader.network]]
-            if not active:
-                continue
-            layers = max(len(reader.masks) for reader in readers)
-            bits = self._bits(stream, step, layers, max(steps[r.network] for r in readers))
-            for reader in active:
-                own = bits[: len(reader.masks)]
-                if self.on_cpu:
-                    torch.ge(own, reader.threshold, out=reader.masks)
-                else:
-                    reader.masks.copy_(own >= reader.threshold)
-                reader.masks.mul_(self.scales[reader.network])
-
-    def _bits(self, stream: tuple[int, int, int], step: int, layers: int, steps: int) -> Tensor:
-        """The stream's bits [layers, branches, rows, W] of one of an epoch's steps, as int16."""
-        replicate, member, rows = stream
-        size = self.branches * rows * self.width
-        block_length = max(1, _BLOCK // size)
-        block = step // block_length
-        known = self.drawn.get(stream)
-        if known is None or known[0] != block:
-            length = min(block_length, steps - block * block_length)
-            drawn = np.empty((length, layers, size), np.int16)
-            for layer in range(layers):
-                names = replicate, member, self.epoch, block, layer
-                rng = random_generator(self.seed, Purpose.DROPOUT, *names)
-                raw = rng.bit_generator.random_raw(length * size // 4)
-                drawn[:, layer] = raw.view(np.int16).reshape(length, size)
-            shape = length, layers, self.branches, rows, self.width
-            bits = torch.from_numpy(drawn).view(shape)
-            known = block, bits.to(self.masks.device)
-            self.drawn[stream] = known
-        return known[1][step % block_length]
+        for stream in self.streams.values():
+            if step < stream.longest(steps):
+                stream.read(step, steps)
+        self.flat_masks.mul_(self.scales)
 
 
 class _Reader:
@@ -93,3 +65,53 @@ class _Reader:
 
     def __init__(self, network: int, threshold: int, masks: Tensor) -> None:
         self.network, self.threshold, self.masks = network, threshold, masks
+        self.bits = masks.new_empty(0, dtype=torch.int16)  # of the current step, as masks
+
+
+class _Stream:
+    """The bits that all networks of one replicate, member and batch shape read."""
+
+    def __init__(self, network: Network, shape: torch.Size) -> None:
+        self.replicate, self.member, self.shape = network.replicate, network.member, shape
+        self.size = shape.numel()
+        self.block_length = max(1, _BLOCK // self.size)
+        self.readers: list[_Reader] = []
+
+    def allocate(self, device: torch.device) -> None:
+        """After all readers are known: the memory of one step, which they see a part of."""
+        self.layers = max(len(reader.masks) for reader in self.readers)
+        self.current = torch.empty((self.layers, *self.shape), dtype=torch.int16, device=device)
+        for reader in self.readers:
+            reader.bits = self.current[: len(reader.masks)]
+
+    def start(self, seed: int, epoch: int) -> None:
+        """Forget what was drawn."""
+        self.seed, self.epoch, self.block = seed, epoch, -1
+
+    def longest(self, steps: Sequence[int]) -> int:
+        """Steps of the reader that takes the most."""
+        return max(steps[reader.network] for reader in self.readers)
+
+    def read(self, step: int, steps: Sequence[int]) -> None:
+        """Masks of one step, 0 or 1, for the readers that take part in it."""
+        block, position = divmod(step, self.block_length)
+        if block != self.block:
+            self._draw_block(block, min(self.block_length, self.longest(steps) - step))
+        self.current.copy_(self.drawn[position])
+        for reader in self.readers:
+            if step < steps[reader.network]:
+                if reader.masks.is_cpu:
+                    torch.ge(reader.bits, reader.threshold, out=reader.masks)
+                else:
+                    reader.masks.copy_(reader.bits >= reader.threshold)
+
+    def _draw_block(self, block: int, length: int) -> None:
+        drawn = np.empty((length, self.layers, self.size), np.int16)
+        for layer in range(self.layers):
+            names = self.replicate, self.member, self.epoch, block, layer
+            rng = random_generator(self.seed, Purpose.DROPOUT, *names)
+            raw = rng.bit_generator.random_raw(length * self.size // 4)
+            drawn[:, layer] = raw.view(np.int16).reshape(length, self.size)
+        self.block = block
+        self.drawn = torch.from_numpy(drawn).view(length, *self.current.shape)
+        self.drawn = self.drawn.to(self.current.device)

@@ -12,9 +12,9 @@ from workers.configuration import Activation, TrainingSettings
 from workers.networks import used_examples
 from workers.program import Program
 from workers.segment import LayerStatistics
-from workers.shapes import LARGEST_ROWS, pad
+from workers.shapes import pad
 
-PROBE_EXAMPLES = LARGEST_ROWS
+PROBE_EXAMPLES = 128
 FLAT = 0.01  # a sigmoid within this of 0 or 1 is flat; the others are scaled alike
 
 
@@ -61,7 +61,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     found: list[list[NetworkLayer]] = [[] for _ in networks]
     activations = [
         {
-            k: np.concatenate([t[: used[k]].cpu().numpy().astype(np.float64) for t in own], axis=1)
+            k: np.concatenate([t[: used[k]].cpu().numpy() for t in own], axis=1)
             for k, own in layers.activations(layer)
         }
         for layer in range(1, program.shape.depth + 1)
@@ -75,22 +75,22 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     norms = _gradient_norms(program)
     for layer, by_network in enumerate(activations, start=1):
         for k, values in by_network.items():
-            finite = bool(np.isfinite(values).all())
-
             activation = networks[k].configuration.activation
+            mean = float(values.mean(dtype=np.float64))
+            finite = math.isfinite(mean)
             found[k].append(
                 NetworkLayer(
                     norms[k][layer],
-                    float(values.mean()) if finite else math.nan,
-                    float(values.std()) if finite else math.nan,
-                    saturated_share(values, activation, program.settings),
+                    mean,
+                    float(values.std(dtype=np.float64)) if finite else math.nan,
+                    saturated_share(values, activation, program.settings) if finite else 0.0,
                 )
             )
     return found
 
 
 def saturated_share(
-    values: npt.NDArray[np.float64], activation: Activation, settings: TrainingSettings
+    values: npt.NDArray[np.floating], activation: Activation, settings: TrainingSettings
 ) -> float:
     """Share of activations [examples, units] where the function is flat.
 

@@ -21,9 +21,12 @@ def loss_gradient(
     out *= weights
 
 
-def probabilities(logits: Tensor, units: int, classes: int) -> Tensor:
-    """Class probabilities [K, B, classes]."""
-    if units > 1:
-        return torch.softmax(logits[:, :, :classes], 2)
-    positive = torch.sigmoid(logits[:, :, :1])
-    return torch.cat([1.0 - positive, positive], 2)
+def probabilities(logits: Tensor, units: int, out: Tensor) -> None:
+    """out [K, classes, B] = class probabilities; logits are overwritten in their padding."""
+    if units == 1:
+        torch.sigmoid(logits[:, :, 0], out=out[:, 1])
+        torch.sub(1.0, out[:, 1], out=out[:, 0])
+        return
+    logits[:, :, units:] = -torch.inf
+    torch.softmax(logits, 2, out=logits)
+    out.copy_(logits[:, :, :units].mT)

@@ -1,18 +1,20 @@
 """From the predictions of a trial's networks to what is reported of it."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 from workers.metrics import (
     Probabilities,
     Truth,
+    accuracies,
     balanced_accuracy,
     correct_predictions,
     ensemble_mean,
     log_losses,
     share,
-    subset_accuracies,
+    subsets_of_members,
 )
 from workers.segment import (
     CurvePoint,
@@ -28,8 +30,8 @@ def measure_curve_point(members: Sequence[Probabilities], truth: Truth, epoch: i
     ensemble = ensemble_mean(members)
     right = correct_predictions(ensemble, truth)
     losses = log_losses(ensemble, truth)
-    accuracies = [share(right, side) for side in truth.sides]
-    return CurvePoint(epoch, *accuracies, *(share(losses, side) for side in truth.sides))
+    shares = [share(values, side) for values in (right, losses) for side in truth.sides]
+    return CurvePoint(epoch, *shares)
 
 
 def measure_replicate(
@@ -79,28 +81,35 @@ def _measure_members(
     truth: Truth,
     epoch: int,
 ) -> tuple[MemberMeasurements, ...]:
-    subsets = subset_accuracies(members, truth)
+    @cache
+    def accuracies_of(subset: tuple[int, ...]) -> tuple[float, float, float]:
+        return accuracies(ensemble_mean([members[member] for member in subset]), truth)
+
     measured = []
+    count = len(members)
     for member, (probabilities, state) in enumerate(zip(members, states, strict=True)):
-        right = correct_predictions(probabilities, truth)
         losses = log_losses(probabilities, truth)
-        first = correct_predictions(ensemble_mean(members[: member + 1]), truth)
-        subset_train, subset_validation, subset_test = subsets[member]
+        own = accuracies_of((member,))
+        first = accuracies_of(tuple(range(member + 1)))
+        subsets = [accuracies_of(s) for s in subsets_of_members(count, member + 1)]
+        train, validation, test = (
+            sum(values) / len(subsets) for values in zip(*subsets, strict=True)
+        )
         measured.append(
             MemberMeasurements(
                 member=member,
-                train_accuracy=share(right, truth.train),
-                validation_accuracy=share(right, truth.validation),
-                test_accuracy=share(right, truth.test),
+                train_accuracy=own[0],
+                validation_accuracy=own[1],
+                test_accuracy=own[2],
                 train_loss=share(losses, truth.train),
                 validation_loss=share(losses, truth.validation),
                 test_loss=share(losses, truth.test),
-                first_train_accuracy=share(first, truth.train),
-                first_validation_accuracy=share(first, truth.validation),
-                first_test_accuracy=share(first, truth.test),
-                subset_train_accuracy=subset_train,
-                subset_validation_accuracy=subset_validation,
-                subset_test_accuracy=subset_test,
+                first_train_accuracy=first[0],
+                first_validation_accuracy=first[1],
+                first_test_accuracy=first[2],
+                subset_train_accuracy=train,
+                subset_validation_accuracy=validation,
+                subset_test_accuracy=test,
                 epochs=epoch if state.best is None else state.best_epoch,
                 diverged=state.diverged,
             )

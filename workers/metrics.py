@@ -38,6 +38,22 @@ class Truth:
         """The same with the true labels; ties still go by the labels trained on."""
         return replace(self, labels=self.clean_labels)
 
+    def looked_at(self, most: int) -> tuple[npt.NDArray[np.int64], "Truth"]:
+        """The first `most` training examples, validation and test: indices, and their truth."""
+        train = self.train[:most]
+        examples = np.concatenate([train, self.validation, self.test])
+        ends = np.cumsum([len(train), len(self.validation), len(self.test)])
+        places = np.arange(len(examples))
+        truth = replace(
+            self,
+            labels=self.labels[examples],
+            clean_labels=self.clean_labels[examples],
+            train=places[: ends[0]],
+            validation=places[ends[0] : ends[1]],
+            test=places[ends[1] :],
+        )
+        return examples, truth
+
     @property
     def sides(self) -> tuple[npt.NDArray[np.int64], ...]:
         """train, validation, test."""
@@ -49,17 +65,21 @@ Correct: TypeAlias = npt.NDArray[np.bool_]
 
 
 def correct_predictions(probabilities: Probabilities, truth: Truth) -> Correct:
-    """Which of N examples [..., N, classes] are predicted right: [..., N]."""
-    frequent = int(truth.frequencies.argmax())
-    predicted = probabilities.argmax(-1)
-    tied = probabilities[..., frequent] >= probabilities.max(-1)
-    right: Correct = np.where(tied, frequent, predicted) == truth.labels
+    """Which of N examples, by their probabilities [classes, N], are predicted right: [N]."""
+    examples = np.arange(len(truth.labels))
+    largest = probabilities.max(0)
+    right: Correct = probabilities[truth.labels, examples] >= largest
+    tied = np.count_nonzero(probabilities >= largest, axis=0) > 1
+    if tied.any():
+        frequent = int(truth.frequencies.argmax())
+        predicted = np.where(probabilities[frequent] >= largest, frequent, probabilities.argmax(0))
+        right = predicted == truth.labels
     return right
 
 
 def log_losses(probabilities: Probabilities, truth: Truth) -> npt.NDArray[np.float64]:
-    """−log of the probability of the label, [..., N]."""
-    chosen = probabilities[..., np.arange(len(truth.labels)), truth.labels]
+    """−log of the probability of the label, [N]."""
+    chosen = probabilities[truth.labels, np.arange(len(truth.labels))]
     losses: npt.NDArray[np.float64] = -np.log(
         np.maximum(chosen.astype(np.float64), SMALLEST_PROBABILITY)
     )
@@ -80,36 +100,25 @@ def balanced_accuracy(right: Correct, labels: npt.NDArray[np.int64], classes: in
 
 def ensemble_mean(members: Sequence[Probabilities]) -> Probabilities:
     """Mean of the members' probabilities, added up in their order."""
-    total = members[0].copy()
-    for member in members[1:]:
+    if len(members) == 1:
+        return members[0]
+    total = members[0] + members[1]
+    for member in members[2:]:
         total += member
-    return total / len(members)
+    total /= len(members)
+    return total
 
 
-def subset_accuracies(
-    members: Sequence[Probabilities], truth: Truth
-) -> list[tuple[float, float, float]]:
-    """Per ensemble size, the mean train, validation and test accuracy over subsets of members.
+def accuracies(probabilities: Probabilities, truth: Truth) -> tuple[float, float, float]:
+    """Shares predicted right of train, validation and test."""
+    right = correct_predictions(probabilities, truth)
+    return share(right, truth.train), share(right, truth.validation), share(right, truth.test)
 
-    Beyond 8 members the subsets are the beginnings of 64 fixed permutations.
-    """
-    count = len(members)
+
+def subsets_of_members(count: int, size: int) -> list[tuple[int, ...]]:
+    """All subsets of that size; beyond 8 members, the beginnings of 64 fixed permutations."""
     if count <= MOST_MEMBERS_FOR_ALL_SUBSETS:
-        by_size = [list(combinations(range(count), size + 1)) for size in range(count)]
-    else:
-        rng = np.random.Generator(np.random.SFC64(count))
-        orders = [rng.permutation(count) for _ in range(PERMUTATIONS)]
-        by_size = [[tuple(order[: size + 1].tolist()) for order in orders] for size in range(count)]
-    return [
-        _mean_accuracy([ensemble_mean([members[i] for i in subset]) for subset in subsets], truth)
-        for subsets in by_size
-    ]
-
-
-def _mean_accuracy(ensembles: Sequence[Probabilities], truth: Truth) -> tuple[float, float, float]:
-    sums = np.zeros(3)
-    for ensemble in ensembles:
-        right = correct_predictions(ensemble, truth)
-        sums += [share(right, side) for side in truth.sides]
-    train, validation, test = (sums / len(ensembles)).tolist()
-    return train, validation, test
+        return list(combinations(range(count), size))
+    rng = np.random.Generator(np.random.SFC64(count))
+    orders = [rng.permutation(count) for _ in range(PERMUTATIONS)]
+    return [tuple(sorted(order[:size].tolist())) for order in orders]

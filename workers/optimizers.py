@@ -67,6 +67,7 @@ class Chunk:
     gradients: Tensor
     first: Tensor
     second: Tensor
+    coefficients: tuple[Tensor, ...]  # of the current step, each [slots, 1]
 
 
 class Updater:
@@ -93,53 +94,51 @@ class Updater:
             torch.tensor(region.owners, dtype=torch.int64, device=self.like.device)
             for region in weights.plan.regions
         ]
+        counts = [len(region.owners) for region in weights.plan.regions]
+        self.slot_owners = torch.cat(self.owners)
+        self.current = self.like.new_zeros(len(COEFFICIENTS), sum(counts), 1)
         self.chunks: list[Chunk] = []
         for number, region in enumerate(weights.plan.regions):
-            count = len(region.owners)
+            offset = sum(counts[:number])
             each = max(1, CHUNK // region.size)
-            views = [
-                stack.regions[number].view(count, region.size)
+            w, g, m, v = (
+                stack.regions[number].view(counts[number], region.size)
                 for stack in (weights, gradients, first, second)
-            ]
-            for start in range(0, count, each):
-                slots = slice(start, min(start + each, count))
-                self.chunks.append(Chunk(number, slots, *(view[slots] for view in views)))
+            )
+            for start in range(0, counts[number], each):
+                end = min(start + each, counts[number])
+                own = self.current[:, offset + start : offset + end].unbind(0)
+                slots = slice(start, end)
+                self.chunks.append(
+                    Chunk(number, slots, w[slots], g[slots], m[slots], v[slots], own)
+                )
 
     def prepare_epoch(self, first_steps: Sequence[int], counts: Sequence[int]) -> None:
         """Coefficients of an epoch: network k takes counts[k] steps after its first_steps[k]."""
-        steps = max(counts)
-        table: npt.NDArray[np.float64] = np.empty((len(COEFFICIENTS), steps, len(counts)))
-        table[:] = np.array(IDLE)[:, None, None]
+        table = np.empty((max(counts), len(COEFFICIENTS), len(counts)))
+        table[:] = np.array(IDLE)[:, None]
         for k, configuration in enumerate(self.configurations):
             own = first_steps[k] + 1 + np.arange(counts[k])
-            table[:, : counts[k], k] = coefficients(configuration, self.settings, own)
-        table[COEFFICIENTS.index("step")] *= -1.0
+            table[: counts[k], :, k] = coefficients(configuration, self.settings, own).T
+        table[:, COEFFICIENTS.index("step")] *= -1.0
         values = torch.from_numpy(table).to(self.like.device, self.like.dtype)
-        by_slot = [values[:, :, owners].unsqueeze(-1) for owners in self.owners]
-        self.prepared = [
-            [by_slot[c.region][:, step, c.slots].unbind(0) for c in self.chunks]
-            for step in range(steps)
-        ]
-        idle = torch.from_numpy(np.arange(steps)[:, None] >= np.array(counts)).to(self.like.device)
-        self.idle = [
-            [idle[step, self.owners[c.region][c.slots], None] for c in self.chunks]
-            if step >= min(counts)
-            else None
-            for step in range(steps)
-        ]
+        self.by_step = values[:, :, self.slot_owners].unsqueeze(-1)
+        self.all_active = min(counts)
+        taking_part = torch.from_numpy(np.arange(max(counts))[:, None] < np.array(counts))
+        self.idle = ~taking_part.to(self.like.device)
 
     def update(self, step: int) -> None:
         """One step of every network that takes part in it; gradients are overwritten."""
-        idle = self.idle[step]
-        if idle is not None:  # even a gradient that overflows must leave no trace
-            for chunk, mask in zip(self.chunks, idle, strict=True):
-                chunk.gradients.masked_fill_(mask, 0.0)
+        self.current.copy_(self.by_step[step])
+        if step >= self.all_active:  # even a gradient that overflows must leave no trace
+            for chunk in self.chunks:
+                owners = self.owners[chunk.region][chunk.slots]
+                chunk.gradients.masked_fill_(self.idle[step][owners, None], 0.0)
         if self.settings.gradient_clip is not None:
             self._clip(self.settings.gradient_clip)
-        for chunk, (coupled, first, second, shrink, down, scale, epsilon) in zip(
-            self.chunks, self.prepared[step], strict=True
-        ):
+        for chunk in self.chunks:
             w, g, m, v = chunk.weights, chunk.gradients, chunk.first, chunk.second
+            coupled, first, second, shrink, down, scale, epsilon = chunk.coefficients
             if self.coupled:
                 g.addcmul_(w, coupled)
             m.lerp_(g, first)

@@ -17,6 +17,7 @@ from workers.activations import Kernel
 class Flow:
     """Activations of m networks on their way to the next product."""
 
+    z: Tensor  # [b, m, B, W] (the first piece's)
     a: Tensor  # [b, m, B, W]
     target: Tensor  # [b, m, B, W]
     copies: Tensor | None  # [b, p − 1, m, B, W] where a unit's further pieces read the same
@@ -66,6 +67,7 @@ def connect(
         if target is not None:
             part.flows.append(
                 Flow(
+                    z=part.z[:, 0, own],
                     a=part.a[:, own],
                     target=target,
                     copies=copies[:, 1:] if copies is not None and part.pieces > 1 else None,
@@ -131,6 +133,20 @@ def pass_on(part: Part, *, dropout: bool) -> None:
             torch.add(flow.skip, flow.a, out=flow.target)
         if flow.copies is not None:
             flow.copies.copy_(flow.target.unsqueeze(1).expand_as(flow.copies))
+
+
+def activate_and_pass_on(part: Part) -> None:
+    """Both at once where nothing needs the activations later: in evaluation."""
+    if part.pieces > 1 or part.piece_copies is not None:
+        activate(part)
+        pass_on(part, dropout=False)
+        return
+    for flow in part.flows:
+        if flow.skip is None:
+            part.kernel.forward(flow.z, flow.target)
+        else:
+            part.kernel.forward(flow.z, flow.a)
+            torch.add(flow.skip, flow.a, out=flow.target)
 
 
 def gather_gradient(part: Part, *, dropout: bool) -> None:

@@ -18,9 +18,11 @@ from workers.optimizers import Updater
 from workers.parameters import Plan, Stack, assemble_blocks
 from workers.recurrent_layers import RecurrentLayers, as_sequences
 from workers.seeds import Purpose, random_generator
-from workers.shapes import LARGEST_ROWS, output_units, pad, sequence_shape
+from workers.shapes import output_units, pad, sequence_shape
 from workers.stacked_layers import StackedLayers
 from workers.stacked_shape import INPUT, StackedShape
+
+EVALUATION_ROWS = 128  # more of them leave the processor's cache between two layers
 
 
 class Layers(Protocol):
@@ -134,12 +136,12 @@ class Program:
         loss_gradient(logits, targets.view(logits.shape), weights, self.units, out)
 
     def predict(self, examples: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Each network's class probabilities [n, classes] on its examples, in evaluation mode."""
+        """Each network's probabilities [classes, n] of its examples, in evaluation mode."""
         longest = max(len(own) for own in examples)
-        blocks = -(-longest // LARGEST_ROWS)
+        blocks = -(-longest // EVALUATION_ROWS)
         rows = pad(-(-longest // blocks))
         layers = self._evaluator(rows)
-        parts: list[Tensor] = []
+        found = self.features.new_empty(len(self.networks), self.examples.classes, blocks * rows)
         table = np.empty((len(self.networks), blocks * rows), np.int64)
         for k, (network, own) in enumerate(zip(self.networks, examples, strict=True)):
             offset = self.examples.row_offset(network.replicate)
@@ -150,9 +152,9 @@ class Program:
             device = self.weights.flat.device
             layers.gather(self.features, torch.from_numpy(index.reshape(-1)).to(device))
             layers.forward()
-            parts.append(probabilities(layers.logits, self.units, self.examples.classes))
-        together = torch.cat(parts, 1).cpu().numpy()
-        return [together[k, : len(own)] for k, own in enumerate(examples)]
+            probabilities(layers.logits, self.units, found[:, :, start : start + rows])
+        together = found.cpu().numpy()
+        return [together[k, :, : len(own)] for k, own in enumerate(examples)]
 
     def probe_layers(self, rows: int) -> Layers:
         """Layers without dropout that leave gradients in `gradients`."""

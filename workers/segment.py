@@ -35,7 +35,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """The ensemble's accuracies and losses after an epoch, in evaluation mode."""
+    """The ensemble's accuracies and losses after an epoch, in evaluation mode.
+
+    Before the last epoch the train_ ones are of the first 256 training examples: a curve is to cost
+    little beside the training that it shows.
+    """
 
     epoch: int
     train_accuracy: float
@@ -53,7 +57,7 @@ class LayerStatistics:
     layer counts from 1 at the input. gradient_norm is the Euclidean norm of the loss gradient
     with respect to the layer's weights. saturated is the share of activations where the function
     is flat (for the ReLU family: units that are never active on any of the examples). All are over
-    the first 256 training examples, without dropout.
+    the first 128 training examples, without dropout.
     """
 
     layer: int

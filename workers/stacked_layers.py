@@ -17,6 +17,7 @@ from workers.parameters import Stack
 from workers.parts import (
     Part,
     activate,
+    activate_and_pass_on,
     add_skipped,
     connect,
     connect_backward,
@@ -192,8 +193,11 @@ class StackedLayers:
         for layer in self.layers:
             torch.baddbmm(layer.bias, layer.x, layer.weight, out=layer.z)
             for part in layer.parts:
-                activate(part)
-                pass_on(part, dropout=dropout)
+                if layer.d_z is None:
+                    activate_and_pass_on(part)
+                else:
+                    activate(part)
+                    pass_on(part, dropout=dropout)
         torch.bmm(self.x_output, self.output_weight, out=self.branch_logits)
         for branch in range(1, self.shape.branches):
             self.logits += self.branch_logits.view(self.shape.branches, *self.logits.shape)[branch]

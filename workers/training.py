@@ -17,7 +17,7 @@ from workers.data import Dataset
 from workers.examples import Examples, prepare_examples
 from workers.layer_statistics import average_layers, probe_layers
 from workers.measuring import measure_curve_point, measure_replicate
-from workers.metrics import Probabilities, Truth
+from workers.metrics import SMALLEST_PROBABILITY, Probabilities, Truth
 from workers.networks import Network, enumerate_networks, group_networks, used_examples
 from workers.program import Program
 from workers.schedule import evaluation_epochs
@@ -92,6 +92,8 @@ def fingerprint(device_type: str) -> str:
     digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
     return f"torch-{torch.__version__}/{facts[2]}/{name}/{digest}"
 
+
+CURVE_EXAMPLES = 256  # of the training split, at all looks but the last
 
 Key = tuple[int, int, int]  # trial, replicate, member
 
@@ -176,8 +178,7 @@ class Cohort:
                 program.train_epoch(epoch)
             self._freeze(epoch)
             if epoch in self.looks:
-                self._evaluate()
-                self._add_curve_points(epoch)
+                self._look(epoch)
 
     def _freeze(self, epoch: int) -> None:
         """Take networks that diverged or stopped early out of their programs."""
@@ -223,7 +224,26 @@ class Cohort:
 
     def _frequencies(self, network: Network) -> Probabilities:
         frequencies = self.truths[network.trial, network.replicate].frequencies
-        return np.tile(frequencies, (self.examples.count, 1))
+        return np.tile(frequencies[:, None], (1, self.examples.count))
+
+    def _look(self, epoch: int) -> None:
+        """A point of every trial's curve: of all examples after the last epoch."""
+        if epoch == self.segment.settings.epochs:
+            self._evaluate()
+            self._add_curve_points(epoch, self.predictions, self.truths)
+            return
+        looked_at = {key: truth.looked_at(CURVE_EXAMPLES) for key, truth in self.truths.items()}
+        predictions = {key: own[:, looked_at[key[:2]][0]] for key, own in self.predictions.items()}
+        for program in self.programs:
+            examples = [looked_at[n.trial, n.replicate][0] for n in program.networks]
+            predicted = program.predict(examples)
+            for network, own in zip(program.networks, predicted, strict=True):
+                finite = np.isfinite(own).all()
+                predictions[_key(network)] = (
+                    own if finite else self._frequencies(network)[:, : own.shape[1]]
+                )
+        truths = {key: truth for key, (_, truth) in looked_at.items()}
+        self._add_curve_points(epoch, predictions, truths)
 
     def _evaluate(self) -> None:
         """Predictions of all networks that move, by their current weights."""
@@ -265,21 +285,26 @@ class Cohort:
                 self._keep(network, own)
         return programs
 
-    def _members(self, trial: int, replicate: int) -> list[Probabilities]:
+    def _members(
+        self, predictions: dict[Key, Probabilities], trial: int, replicate: int
+    ) -> list[Probabilities]:
         size = self.trials[trial].work.configuration.ensemble_size
-        return [self.predictions[trial, replicate, member] for member in range(size)]
+        return [predictions[trial, replicate, member] for member in range(size)]
 
-    def _add_curve_points(self, epoch: int) -> None:
+    def _add_curve_points(
+        self,
+        epoch: int,
+        predictions: dict[Key, Probabilities],
+        truths: dict[tuple[int, int], Truth],
+    ) -> None:
         for trial, state in self.trials.items():
-            curve = tuple(
-                (
-                    *points,
-                    measure_curve_point(
-                        self._members(trial, replicate), self.truths[trial, replicate], epoch
-                    ),
+            points = (
+                measure_curve_point(
+                    self._members(predictions, trial, replicate), truths[trial, replicate], epoch
                 )
-                for replicate, points in enumerate(state.curve)
+                for replicate in range(len(state.curve))
             )
+            curve = tuple((*known, point) for known, point in zip(state.curve, points, strict=True))
             self.trials[trial] = replace(state, curve=curve)
 
     def _probe(self, programs: Sequence[Program], epoch: int) -> None:
@@ -309,7 +334,7 @@ class Cohort:
     def finish(self) -> None:
         """Look at layers and predictions as they are reported: by the best weights, if kept."""
         last = self.segment.last_epoch
-        if last not in self.looks:
+        if last != self.segment.settings.epochs:
             self._evaluate()
         self._save()
         kept = [n for n in self.networks.values() if self._state(n).best is not None]
@@ -357,7 +382,7 @@ class Cohort:
             replicates=tuple(
                 measure_replicate(
                     replicate,
-                    self._members(trial, replicate),
+                    self._members(self.predictions, trial, replicate),
                     networks[replicate],
                     self.truths[trial, replicate],
                     self.segment.last_epoch,
@@ -407,5 +432,5 @@ def _put(program: Program, k: int, state: NetworkState) -> None:
 
 
 def _mean_loss(probabilities: Probabilities, labels: np.ndarray) -> float:
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+    chosen = probabilities[labels, np.arange(len(labels))].astype(np.float64)
+    return float(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)).mean())
