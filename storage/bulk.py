@@ -49,7 +49,8 @@ def insert_rows(
             with cursor.copy(statement.sql) as copy:
                 copy.set_types([_postgresql_type(table.c[name]) for name in columns])
                 for row in rows:
-                    copy.write_row(row)
+                    # SQLite has no NaN and keeps NULL in its place; so the same is done here.
+                    copy.write_row([None if v != v else v for v in row])  # noqa: PLR0124
         elif arrays := [list(column) for column in zip(*rows, strict=True)]:
             cursor.execute(statement.sql, arrays)
 

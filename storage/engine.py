@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from storage.errors import DatabaseMissing, DatabaseNotWritable
 from storage.translation import translated
-from storage.urls import parse_url, refuse_network_file_system, sqlite_path
+from storage.urls import parse_url, refuse_network_file_system, sqlite_path, without_secrets
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before DatabaseBusy."""
@@ -30,7 +30,7 @@ class Database:
 
     def __init__(self, url: URL) -> None:
         self._secret_url = url
-        self.url = url.render_as_string(hide_password=True)
+        self.url = without_secrets(url)
         self.engine = _make_engine(url)
         self._reader = self.engine
         if self.dialect == "postgresql":

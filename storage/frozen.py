@@ -14,6 +14,7 @@ from optuna.distributions import BaseDistribution, distribution_to_json, json_to
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.attributes import AttributeRow, attribute_rows, decode
+from storage.errors import RowsRefused
 
 ParameterRow = tuple[str, float, str]  # name, internal value, distribution as JSON
 ValueRow = tuple[int, float | None, str]  # objective or step, value, kind of value
@@ -115,8 +116,11 @@ def parameter_rows(
 
 
 def value_rows(values: Iterable[float]) -> list[ValueRow]:
-    """Objective values, in the order of the study's directions."""
-    return [(objective, *pack(value)) for objective, value in enumerate(values)]
+    """Objective values, in the order of the study's directions. Raises RowsRefused for NaN."""
+    rows = [(objective, *pack(value)) for objective, value in enumerate(values)]
+    if any(kind == "NAN" for _, _, kind in rows):
+        raise RowsRefused("an objective value must not be NaN; Optuna has no way to store it")
+    return rows
 
 
 def intermediate_rows(values: Mapping[int, float]) -> list[ValueRow]:

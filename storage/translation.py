@@ -43,7 +43,7 @@ SQLITE: dict[str, type[StorageError]] = {
     "SQLITE_BUSY": DatabaseBusy,
     "SQLITE_LOCKED": DatabaseBusy,
     "SQLITE_PROTOCOL": DatabaseBusy,
-    "SQLITE_CANTOPEN": DatabaseUnreachable,
+    "SQLITE_CANTOPEN": DatabaseNotWritable,  # its folder is gone or closed: waiting does not help
     "SQLITE_IOERR": DatabaseUnreachable,
     "SQLITE_NOMEM": DatabaseUnreachable,
     "SQLITE_READONLY": DatabaseNotWritable,

@@ -41,6 +41,12 @@ def parse_url(text: str) -> URL:
             raise UrlRefused(f"{other!r} databases are not supported; use a URL {EXAMPLES}")
 
 
+def without_secrets(url: URL) -> str:
+    """The URL as it may be shown: also the query may hold a password."""
+    secrets = {key: "***" for key in url.query if "password" in key}
+    return url.update_query_dict(secrets).render_as_string(hide_password=True)
+
+
 def sqlite_path(url: URL) -> Path | None:
     """Where SQLite's file lies; None for a server."""
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None

@@ -62,10 +62,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller and less exact")
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
     options = parser.parse_args()
-    sizes = QUICK if options.quick else FULL
+    measure(QUICK if options.quick else FULL, options.only)
+
+
+def measure(sizes: Sizes = FULL, only: str | None = None) -> None:
+    """Measure on both databases, or on one of "sqlite" and "postgresql"."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name, server in (("sqlite", sqlite_urls), ("postgresql", postgresql_urls)):
-        if options.only in {None, name}:
+        if only in {None, name}:
             with server() as urls:
                 report(name, urls, sizes)
 

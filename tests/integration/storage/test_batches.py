@@ -1,12 +1,14 @@
 """A coordinator's batches: made, finished with our rows, taken back, begun again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 
-from storage.engine import Database
+from storage.engine import Database, open_database
 from storage.errors import LeaseLost, RowsRefused, TrialNotFound
 from storage.leases import acquire_lease
 from storage.owners import Owner
@@ -17,7 +19,7 @@ from storage.reading import (
     load_replicates,
     load_results,
 )
-from storage.schema import TRIAL_TABLES
+from storage.schema import TRIAL_TABLES, learning_curves, results
 from storage.trials import TrialStorage
 from tests.integration.storage.studies import (
     DISTRIBUTIONS,
@@ -27,6 +29,7 @@ from tests.integration.storage.studies import (
     new_trial,
     take_lease,
 )
+from tests.integration.storage.test_optuna_schema import close, stock
 
 
 def counts(database: Database) -> dict[str, int]:
@@ -178,6 +181,49 @@ def test_enqueued_trials_are_begun_and_get_their_parameters(database: Database):
     more = {0: ({"depth": 1, "activation": None}, DISTRIBUTIONS)}
     (given,) = storage.set_parameters(study_id, more, lease)
     assert given.params == {"depth": 7, "activation": None}
+
+
+def test_a_measurement_that_is_not_a_number_is_missing_on_both_databases(database: Database):
+    study_id = make_run(database).study_id
+    lease = take_lease(database)
+    storage = TrialStorage(database)
+    storage.create_trials(study_id, [new_trial()], lease)
+    nan = float("nan")
+    rows = [{"replicate": 0, "epoch": 1, "train_loss": nan, "test_loss": float("inf")}]
+    end = finished(0, result={"test_loss": nan}, learning_curves=rows)
+    storage.finish_trials(study_id, [end], lease)
+    with database.read() as connection:
+        assert connection.scalar(select(results.c.test_loss)) is None
+        columns = (learning_curves.c.train_loss, learning_curves.c.test_loss)
+        assert connection.execute(select(*columns)).one() == (None, float("inf"))
+
+
+def test_an_objective_value_that_is_not_a_number_is_refused(database: Database):
+    study_id = make_run(database).study_id
+    lease = take_lease(database)
+    storage = TrialStorage(database)
+    storage.create_trials(study_id, [new_trial()], lease)
+    with pytest.raises(RowsRefused, match="must not be NaN"):
+        storage.finish_trials(study_id, [finished(0, values=[float("nan")])], lease)
+
+
+def test_numbers_are_without_gaps_when_many_add_trials_at_once(database_url: str):
+    with open_database(database_url) as database:
+        study_id = make_run(database).study_id
+        lease = take_lease(database)
+        theirs = stock(database_url)
+        adding = [
+            lambda: TrialStorage(database).create_trials(study_id, [new_trial()] * 3, lease),
+            lambda: TrialStorage(database).create_new_trial(study_id),
+            lambda: theirs.create_new_trial(study_id),
+        ]
+        with ThreadPoolExecutor(6) as pool:
+            for added in [pool.submit(add) for _ in range(5) for add in adding]:
+                added.result()
+        numbers = [trial.number for trial in theirs.get_all_trials(study_id)]
+        assert numbers == list(range(25))
+        assert [t.number for t in TrialStorage(database).get_all_trials(study_id)] == numbers
+        close(theirs)
 
 
 def test_unknown_trials_are_named(database: Database):

@@ -85,7 +85,8 @@ def test_errors_are_told_apart_by_what_can_be_done(error: Exception, expected: t
     ("name", "expected"),
     [
         ("SQLITE_BUSY_SNAPSHOT", DatabaseBusy),
-        ("SQLITE_CANTOPEN", DatabaseUnreachable),
+        ("SQLITE_CANTOPEN", DatabaseNotWritable),
+        ("SQLITE_IOERR_READ", DatabaseUnreachable),
         ("SQLITE_READONLY_DBMOVED", DatabaseNotWritable),
         ("SQLITE_FULL", DatabaseNotWritable),
         ("SQLITE_NOTADB", DatabaseDamaged),

@@ -58,7 +58,9 @@ def test_sqlite_on_a_network_file_system_is_refused_naming_postgresql(tmp_path: 
         refuse_network_file_system(tmp_path / "my data" / "study.db", mounts)
 
 
-def test_a_database_shows_no_password_and_keeps_it_for_a_copy():
-    database = Database(parse_url("postgresql://me:secret@host/db"))
-    assert "secret" not in f"{database!r} {database.url} {database.engine!r}"
+@pytest.mark.parametrize("text", ["me:secret@host/db", "me@host/db?password=secret"])
+def test_a_database_shows_no_password_and_keeps_it_for_a_copy(text: str):
+    database = Database(parse_url(f"postgresql://{text}"))
+    assert "secret" not in f"{database!r} {database.url}"
+    assert "secret" in pickle.loads(pickle.dumps(database)).engine.url.render_as_string(False)
     assert pickle.loads(pickle.dumps(database)).url == database.url
