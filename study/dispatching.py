@@ -3,11 +3,12 @@
 Knows nothing of the database and of what a trial is worth.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from study.cohorts import Candidate, pack
-from study.policy import CohortFailure, Remedy, remedy_for
+from study.cohorts import Candidate, pack, work_of
+from study.policy import CohortFailure, Remedy, deadline_seconds, remedy_for
 from workers.configuration import TrainingSettings
 from workers.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
 from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
@@ -39,11 +40,13 @@ class GaveUp:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A cohort on its way to the epoch `until`; losses counts the workers it has lost."""
+    """A cohort on its way to the epoch `until`; losses counts the workers it has lost. began_at
+    is when it was handed over, by the dispatcher's clock."""
 
     cohort: tuple[Candidate, ...]
     until: int
     losses: int = 0
+    began_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -58,6 +61,8 @@ class Dispatcher:
     seed: int
     label_noise: float
     next_stop: Callable[[int], int]
+    clock: Callable[[], float] = time.monotonic
+    _slowest_pace: float | None = None
     _ready: list[Candidate] = field(default_factory=list)
     _retries: list[Flight] = field(default_factory=list)
     _flights: dict[int, Flight] = field(default_factory=dict)
@@ -105,9 +110,10 @@ class Dispatcher:
         A pool in the foreground takes as long as its segment does, or until interrupt().
         """
         landed: list[Trained | GaveUp] = []
-        for completion in self._completions(timeout):
+        for completion in [*self._completions(timeout), *self._overdue()]:
             flight = self._flights.pop(completion.ticket)
             if isinstance(completion, Done):
+                self._note_pace(flight)
                 landed += _trained(completion, flight)
             else:
                 landed += self._mend(completion, flight)
@@ -134,6 +140,26 @@ class Dispatcher:
         finally:
             self._collecting = False
 
+    def _overdue(self) -> list[Failed]:
+        """Cohorts whose deadline has passed: they are cancelled, and failed."""
+        now = self.clock()
+        failures = []
+        for ticket, flight in self._flights.items():
+            allowed = deadline_seconds(self._work_of(flight), self._slowest_pace)
+            if allowed is not None and now - flight.began_at > allowed:
+                reason = f"nothing was heard for {now - flight.began_at:.0f} s"
+                failures.append(Failed(ticket, FailureKind.HUNG, reason))
+        self.pool.cancel([failure.ticket for failure in failures])
+        return failures
+
+    def _note_pace(self, flight: Flight) -> None:
+        pace = (self.clock() - flight.began_at) / self._work_of(flight)
+        self._slowest_pace = max(pace, self._slowest_pace or 0.0)
+
+    def _work_of(self, flight: Flight) -> float:
+        epochs = flight.until - flight.cohort[0].epoch
+        return epochs * sum(work_of(c.work, self.settings.replicates) for c in flight.cohort)
+
     def _dispatch(self, flight: Flight) -> None:
         segment = Segment(
             trials=tuple(candidate.work for candidate in flight.cohort),
@@ -144,10 +170,12 @@ class Dispatcher:
             label_noise=self.label_noise,
         )
         states = {id(c.state): c.state for c in flight.cohort if c.state is not None}
-        self._flights[self.pool.submit(segment, list(states.values()))] = flight
+        ticket = self.pool.submit(segment, list(states.values()))
+        self._flights[ticket] = replace(flight, began_at=self.clock())
 
     def _mend(self, failure: Failed, flight: Flight) -> list[Trained | GaveUp]:
-        losses = flight.losses + (failure.kind is FailureKind.WORKER_LOST)
+        lost = failure.kind in (FailureKind.WORKER_LOST, FailureKind.HUNG)
+        losses = flight.losses + lost
         remedy = remedy_for(CohortFailure(len(flight.cohort), failure.kind, losses))
         if remedy is Remedy.RETRY:
             if failure.kind is FailureKind.STATE_LOST:

@@ -17,6 +17,7 @@ class FailureKind(StrEnum):
     WORKER_LOST = "worker lost"
     OUT_OF_MEMORY = "out of memory"
     STATE_LOST = "state lost"
+    HUNG = "no answer in time"
     ERROR = "error"
 
 

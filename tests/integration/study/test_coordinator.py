@@ -77,6 +77,7 @@ class Bench:
                 seed=spec.seed,
                 label_noise=0.0,
                 next_stop=pruning.next_stop,
+                clock=pool.clock,
             ),
             pruning=pruning,
             storage=storage,
@@ -356,3 +357,23 @@ def test_a_request_to_stop_through_the_database_is_heard(bench):
     coordinator.stop_requested = lambda: coordinator.tally.complete > 0
     assert coordinator.run() is Ending.STOPPED
     assert "RUNNING" not in states(bench, spec)
+
+
+def test_a_trial_that_hangs_is_cancelled_and_fails_with_its_reason(bench):
+    spec = spec_of()
+
+    def hang_on_seven(segment):
+        return 1e9 if any(work.trial == 7 for work in segment.trials) else 1.0
+
+    pool = SimulatedPool(seconds_of=hang_on_seven)
+    assert bench.coordinator(spec, pool).run() is Ending.BUDGET
+    results = load_results(spec.name, bench.url)
+    assert list(results["trial"][results["state"] == "FAIL"]) == [7]
+    assert "no answer in time" in results["error"][7]
+
+
+def test_a_thousand_simulated_workers_are_kept_busy_with_trials_of_thirty_seconds(bench):
+    spec = spec_of("search.ensemble_size=1", "training.replicates=1", trials=3000)
+    pool = SimulatedPool(slots=1000, seconds_of=lambda segment: 30.0 * len(segment.trials))
+    bench.coordinator(spec, pool).run()
+    assert pool.busy_seconds / (1000 * pool.clock()) >= 0.95
