@@ -35,6 +35,11 @@ class TrialRows:
     system_attributes: list[AttributeRow] = field(default_factory=list)
     intermediate_values: list[ValueRow] = field(default_factory=list)
 
+    @property
+    def started_at(self) -> datetime | None:
+        """When it began, aware."""
+        return None if self.started is None else self.started.replace(tzinfo=UTC)
+
 
 def freeze(rows: TrialRows) -> FrozenTrial:
     """The trial that these rows hold."""

@@ -16,27 +16,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from storage import trial_reads, trial_writes
 from storage.attributes import attribute_rows
 from storage.cached_trials import CachedTrials
 from storage.collector import collector_at_rest
+from storage.compatibility import check_distributions
+from storage.endings import write_endings, written_before
 from storage.errors import TrialNotFound
 from storage.frozen import (
     DistributionEncoder,
     TrialRows,
-    intermediate_rows,
     parameter_rows,
-    to_utc,
     utc_now,
-    value_rows,
 )
 from storage.leases import Lease, fence
-from storage.results import Ending, insert_results
-from storage.schema import results
+from storage.results import Ending
 from storage.trial_cache import StudyCache
 from storage.trial_records import FinishedTrial, FinishReport, NewTrial
 
@@ -100,8 +98,8 @@ class TrialBatches(CachedTrials):
             with self.database.write() as connection:
                 _fence(connection, study_id, lease)
                 ids = self._ids(study_id, (trial.number for trial in waiting))
-                states = trial_reads.locked_states(connection, list(ids.values()))
-                begun = [i for i, state in states.items() if state is TrialState.WAITING]
+                locked = trial_reads.locked_trials(connection, list(ids.values()))
+                begun = [i for i, t in locked.items() if t.state is TrialState.WAITING]
                 running = [(i, TrialState.RUNNING, {"datetime_start": now}) for i in begun]
                 trial_writes.set_states(connection, running)
             cache = self._refreshed(study_id)
@@ -126,17 +124,13 @@ class TrialBatches(CachedTrials):
                 _fence(connection, study_id, lease)
                 both = parameters.values()
                 check_distributions(connection, study_id, cache, (d for _, d in both))
-                states = trial_reads.locked_states(connection, list(ids.values()))
-                if gone := [
-                    n for n, i in ids.items() if i not in states or states[i].is_finished()
-                ]:
-                    raise TrialNotFound(f"trial {gone[0]} has ended and takes no parameters")
-                known = {
-                    rows.trial_id: rows for rows in trial_reads.read_trials(connection, states)
-                }
+                locked = trial_reads.locked_trials(connection, list(ids.values()))
+                known = {t.trial_id: t for t in trial_reads.read_trials(connection, locked)}
                 batch = []
                 for number, (values, distributions) in parameters.items():
-                    rows = known[ids[number]]
+                    rows = known.get(ids[number])
+                    if rows is None or rows.state.is_finished():
+                        raise TrialNotFound(f"trial {number} has ended and takes no parameters")
                     have = {name for name, _, _ in rows.parameters}
                     new = parameter_rows(values, distributions, encode)
                     batch.append(
@@ -163,21 +157,21 @@ class TrialBatches(CachedTrials):
             ids = self._ids(study_id, (trial.number for trial in finished))
             with self.database.write() as connection:
                 run = _fence(connection, study_id, lease)
-                states = trial_reads.locked_states(connection, list(ids.values()))
-                is_running = {n: states.get(i) is TrialState.RUNNING for n, i in ids.items()}
-                late = [trial for trial in finished if not is_running[trial.number]]
-                same = _written_before(connection, late, ids) if late else frozenset()
+                locked = trial_reads.locked_trials(connection, list(ids.values()))
+                running = {t.number: t for t in locked.values() if t.state is TrialState.RUNNING}
+                late = [trial for trial in finished if trial.number not in running]
+                same = written_before(connection, late, ids) if late else frozenset()
                 endings = [
                     Ending(
                         ids[trial.number],
                         trial,
-                        trial.started_at or self._known(study_id).started_at(trial.number),
+                        trial.started_at or running[trial.number].started_at,
                         trial.finished_at or now,
                     )
                     for trial in finished
-                    if is_running[trial.number]
+                    if trial.number in running
                 ]
-                _write_endings(connection, run.study, endings)
+                write_endings(connection, run.study, endings)
         return FinishReport(
             tuple(ending.trial.number for ending in endings),
             tuple(trial.number for trial in late if trial.number in same),
@@ -192,12 +186,11 @@ class TrialBatches(CachedTrials):
         with self._lock, self.database.write() as connection:
             _fence(connection, study_id, lease)
             ids = self._ids(study_id, numbers)
-            states = trial_reads.locked_states(connection, list(ids.values()))
-            running = [i for i, state in states.items() if state is TrialState.RUNNING]
+            locked = trial_reads.locked_trials(connection, list(ids.values())).values()
+            running = [t.trial_id for t in locked if t.state is TrialState.RUNNING]
             waiting = [(i, TrialState.WAITING, {"datetime_start": None}) for i in running]
             trial_writes.set_states(connection, waiting)
-            open_states = {TrialState.RUNNING, TrialState.WAITING}
-            return tuple(n for n, i in ids.items() if states.get(i) in open_states)
+            return tuple(t.number for t in locked if not t.state.is_finished())
 
     def _ids(self, study_id: int, numbers: Iterable[int]) -> dict[int, int]:
         """The ids of trials by number. Raises TrialNotFound."""
@@ -213,79 +206,7 @@ class TrialBatches(CachedTrials):
             raise TrialNotFound(f"there is no trial {error.args[0]}") from None
 
 
-def check_distributions(
-    connection: Connection,
-    study_id: int,
-    cache: StudyCache | None,
-    batch: Iterable[Mapping[str, BaseDistribution]],
-) -> None:
-    """Raise ValueError for a distribution that contradicts the study's earlier ones.
-
-    Every parameter's first distribution in a study decides its kind and its choices.
-    """
-    checked: set[tuple[str, int]] = set()
-    first: dict[str, BaseDistribution | None] = {}
-    for distributions in batch:
-        for name, distribution in distributions.items():
-            if (name, id(distribution)) in checked:
-                continue
-            checked.add((name, id(distribution)))
-            if name not in first:
-                first[name] = cache.distributions.get(name) if cache else None
-                first[name] = first[name] or trial_reads.first_distribution(
-                    connection, study_id, name
-                )
-            earlier = first[name] = first[name] or distribution
-            check_distribution_compatibility(earlier, distribution)
-
-
 def _fence(connection: Connection, study_id: int, lease: Lease) -> Any:
     if lease.study_id != study_id:
         raise ValueError(f"the lease is on study number {lease.study_id}, not {study_id}")
     return fence(connection, lease)
-
-
-def _write_endings(connection: Connection, study: str, endings: Sequence[Ending]) -> None:
-    batch = [
-        TrialRows(
-            ending.trial_id,
-            ending.trial.number,
-            ending.trial.state,
-            to_utc(ending.started_at),
-            to_utc(ending.finished_at),
-            values=value_rows(ending.trial.values or ()),
-            user_attributes=attribute_rows(ending.trial.user_attributes),
-            system_attributes=attribute_rows(ending.trial.system_attributes),
-            intermediate_values=intermediate_rows(ending.trial.intermediate_values),
-        )
-        for ending in endings
-    ]
-    trial_writes.set_states(
-        connection,
-        [
-            (r.trial_id, r.state, {"datetime_start": r.started, "datetime_complete": r.completed})
-            for r in batch
-        ],
-    )
-    for field in ("values", "user_attributes", "system_attributes", "intermediate_values"):
-        trial_writes.write_children(connection, field, batch)
-    insert_results(connection, study, endings)
-
-
-def _written_before(
-    connection: Connection, ended: Sequence[FinishedTrial], ids: Mapping[int, int]
-) -> frozenset[int]:
-    """The numbers of those whose end is in the database already, exactly as it is given here."""
-    trial_ids = [ids[trial.number] for trial in ended]
-    with_results = set(
-        connection.scalars(select(results.c.trial_id).where(results.c.trial_id.in_(trial_ids)))
-    )
-    stored = {rows.trial_id: rows for rows in trial_reads.read_trials(connection, trial_ids)}
-    same = set()
-    for trial in ended:
-        rows = stored.get(ids[trial.number])
-        if rows is not None and rows.trial_id in with_results and rows.state is trial.state:
-            values = [tuple(row) for row in sorted(rows.values)]
-            if values == value_rows(trial.values or ()):
-                same.add(trial.number)
-    return frozenset(same)

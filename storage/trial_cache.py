@@ -5,7 +5,6 @@ that came later. Trials are handed out as they are and never altered: a change r
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -85,11 +84,6 @@ class StudyCache:
     def trial_id(self, number: int) -> int:
         """The id of a trial. Raises KeyError."""
         return self._id_of[number]
-
-    def started_at(self, number: int) -> datetime | None:
-        """When an unfinished trial began, aware, as last read."""
-        rows = self._unfinished.get(self._id_of[number])
-        return rows.started.replace(tzinfo=UTC) if rows and rows.started else None
 
     def by_id(self, trial_id: int) -> FrozenTrial | None:
         """The trial if it is known, in whatever state it was last seen."""

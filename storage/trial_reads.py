@@ -109,7 +109,7 @@ class Statements(NamedTuple):
     """The statements that a kind of database reads trials by ids with."""
 
     trials: Select[Any]
-    locked_states: Select[Any]
+    locked: Select[Any]
     children: CompoundSelect[Any]
     changed: CompoundSelect[Any]
 
@@ -127,10 +127,9 @@ def statements(dialect: str) -> Statements:
         trials.c.study_id + 0 == bindparam("study"),
     )
     by_id = _TRIAL.where(_among(trials.c.trial_id, dialect))
-    states = select(trials.c.trial_id, _STATE).where(_among(trials.c.trial_id, dialect))
     return Statements(
         by_id,
-        states.order_by(trials.c.trial_id).with_for_update(),
+        by_id.order_by(trials.c.trial_id).with_for_update(),
         union_all(*(c.where(_among(c.selected_columns.trial_id, dialect)) for c in _CHILDREN)),
         later.union_all(by_id),
     )
@@ -181,11 +180,10 @@ def read_trials(connection: Connection, trial_ids: Iterable[int]) -> list[TrialR
     return list(found.values())
 
 
-def locked_states(connection: Connection, trial_ids: Sequence[int]) -> dict[int, TrialState]:
-    """The states of these trials, which stay so until the transaction ends."""
-    query = statements(connection.dialect.name).locked_states
-    rows = connection.execute(query, {"ids": _as_ids(connection, trial_ids)})
-    return {trial_id: _STATES[state] for trial_id, state in rows}
+def locked_trials(connection: Connection, trial_ids: Sequence[int]) -> dict[int, TrialRows]:
+    """These trials by id, which stay so until the transaction ends; nothing hangs on them."""
+    query = statements(connection.dialect.name).locked
+    return _heads(connection.execute(query, {"ids": _as_ids(connection, trial_ids)}))
 
 
 def require_study(connection: Connection, study_id: int, *, lock: bool = False) -> str:

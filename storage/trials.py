@@ -30,6 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from storage import trial_reads, trial_writes
 from storage.attributes import attribute_rows, decode, read_attributes
 from storage.bulk import insert_rows
+from storage.compatibility import check_distributions
 from storage.deleting import delete_study_rows
 from storage.errors import StudyNotFound, TrialNotFound
 from storage.frozen import TrialRows, freeze, pack, thaw, utc_now, value_rows
@@ -40,7 +41,7 @@ from storage.optuna_schema import (
     study_user_attributes,
 )
 from storage.runs import insert_study
-from storage.trial_batches import TrialBatches, check_distributions
+from storage.trial_batches import TrialBatches
 
 
 class TrialStorage(TrialBatches, BaseStorage):
@@ -214,16 +215,16 @@ class TrialStorage(TrialBatches, BaseStorage):
     def _updating(self, trial_id: int) -> Iterator[tuple[Connection, int, TrialRows]]:
         """A transaction on one unfinished trial, which stays as it is until the end of it.
 
-        The rows given hold its id and state and no children. Raises TrialNotFound, and Optuna's
+        Nothing hangs on the rows that are given. Raises TrialNotFound, and Optuna's
         UpdateFinishedTrialError.
         """
         study_id = self._study_of(trial_id)
         with self._writing(study_id) as connection:
-            states = trial_reads.locked_states(connection, [trial_id])
-            if trial_id not in states:
+            rows = trial_reads.locked_trials(connection, [trial_id]).get(trial_id)
+            if rows is None:
                 raise _no_trial(trial_id)
-            self.check_trial_is_updatable(trial_id, states[trial_id])
-            yield connection, study_id, TrialRows(trial_id, 0, states[trial_id])
+            self.check_trial_is_updatable(trial_id, rows.state)
+            yield connection, study_id, rows
 
     def _study_of(self, trial_id: int) -> int:
         with self.database.read() as connection:
