@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
@@ -38,8 +39,9 @@ class BatchTPESampler(BaseSampler):
     """A tree-structured Parzen estimator with one fit per batch and a cost that stays bounded.
 
     It works in any Optuna study with one objective; sample_batch is for whoever asks for several
-    trials at once. What is proposed is a function of the seed, the study's trials and the number
-    of the trial that asks: between calls the sampler keeps nothing but what it has read.
+    trials at once. What is proposed is a function of the seed, the study's trials in the order in
+    which they finished, and the number of the trial that asks. Between calls the sampler keeps
+    nothing but what it has read, so that every trial is read once.
 
     Raises, whichever method is asked:
         ValueError: the study has several objectives.
@@ -64,6 +66,8 @@ class BatchTPESampler(BaseSampler):
         Where a finite space is used up, the list ends before the first trial that has nothing
         given; trials with something given may then repeat a configuration.
         """
+        if len(given) > count:
+            raise ValueError(f"{len(given)} trials have something given, but {count} are asked for")
         decided = [*given, *({} for _ in range(count - len(given)))]
         with self._lock:
             memory, observations = self._look(study, search_space)
@@ -169,12 +173,9 @@ def _propose(
 
 
 def _repeat(observations: Observations, fixed: Floats, rng: Generator) -> Floats:
-    """A configuration though all have been tried."""
-    good, others = fit(observations)
-    (point,) = parzen_batch(observations.axes, good, others, [fixed], frozenset(), rng)
-    if point is None:
-        raise AssertionError("nothing was to be avoided")
-    return point
+    """A configuration like the good ones, though all have been tried."""
+    good, _ = fit(observations)
+    return np.where(np.isnan(fixed), good.draw(1, rng)[0], fixed)
 
 
 def _entropy() -> int:

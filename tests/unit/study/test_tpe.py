@@ -140,7 +140,7 @@ def test_what_was_read_bit_by_bit_counts_as_what_is_read_at_once():
     assert grown.sample_batch(study, MIXED, 8) == BatchTPESampler(3).sample_batch(study, MIXED, 8)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(1, 7), min_size=12, max_size=12), st.integers(0, 1000))
 def test_a_finite_space_is_used_up_without_a_repeat_and_then_ends(batches, seed):
     sampler = BatchTPESampler(seed)
