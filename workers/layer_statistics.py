@@ -76,7 +76,8 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     for layer, by_network in enumerate(activations, start=1):
         for k, values in by_network.items():
             activation = networks[k].configuration.activation
-            mean = float(values.mean(dtype=np.float64))
+            with np.errstate(invalid="ignore"):
+                mean = float(values.mean(dtype=np.float64))
             finite = math.isfinite(mean)
             found[k].append(
                 NetworkLayer(

@@ -5,14 +5,14 @@ import os
 import platform
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import torch
 
+from workers.arithmetic import independent_arithmetic
 from workers.data import Dataset
 from workers.examples import Examples, prepare_examples
 from workers.layer_statistics import average_layers, probe_layers
@@ -42,7 +42,7 @@ def train_segment(
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     wall, cpu = time.perf_counter(), time.process_time()
-    with one_thread(), torch.no_grad():
+    with independent_arithmetic():
         examples = prepare_examples(
             dataset, segment.seed, segment.settings.replicates, segment.label_noise, dtype, place
         )
@@ -64,17 +64,6 @@ def train_segment(
         cpu_seconds=cpu,
     )
     return report, CohortState(tuple(after))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One intra-op thread inside, what it was before outside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @cache

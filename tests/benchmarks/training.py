@@ -11,18 +11,21 @@ import itertools
 import platform
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 
 from tests.benchmarks.plain_training import PlainTraining
+from workers.arithmetic import independent_arithmetic
 from workers.configuration import Activation, Configuration, Topology, TrainingSettings
 from workers.data import DataSource, load_dataset
 from workers.examples import Examples, prepare_examples
 from workers.networks import Network, group_networks
 from workers.program import Program
 from workers.segment import Segment, TrialWork
-from workers.training import Cohort, one_thread, train_segment
+from workers.training import Cohort, train_segment
 
 ROUNDS = 5
 MIXED = (
@@ -63,6 +66,16 @@ def mixed_configurations(
     ]
 
 
+@contextmanager
+def plain_arithmetic() -> Iterator[None]:
+    """The peer has all of torch but more threads."""
+    torch.backends.mkldnn.enabled = True
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = False
+
+
 class Comparison:
     """A cohort and the same networks as plain loops."""
 
@@ -92,7 +105,7 @@ class Comparison:
         return time.process_time() - start
 
     def plain_seconds(self) -> float:
-        with torch.enable_grad():
+        with torch.enable_grad(), plain_arithmetic():
             start = time.process_time()
             for training in self.plain:
                 training.train_epoch()
@@ -203,7 +216,7 @@ def main() -> None:
         "| Networks | K | plain, µs per step | cohort, µs per network and step | ratio | rounds "
         "| MB per network |\n|---|---|---|---|---|---|---|"
     )
-    with one_thread(), torch.no_grad():
+    with independent_arithmetic():
         cpu = torch.device("cpu")
         digits = load_dataset(DataSource("digits"))
         examples = prepare_examples(digits, 0, 3, 0.0, torch.float32, cpu)

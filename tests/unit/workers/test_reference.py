@@ -178,6 +178,7 @@ def check_program(program: Program) -> None:
             assert torch.allclose(own, other, rtol=1e-9, atol=1e-9), program.networks[k]
 
 
+@torch.enable_grad()
 def train_plainly(program: Program, k: int, initial: Tensor, drawn) -> list[Tensor]:
     configuration = program.networks[k].configuration
     examples = program.examples
