@@ -205,13 +205,21 @@ def report(
     figure: Annotated[
         str | None, typer.Option(metavar="NAME", help="One picture alone, such as effects.")
     ] = None,
+    to_dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Save the main pictures to the dashboard as well.")
+    ] = False,
 ) -> None:
     """Say how much a study's networks overfit, and why: a page that needs no network."""
+    from study.report.boards import save_to_dashboard
     from study.report.writing import write_report
 
+    console = Console(stderr=True)
     written = write_report(name, storage, style, figure, output)
     if written is not None:
-        _say(Console(stderr=True), f"report of {name!r}: {written}")
+        _say(console, f"report of {name!r}: {written}")
+    if to_dashboard:
+        saved = save_to_dashboard(name, storage)
+        _say(console, f"in the dashboard: {', '.join(saved)}")
 
 
 @app.command()

@@ -47,6 +47,9 @@ def marginal_effects(
     the replicates and the examples have in common beyond that (three-way random effects).
     """
     kept = distinct_trials(results)
+    # Cut before trials are left out: a level means the same with and without them.
+    levels_by_name = {name: levels_of(kept[name]) for name in hyperparameters}
+    kept = kept.assign(**levels_by_name)
     if only_learned:
         kept = kept[learned(kept, splits)]
     response = _response(outcomes_on_test(replicates, splits), quantity)
@@ -55,7 +58,7 @@ def marginal_effects(
     response, kept = response.only(there), kept[there]
     rows: list[dict[str, Any]] = []
     for name in hyperparameters:
-        levels = levels_of(kept[name])
+        levels = kept[name].cat.remove_unused_categories()
         labels = list(levels.cat.categories)
         found: list[dict[str, Any]] = []
         # A trial per level and nothing else searched: the levels themselves are compared.
@@ -98,7 +101,7 @@ def levels_of(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return labels.astype(pd.CategoricalDtype(order, ordered=True))
     numbers = values.astype("float64")
     edges = np.unique(np.quantile(numbers.dropna(), [0.0, 0.25, 0.5, 0.75, 1.0]))
-    labels_of_bins = [f"{a:.3g} – {b:.3g}" for a, b in itertools.pairwise(edges)]
+    labels_of_bins = [f"{a:.2g} – {b:.2g}" for a, b in itertools.pairwise(edges)]
     return pd.cut(numbers, edges.tolist(), labels=_made_unique(labels_of_bins), include_lowest=True)
 
 

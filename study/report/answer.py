@@ -9,14 +9,14 @@ from study.analysis import (
     Measurements,
     distinct_trials,
     generalization_gaps,
-    importances,
     learned,
     marginal_effects,
     selection_optimism,
 )
 from study.analysis.importance import FEWEST_TRIALS
+from study.report.effects import importance_table
 from study.report.style import percent, points
-from study.report.trials import described, varying
+from study.report.trials import described, is_truth_table, varying
 
 
 def answer(measurements: Measurements, best: int) -> tuple[str, str, str]:
@@ -51,11 +51,6 @@ def caution(measurements: Measurements) -> list[str]:
     return words
 
 
-def _is_truth_table(measurements: Measurements) -> bool:
-    first = measurements.splits.iloc[0]
-    return bool(np.array_equal(first["validation_index"], first["test_index"]))
-
-
 def _how_well(measurements: Measurements, best: int) -> str:
     gaps = generalization_gaps(measurements.replicates, measurements.splits)
     row = gaps[gaps["trial"] == best].to_dict("records")[0]
@@ -63,7 +58,7 @@ def _how_well(measurements: Measurements, best: int) -> str:
     interval = f"95 % interval {percent(row['test_low'])} to {percent(row['test_high'])}"
     opening = f"The best of {len(distinct_trials(measurements.results))} configurations, "
     opening += f"{described(measurements, best)}, is right on {test} ({interval})"
-    if _is_truth_table(measurements):
+    if is_truth_table(measurements):
         return f"{opening}; the data are a complete truth table, so there is no gap to measure."
     return (
         f"{opening} and on {percent(row['train_accuracy'])} of its training examples: a "
@@ -73,7 +68,7 @@ def _how_well(measurements: Measurements, best: int) -> str:
 
 
 def _how_lucky(measurements: Measurements) -> str:
-    if _is_truth_table(measurements):
+    if is_truth_table(measurements):
         seeds = measurements.replicates["train_accuracy"]
         return (
             f"Of all {len(seeds)} seeds of all configurations {percent((seeds >= 1.0).mean())} "
@@ -97,7 +92,7 @@ def _what_causes(measurements: Measurements) -> str:
     trials = int(learned(kept, measurements.splits).sum())
     if not names or trials < (2 if len(names) == 1 else FEWEST_TRIALS):
         return "Too few trials learned something to say which hyperparameter moves what."
-    quantity = "test_accuracy" if _is_truth_table(measurements) else "generalization_gap"
+    quantity = "test_accuracy" if is_truth_table(measurements) else "generalization_gap"
     called = "test accuracy" if quantity == "test_accuracy" else "the gap"
     top, share = _most_important(measurements, names, quantity)
     table = marginal_effects(
@@ -126,9 +121,7 @@ def _most_important(measurements: Measurements, names: list[str], quantity: str)
     """The hyperparameter that explains most among the trials that learned, and how much."""
     if len(names) == 1:
         return names[0], "all"
-    table = importances(
-        measurements.results, measurements.splits, names, quantity, only_learned=True
-    ).table
+    table = importance_table(measurements, quantity)
     return str(table["hyperparameter"].iloc[0]), f"{percent(table['fanova'].iloc[0], 0)} (fANOVA)"
 
 

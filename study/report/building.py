@@ -20,7 +20,12 @@ from study.report.training import (
     gradients_by_layer,
     learning_curves,
 )
-from study.report.trials import best_trial, configuration_yaml, most_overfitting_trial
+from study.report.trials import (
+    best_trial,
+    configuration_yaml,
+    is_truth_table,
+    most_overfitting_trial,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,16 +135,10 @@ def picture(measurements: Measurements, name: str) -> Picture | None:
             "dotted line takes that luck out. The test set chose nothing.",
         ),
     }
-    if name == "incumbent" and _is_truth_table(measurements):
+    if name in ("accuracy-gap", "incumbent") and is_truth_table(measurements):
         return None
     figure = draw[name][0]()
     return None if figure is None else Picture(name, draw[name][1], figure)
-
-
-def _is_truth_table(measurements: Measurements) -> bool:
-    first = measurements.splits.iloc[0]
-    validation, test = first["validation_index"], first["test_index"]
-    return len(validation) == len(test) and bool((validation == test).all())
 
 
 def _within_run(measurements: Measurements, best: int, worst: int) -> str:

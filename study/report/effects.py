@@ -1,15 +1,35 @@
 """What the hyperparameters do: effects on gap and on test accuracy, and importances for both."""
 
+from functools import lru_cache
+
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from study.analysis import Measurements, distinct_trials, importances, learned, marginal_effects
 from study.analysis.importance import FEWEST_TRIALS
-from study.report.style import GAP, GREY, TEST, styled
-from study.report.trials import varying
+from study.report.style import GAP, GREY, INK, TEST, styled
+from study.report.trials import is_truth_table, varying
 
-QUANTITIES = (("generalization_gap", "gap", GAP), ("test_accuracy", "test accuracy", TEST))
+BOTH = (("generalization_gap", "gap", GAP), ("test_accuracy", "test accuracy", TEST))
+
+
+def quantities(measurements: Measurements) -> tuple[tuple[str, str, str], ...]:
+    """Column, name and colour of what effects are shown of: on a truth table there is no gap."""
+    return BOTH[1:] if is_truth_table(measurements) else BOTH
+
+
+@lru_cache(maxsize=8)
+def importance_table(measurements: Measurements, quantity: str) -> pd.DataFrame:
+    """importances among the trials that learned; remembered, for the sentences and the picture."""
+    return importances(
+        measurements.results,
+        measurements.splits,
+        varying(measurements),
+        quantity,
+        only_learned=True,
+        descriptive=measurements.descriptive,
+    ).table
 
 
 def effects_figure(measurements: Measurements) -> go.Figure | None:
@@ -17,20 +37,20 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
     names = varying(measurements)
     if not names:
         return None
+    shown = quantities(measurements)
     figure = make_subplots(
         rows=len(names),
-        cols=2,
-        shared_yaxes=False,
+        cols=len(shown),
         vertical_spacing=0.35 / len(names) if len(names) > 1 else 0.0,
         subplot_titles=[
-            f"{name.replace('_', ' ')}: {label}" for name in names for _, label, _ in QUANTITIES
+            f"{name.replace('_', ' ')}: {label}" for name in names for _, label, _ in shown
         ],
     )
     populations = [("all trials", False)]
     kept = distinct_trials(measurements.results)
     if not learned(kept, measurements.splits).all():
         populations.append(("trials that learned", True))
-    for column, (quantity, _, colour) in enumerate(QUANTITIES, start=1):
+    for column, (quantity, _, colour) in enumerate(shown, start=1):
         for label, only_learned in populations:
             table = marginal_effects(
                 measurements.results,
@@ -49,7 +69,7 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
                     col=column,
                 )
     figure.update_annotations(font_size=13)
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", tickangle=0, tickfont={"size": 11})
     title = "Mean per level, with 95 % intervals"
     height = 130 + 210 * len(names)
     styled(figure, title, height=height, descriptive=measurements.descriptive)
@@ -81,22 +101,21 @@ def importances_figure(measurements: Measurements) -> go.Figure | None:
     kept = distinct_trials(measurements.results)
     if int(learned(kept, measurements.splits).sum()) < FEWEST_TRIALS or len(names) < 2:
         return None
+    shown = quantities(measurements)
     figure = make_subplots(
         rows=1,
-        cols=2,
+        cols=len(shown),
         shared_yaxes=True,
-        subplot_titles=["for the gap", "for test accuracy"],
+        subplot_titles=[f"for {label}" for _, label, _ in shown],
         horizontal_spacing=0.05,
     )
     order: list[str] = []
-    for column, (quantity, _, colour) in enumerate(QUANTITIES, start=1):
-        table = importances(
-            measurements.results, measurements.splits, names, quantity, only_learned=True
-        ).table.iloc[::-1]
+    for column, (quantity, _, _) in enumerate(shown, start=1):
+        table = importance_table(measurements, quantity).iloc[::-1]
         order = order or [name.replace("_", " ") for name in table["hyperparameter"]]
-        for measure, label, opacity in (
-            ("ped_anova", "PED-ANOVA: what gets into the best 10 %", 0.4),
-            ("fanova", "fANOVA: share of variance explained alone", 1.0),
+        for measure, label, colour in (
+            ("ped_anova", "PED-ANOVA: what gets into the best 10 %", GREY),
+            ("fanova", "fANOVA: share of variance explained alone", INK),
         ):
             figure.add_bar(
                 x=table[measure],
@@ -105,7 +124,7 @@ def importances_figure(measurements: Measurements) -> go.Figure | None:
                 name=label,
                 legendgroup=measure,
                 showlegend=column == 1,
-                marker={"color": colour, "opacity": opacity},
+                marker={"color": colour},
                 row=1,
                 col=column,
             )

@@ -27,7 +27,8 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
     ):
         if rows.empty:
             continue
-        figure.add_scattergl(
+        # Not scattergl: WebGL in software is slower than this and makes browsers complain.
+        figure.add_scatter(
             x=rows["test_accuracy"],
             y=rows["generalization_gap"],
             mode="markers",
@@ -117,7 +118,7 @@ def incumbent_over_time(measurements: Measurements) -> go.Figure:
     )
     figure.update_xaxes(title_text="trials so far", type="log" if count > 20 else "linear")
     figure.update_yaxes(title_text="accuracy of the best trial so far")
-    return styled(figure, "The best trial so far", height=420, descriptive=False)
+    return styled(figure, "The best trial so far", height=420, descriptive=measurements.descriptive)
 
 
 def _errors(row: pd.DataFrame, column: str, prefix: str) -> dict[str, object]:

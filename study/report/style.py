@@ -24,7 +24,7 @@ def styled(figure: go.Figure, title: str, *, height: int, descriptive: bool) -> 
         title={"text": text, "x": 0.0, "xanchor": "left", "font": {"size": 16, "color": INK}},
         template="plotly_white",
         height=height,
-        margin={"l": 70, "r": 20, "t": 80, "b": 55},
+        margin={"l": 70, "r": 20, "t": 105, "b": 55},
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         colorway=list(PALETTE),
         legend={"orientation": "h", "y": -0.18, "x": 0.0},

@@ -54,7 +54,7 @@ def learning_curves(measurements: Measurements, best: int, worst: int) -> go.Fig
     figure.update_xaxes(title_text="epoch", type="log")
     figure.update_yaxes(title_text="accuracy", col=1)
     title = "Learning curves, with the range over replicates"
-    return styled(figure, title, height=420, descriptive=False)
+    return styled(figure, title, height=420, descriptive=measurements.descriptive)
 
 
 def depth_by_activation(measurements: Measurements) -> go.Figure | None:

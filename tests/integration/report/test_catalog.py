@@ -1,0 +1,46 @@
+"""Every teaching study, in a small version: it runs, and its claims are about trials it has."""
+
+import pytest
+
+from study import catalog
+from study.analysis import load_measurements, verdicts
+from study.launching import launch
+from study.report.building import build_report
+from study.report.markdown import as_markdown
+from study.specfile import read_specification
+
+LESSONS = [name for name in catalog.names() if read_specification(name).claims]
+
+
+def test_the_lessons_are_in_the_catalog():
+    assert set(LESSONS) == {
+        "activations",
+        "depth-overfitting",
+        "dropout",
+        "ensemble",
+        "initialization",
+        "more-data",
+        "regularization",
+        "topologies",
+        "vanishing-gradient",
+    }
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_is_a_design_with_replicates(name):
+    spec = read_specification(name)
+    assert spec.sampler in ("grid", "qmc")
+    assert spec.pruner == "none"
+    assert spec.training.replicates >= 10
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_small_version_of_a_lesson_gives_every_claim_a_verdict(name, sqlite_url):
+    small = ["training.epochs=2", "training.replicates=2", "training.evaluations=2"]
+    spec = read_specification(name, overrides=small)
+    launch(spec, storage=sqlite_url, ray="serial")
+    measurements = load_measurements(name, sqlite_url)
+    table = verdicts(measurements, spec.claims)
+    assert table["difference"].notna().all(), "a claim is about trials that the grid lacks"
+    assert set(table["verdict"]) <= {"holds", "does not hold", "not decided"}
+    assert "## Claims" in as_markdown(build_report(measurements))

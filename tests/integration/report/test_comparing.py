@@ -1,0 +1,45 @@
+"""The command that compares trials and studies."""
+
+import pytest
+from rich.console import Console
+
+from study.errors import InvalidInput
+from study.report.comparing import compare
+
+
+def printed(table):
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_trials_of_a_study_are_paired(storage):
+    text = printed(compare("grid", ["0", "1", "2"], storage))
+    assert "against grid trial 2" in text
+    assert text.count("crossed") == 4  # two trials, test accuracy and gap
+    assert text.count("nadeau-bengio") == 2
+
+
+def test_the_best_trials_of_studies_on_the_same_splits_are_paired(storage):
+    text = printed(compare("grid", ["adaptive"], storage))
+    assert "crossed" in text
+    assert "independent" not in text
+
+
+def test_studies_with_splits_of_their_own_are_compared_as_independent(storage):
+    text = printed(compare("grid", ["one"], storage))
+    assert text.count("independent") == 2
+
+
+@pytest.mark.parametrize(
+    ("others", "line"),
+    [
+        (["0", "adaptive"], "not both"),
+        (["0"], "at least two trials"),
+        (["0", "99"], "trial 99 is not a complete trial of study 'grid'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(storage, others, line):
+    with pytest.raises(InvalidInput, match=line):
+        compare("grid", others, storage)
