@@ -1,6 +1,7 @@
 """Where a coordinator's next trials come from, in this order: those that a coordinator left
 behind, those that others enqueued, the baseline, and then the sampler's proposals."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.leases import Lease
-from storage.trial_records import NewTrial
+from storage.trial_records import FinishedTrial, NewTrial
 from storage.trials import TrialStorage
 from study.dimensions import Range
 from study.sampling import Parameters, Proposer
@@ -16,6 +17,9 @@ from study.space import configuration_of, search_space, space_size
 from study.spec import StudySpec
 from workers.configuration import Configuration
 from workers.segment import TrialWork
+
+# How often the database is asked for trials that others enqueued.
+LOOK_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -32,7 +36,9 @@ class TrialSource:
     proposer: Proposer
     baseline: Sequence[Parameters]
     trials_in_all: int | None
+    clock: Callable[[], float] = time.monotonic
     exhausted: bool = False
+    _next_look: float = float("-inf")
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
     _tried: set[Configuration] = field(default_factory=set)
@@ -65,7 +71,8 @@ class TrialSource:
             LeaseLost: another coordinator has the study.
             DatabaseUnreachable: nothing was written.
         """
-        if not self._orphans:
+        if not self._orphans and self.clock() >= self._next_look:
+            self._next_look = self.clock() + LOOK_SECONDS
             waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
             self._orphans = list(waiting)
             self._created += sum(trial.number >= self._created for trial in self._orphans)
@@ -73,11 +80,15 @@ class TrialSource:
             return self._take_orphans(count)
         return self._create(self._may_create(count))
 
-    def observe(self, trials: Iterable[FrozenTrial]) -> None:
+    def finish(self, trials: Iterable[FinishedTrial]) -> None:
         """Tell the sampler of trials that have ended."""
-        self.proposer.observe(trials)
+        self.proposer.finish(trials)
 
-    def trials_that_train(self, networks: int) -> int:
+    def trials_left(self) -> float:
+        """How many trials may still be created."""
+        return float("inf") if self.trials_in_all is None else self._may_create(self.trials_in_all)
+
+    def trials_that_train(self, networks: float) -> int:
         """How many trials to ask for to have about so many networks, at least one."""
         size: Any = self.spec.dimensions()["ensemble_size"]
         if isinstance(size, Range):
@@ -131,6 +142,7 @@ class TrialSource:
         if proposed:
             completed = {number: (parameters, space) for number, parameters in proposed.items()}
             self.storage.set_parameters(self.study_id, completed, self.lease())
+        self.proposer.observe(trial for trial in batch if trial.number not in proposed)
         self._orphans = self._orphans[count:]
         return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]
 

@@ -33,7 +33,7 @@ def networks(work: TrialWork, replicates: int) -> int:
 
 
 def pack(
-    ready: Sequence[Candidate], *, replicates: int, slots: int, target: int = TARGET_NETWORKS
+    ready: Sequence[Candidate], *, replicates: int, slots: int, target: float = TARGET_NETWORKS
 ) -> list[tuple[Candidate, ...]]:
     """Split the trials into cohorts of about `target` networks, all after the same epoch.
 

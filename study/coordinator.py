@@ -19,7 +19,7 @@ from storage.trial_records import FinishedTrial
 from storage.trials import TrialStorage
 from study import records
 from study.asking import TrialSource
-from study.cohorts import TARGET_NETWORKS, Candidate, networks
+from study.cohorts import Candidate, networks
 from study.dispatching import Dispatcher, GaveUp, Trained
 from study.duplicates import Duplicates
 from study.policy import is_hopeless
@@ -142,7 +142,10 @@ class Coordinator:
     def _ask(self) -> None:
         """Have enough trials ready for every free slot."""
         replicates = self.spec.training.replicates
-        wanted = self.dispatcher.free_slots * TARGET_NETWORKS
+        free = self.dispatcher.free_slots
+        if not free:
+            return
+        wanted = free * self.dispatcher.networks_that_pay(self.source.trials_left())
         have = sum(networks(c.work, replicates) for c in self.dispatcher.ready)
         while have < wanted:
             asked = self.source.ask(self.source.trials_that_train(wanted - have))
@@ -225,9 +228,7 @@ class Coordinator:
                 self.tally.note_failed(str(trial.result.get("error", "")))
         for work in [work for trial in written for work in self._waited_for(trial)]:
             self._take(work)
-        numbers = {trial.number for trial in written}
-        trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
-        self.source.observe(trial for trial in trials if trial.number in numbers)
+        self.source.finish(written)
 
     def _waited_for(self, trial: FinishedTrial) -> list[TrialWork]:
         if trial.state is not TrialState.COMPLETE or trial.result.get("duplicate_of") is not None:

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from study.cohorts import Candidate, pack, work_of
+from study.cohorts import TARGET_NETWORKS, Candidate, networks, pack, work_of
 from study.policy import CohortFailure, Remedy, deadline_seconds, remedy_for
 from workers.configuration import TrainingSettings
 from workers.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
 from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
+
+# A segment longer than this helps nobody: what is lost with a worker, and the wait at the end.
+SEGMENT_SECONDS = 20.0
 
 
 class StopNow(BaseException):
@@ -40,12 +43,13 @@ class GaveUp:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A cohort on its way to the epoch `until`; losses counts the workers it has lost. began_at
-    is when it was handed over, by the dispatcher's clock."""
+    """A cohort on its way to the epoch `until`; losses counts the workers it has lost. work, in
+    units of study.cohorts, and began_at, by the dispatcher's clock, are those of its last try."""
 
     cohort: tuple[Candidate, ...]
     until: int
     losses: int = 0
+    work: float = 0.0
     began_at: float = 0.0
 
 
@@ -63,6 +67,8 @@ class Dispatcher:
     next_stop: Callable[[int], int]
     clock: Callable[[], float] = time.monotonic
     _slowest_pace: float | None = None
+    _seconds: float = 0.0
+    _network_epochs: float = 0.0
     _ready: list[Candidate] = field(default_factory=list)
     _retries: list[Flight] = field(default_factory=list)
     _flights: dict[int, Flight] = field(default_factory=dict)
@@ -89,6 +95,18 @@ class Dispatcher:
         flying = {candidate.work.trial for flight in flights for candidate in flight.cohort}
         return flying | {candidate.work.trial for candidate in self._ready}
 
+    def networks_that_pay(self, trials_left: float) -> float:
+        """How many networks a cohort should have.
+
+        As many as fuse well, but no more than train in a segment's time; and before any time has
+        been measured so few that every slot can be given a second cohort.
+        """
+        if self._network_epochs:
+            an_epoch = self._seconds / self._network_epochs
+            return min(TARGET_NETWORKS, SEGMENT_SECONDS / (an_epoch * self.settings.epochs))
+        per_trial = self.settings.replicates
+        return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self.pool.slots())))
+
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Take trials to be trained as soon as slots are free."""
         self._ready += candidates
@@ -100,7 +118,9 @@ class Dispatcher:
         free = self.free_slots
         if not free or not self._ready:
             return
-        for cohort in pack(self._ready, replicates=self.settings.replicates, slots=free):
+        target = self.networks_that_pay(len(self._ready))
+        replicates = self.settings.replicates
+        for cohort in pack(self._ready, replicates=replicates, slots=free, target=target):
             self._dispatch(Flight(cohort, until=self.next_stop(cohort[0].epoch)))
         self._ready = []
 
@@ -113,7 +133,7 @@ class Dispatcher:
         for completion in [*self._completions(timeout), *self._overdue()]:
             flight = self._flights.pop(completion.ticket)
             if isinstance(completion, Done):
-                self._note_pace(flight)
+                self._note_pace(flight, completion)
                 landed += _trained(completion, flight)
             else:
                 landed += self._mend(completion, flight)
@@ -145,15 +165,20 @@ class Dispatcher:
         now = self.clock()
         failures = []
         for ticket, flight in self._flights.items():
-            allowed = deadline_seconds(self._work_of(flight), self._slowest_pace)
+            allowed = deadline_seconds(flight.work, self._slowest_pace)
             if allowed is not None and now - flight.began_at > allowed:
                 reason = f"nothing was heard for {now - flight.began_at:.0f} s"
                 failures.append(Failed(ticket, FailureKind.HUNG, reason))
-        self.pool.cancel([failure.ticket for failure in failures])
+        if failures:
+            self.pool.cancel([failure.ticket for failure in failures])
         return failures
 
-    def _note_pace(self, flight: Flight) -> None:
-        pace = (self.clock() - flight.began_at) / self._work_of(flight)
+    def _note_pace(self, flight: Flight, done: Done) -> None:
+        replicates = self.settings.replicates
+        epochs = flight.until - flight.cohort[0].epoch
+        self._seconds += done.report.wall_seconds
+        self._network_epochs += epochs * sum(networks(c.work, replicates) for c in flight.cohort)
+        pace = (self.clock() - flight.began_at) / flight.work
         self._slowest_pace = max(pace, self._slowest_pace or 0.0)
 
     def _work_of(self, flight: Flight) -> float:
@@ -171,7 +196,8 @@ class Dispatcher:
         )
         states = {id(c.state): c.state for c in flight.cohort if c.state is not None}
         ticket = self.pool.submit(segment, list(states.values()))
-        self._flights[ticket] = replace(flight, began_at=self.clock())
+        work = self._work_of(flight)
+        self._flights[ticket] = replace(flight, work=work, began_at=self.clock())
 
     def _mend(self, failure: Failed, flight: Flight) -> list[Trained | GaveUp]:
         lost = failure.kind in (FailureKind.WORKER_LOST, FailureKind.HUNG)

@@ -13,6 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from storage.trial_records import FinishedTrial
 from study.sequences import Space, grid_parameters, qmc_parameters, random_parameters
 from study.space import grid_levels, search_space
 from study.spec import Sampler, StudySpec
@@ -33,7 +34,10 @@ class Proposer(Protocol):
         """
 
     def observe(self, trials: Iterable[FrozenTrial]) -> None:
-        """Take note of trials of the study; those already known are brought up to date."""
+        """Take note of trials of the study that it did not propose, or does not remember."""
+
+    def finish(self, trials: Iterable[FinishedTrial]) -> None:
+        """Take note of how trials ended."""
 
 
 def proposer_for(spec: StudySpec, *, begun: int = 0) -> Proposer:
@@ -80,6 +84,9 @@ class Memoryless:
     def observe(self, trials: Iterable[FrozenTrial]) -> None:
         """Nothing to learn."""
 
+    def finish(self, trials: Iterable[FinishedTrial]) -> None:
+        """Nothing to learn."""
+
 
 class Mirror:
     """An Optuna sampler on an in-memory copy of the study."""
@@ -110,10 +117,13 @@ class Mirror:
 
     def observe(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
-            known = self._mirrored.get(trial.number)
-            if known is None:
+            if trial.number not in self._mirrored:
                 self._add(trial.number, trial.state, _contents(trial))
-            elif trial.state.is_finished():
+
+    def finish(self, trials: Iterable[FinishedTrial]) -> None:
+        for trial in trials:
+            known = self._mirrored.get(trial.number)
+            if known is not None:
                 self._finish(known, trial)
 
     def _add(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
@@ -124,7 +134,7 @@ class Mirror:
         self._mirrored[number] = self._storage.get_n_trials(self._study_id)
         self._study.add_trial(trial)
 
-    def _finish(self, known: int, trial: FrozenTrial) -> None:
+    def _finish(self, known: int, trial: FinishedTrial) -> None:
         if trial.state is TrialState.PRUNED:
             # Optuna takes a pruned trial's last report for its value.
             mirrored = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, known)

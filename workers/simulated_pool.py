@@ -97,6 +97,8 @@ class SimulatedPool:
         """Forget the segments; their slots are free at once."""
         dropped = frozenset(tickets)
         self._waiting = [ticket for ticket in self._waiting if ticket not in dropped]
+        ended = [entry for entry in self._running if entry.ticket in dropped]
+        self.busy_seconds -= sum(entry.ends - self._now for entry in ended)
         self._running = [entry for entry in self._running if entry.ticket not in dropped]
         heapq.heapify(self._running)
 
