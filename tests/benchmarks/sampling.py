@@ -40,22 +40,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--only", choices=("quality", "cost"))
     parser.add_argument("--objective", choices=tuple(OBJECTIVES), action="append")
+    parser.add_argument("--batch", type=int, choices=BATCHES, action="append")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if options.only != "cost":
         for name in options.objective or OBJECTIVES:
-            report_quality(OBJECTIVES[name](), range(options.seeds))
+            report_quality(OBJECTIVES[name](), range(options.seeds), options.batch or BATCHES)
     if options.only != "quality":
         report_cost()
 
 
-def report_quality(objective: Objective, seeds: Sequence[int]) -> None:
+def report_quality(objective: Objective, seeds: Sequence[int], sizes: Sequence[int]) -> None:
     """One table: a row per sampler and size of batch."""
     print(f"\n{objective.name}, {len(seeds)} seeds: median [quartiles] of the best value")
     print(f"{'':14}{'batch':>6}" + "".join(f"{f'{n} trials':>30}" for n in CHECKPOINTS))
     random = best_values(run_optuna(RandomSampler), objective, seeds, 1)
     print_row("random", "any", random)
-    for batch in BATCHES:
+    for batch in sizes:
         stock = best_values(run_optuna(TPESampler), objective, seeds, batch)
         print_row("Optuna's TPE", batch, stock)
         ours = best_values(run_ours, objective, seeds, batch)

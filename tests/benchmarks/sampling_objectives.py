@@ -83,7 +83,7 @@ def _valley_loss(p: Mapping[str, Any]) -> float:
     if p["branch"] == "curved":  # Rosenbrock's, made less steep
         return bowl + 0.2 * (1 - p["x"]) ** 2 + 2.0 * (p["y"] - p["x"] ** 2) ** 2
     steps = (p["steps"] - 42) / 60
-    return 0.1 + bowl + steps**2 + (p["share"] - 0.35 - steps) ** 2 + 0.1 * abs(p["x"])
+    return 0.02 + bowl + steps**2 + (p["share"] - 0.35 - steps) ** 2 + 0.1 * abs(p["x"])
 
 
 def digits_grid() -> Objective:
