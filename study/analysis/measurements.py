@@ -1,6 +1,7 @@
 """Everything that was measured in a study, loaded once."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,18 @@ class Measurements:
         """
         chosen = self.specification["sampler"] not in DESIGNS
         return chosen or self.specification["pruner"] != "none"
+
+    @property
+    def complete(self) -> bool:
+        """Whether the trials are a whole grid: all there is, not a sample of it."""
+        trials = self.results[self.results["duplicate_of"].isna()]
+        counts = [
+            trials[name].nunique(dropna=False)
+            for name in self.specification["search"]
+            if name in trials.columns
+        ]
+        whole = len(trials) == prod(counts) and bool((trials["state"] == "COMPLETE").all())
+        return self.specification["sampler"] == "grid" and whole
 
 
 def load_measurements(study: str, storage: str) -> Measurements:

@@ -102,6 +102,7 @@ def _what_causes(measurements: Measurements) -> str:
         [top],
         quantity,
         only_learned=True,
+        complete=measurements.complete,
     ).table
     if len(table) < 2:
         return f"No hyperparameter moves {called} measurably among the trials that learned."

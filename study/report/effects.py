@@ -59,6 +59,7 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
                 names,
                 quantity,
                 only_learned=only_learned,
+                complete=measurements.complete,
             ).table
             main = only_learned or len(populations) == 1
             for row, name in enumerate(names, start=1):

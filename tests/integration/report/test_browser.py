@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 import pytest
 
@@ -13,51 +14,81 @@ from study.report.images import BROWSERS, as_png
 from study.report.writing import write_report
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """The path of a Chromium."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
+@dataclass(frozen=True)
+class Visit:
+    """What a browser made of a page: its elements, its console, and whom the page asked."""
+
+    elements: str
+    console: list[str]
+    requests: set[str]
+
+
+@pytest.fixture
+def visit(tmp_path):
+    """Opens a page in Chromium; skips the test where there is none."""
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if browser is None:
         if os.environ.get("STUDY_REQUIRE_SERVICES") == "1":
             pytest.fail("STUDY_REQUIRE_SERVICES=1, and there is no Chromium on the PATH")
         pytest.skip("there is no Chromium on the PATH")
-    return found
+
+    def open_page(page):
+        log = tmp_path / "net.json"
+        ran = subprocess.run(
+            [
+                browser,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--no-first-run",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                f"--log-net-log={log}",
+                "--enable-logging=stderr",
+                "--virtual-time-budget=10000",
+                "--dump-dom",
+                page.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        events = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
+        return Visit(
+            elements=ran.stdout,
+            console=[line for line in ran.stderr.splitlines() if "CONSOLE" in line],
+            requests={
+                event["url"]
+                for event in events
+                # What the browser asks on its own account has no origin.
+                if event.get("initiator", "not an origin") != "not an origin"
+                and event.get("url", "").startswith(("http:", "https:", "ws:", "wss:"))
+            },
+        )
+
+    return open_page
 
 
-def test_a_page_draws_without_a_complaint_and_without_a_request(browser, storage, tmp_path):
-    page, log = tmp_path / "report.html", tmp_path / "net.json"
+def test_a_page_draws_without_a_complaint_and_without_a_request(visit, storage, tmp_path):
+    page = tmp_path / "report.html"
     write_report("grid", storage, None, None, page)
-    ran = subprocess.run(
-        [
-            browser,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--disable-features=NetworkTimeServiceQuerying",  # the browser's own clock
-            "--no-first-run",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"--log-net-log={log}",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=10000",
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert ran.stdout.count('class="main-svg"') >= 8
-    assert "CONSOLE" not in ran.stderr, ran.stderr
-    events = json.loads(log.read_text())["events"]
-    urls = {event.get("params", {}).get("url", "") for event in events}
-    assert not {url for url in urls if url.startswith(("http:", "https:", "ws"))}
+    seen = visit(page)
+    assert seen.elements.count('class="main-svg"') >= 8
+    assert seen.console == []
+    assert seen.requests == set()
 
 
-def test_a_picture_becomes_a_png(browser, storage):
+def test_a_complaint_and_a_request_would_be_noticed(visit, tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text("<img src='http://host.invalid/a.png'><script>undefined_name()</script>")
+    seen = visit(page)
+    assert seen.console
+    assert seen.requests == {"http://host.invalid/a.png"}
+
+
+@pytest.mark.usefixtures("visit")
+def test_a_picture_becomes_a_png(storage):
     drawn = picture(load_measurements("grid", storage), "effects")
     image = as_png("grid", drawn)
     assert image.startswith(b"\x89PNG")

@@ -117,3 +117,22 @@ def test_where_nothing_varies_nothing_is_important(planted):
     constant = planted.results.assign(generalization_gap=0.1)
     table = importances(constant, planted.splits, NAMES).table
     assert (table[["fanova", "ped_anova"]] == 0.0).all(axis=None)
+
+
+def test_the_trials_of_a_complete_grid_are_no_sample(planted):
+    frames = (planted.results, planted.replicates, planted.splits, ["dropout"])
+    sampled = marginal_effects(*frames).table
+    complete = marginal_effects(*frames, complete=True).table
+    assert complete["mean"].tolist() == pytest.approx(sampled["mean"].tolist())
+    widths = [table["effect_high"] - table["effect_low"] for table in (complete, sampled)]
+    narrower = widths[0] < widths[1]
+    assert narrower.all()
+
+
+def test_in_a_complete_grid_a_level_with_one_trial_has_an_interval(planted):
+    results = planted.results.assign(depth=[9] + [1] * 59)
+    frames = (results, planted.replicates, planted.splits, ["depth"])
+    for quantity in ("generalization_gap", "test_accuracy", "train_accuracy"):
+        table = marginal_effects(*frames, quantity, complete=True).table
+        assert (table["low"] < table["mean"]).all()
+        assert (table["effect_low"] < table["effect_high"]).all()
