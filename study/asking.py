@@ -12,7 +12,7 @@ from storage.leases import Lease
 from storage.trial_records import FinishedTrial, NewTrial
 from storage.trials import TrialStorage
 from study.dimensions import Range
-from study.sampling import Parameters, Proposer
+from study.sampling import MEMORYLESS, Parameters, Proposer
 from study.space import configuration_of, search_space, space_size
 from study.spec import StudySpec
 from workers.configuration import Configuration
@@ -20,6 +20,8 @@ from workers.segment import TrialWork
 
 # How often the database is asked for trials that others enqueued.
 LOOK_SECONDS = 2.0
+# Trials that an adaptive sampler proposes at once for one slot.
+ADAPTIVE_BATCH = 16
 
 
 @dataclass(slots=True)
@@ -88,13 +90,24 @@ class TrialSource:
         """How many trials may still be created."""
         return float("inf") if self.trials_in_all is None else self._may_create(self.trials_in_all)
 
+    def networks_of_a_batch(self) -> float:
+        """How many networks the trials of one ask may train: an adaptive sampler that is asked
+        for more at once learns too little from what it has seen."""
+        if self.spec.sampler in MEMORYLESS:
+            return float("inf")
+        return ADAPTIVE_BATCH * self._networks_per_trial()
+
     def trials_that_train(self, networks: float) -> int:
         """How many trials to ask for to have about so many networks, at least one."""
+        return max(1, round(networks / self._networks_per_trial()))
+
+    def _networks_per_trial(self) -> float:
+        """What to expect of a trial that has not been asked for yet."""
         size: Any = self.spec.dimensions()["ensemble_size"]
         if isinstance(size, Range):
             size = (size.low, size.high)
         mean = sum(size) / len(size) if isinstance(size, tuple) else size
-        return max(1, round(networks / (mean * self.spec.training.replicates)))
+        return float(mean * self.spec.training.replicates)
 
     def _may_create(self, count: int) -> int:
         if self.exhausted:

@@ -31,6 +31,9 @@ from study.tally import Tally
 from workers.segment import TrialWork
 
 POLL_SECONDS = 0.2
+# The study's attribute that holds its running time in seconds over all launches.
+SECONDS_SPENT = "seconds_spent"
+SECONDS_BETWEEN_NOTES = 20.0
 # How long the database may be away before the study stops, to be launched again.
 PATIENCE_WITH_THE_DATABASE = 600.0
 
@@ -67,6 +70,7 @@ class Coordinator:
     _duplicates: Duplicates = field(default_factory=Duplicates)
     _unwritten: list[FinishedTrial] = field(default_factory=list)
     _stopping: bool = False
+    _next_note: float = 0.0
     _away_since: float | None = None
     _began: float = 0.0
 
@@ -83,6 +87,7 @@ class Coordinator:
             DatabaseUnreachable: the database stayed away for too long.
         """
         self._began = self.clock()
+        self._next_note = self._began + SECONDS_BETWEEN_NOTES
         self._adopt()
         unfinished: set[int] = set()
         try:
@@ -91,6 +96,7 @@ class Coordinator:
                 self.dispatcher.fill()
                 self._absorb(self.dispatcher.collect(POLL_SECONDS))
                 self._while_reachable(self._commit)
+                self._while_reachable(self._note_time)
                 self._show()
         finally:
             unfinished = self.dispatcher.give_up() | self._duplicates.waiting()
@@ -145,7 +151,8 @@ class Coordinator:
         free = self.dispatcher.free_slots
         if not free:
             return
-        wanted = free * self.dispatcher.networks_that_pay(self.source.trials_left())
+        pays = self.dispatcher.networks_that_pay(self.source.trials_left())
+        wanted = free * min(pays, self.source.networks_of_a_batch())
         have = sum(networks(c.work, replicates) for c in self.dispatcher.ready)
         while have < wanted:
             asked = self.source.ask(self.source.trials_that_train(wanted - have))
@@ -229,6 +236,18 @@ class Coordinator:
         for work in [work for trial in written for work in self._waited_for(trial)]:
             self._take(work)
         self.source.finish(written)
+
+    def _note_time(self) -> None:
+        """Now and then, the time spent: a budget of hours holds also for one who was killed."""
+        if self.clock() >= self._next_note:
+            self._next_note = self.clock() + SECONDS_BETWEEN_NOTES
+            self.write_time()
+
+    def write_time(self) -> None:
+        """Keep the running time so far with the study, for this launch's successors."""
+        self.lease()
+        seconds = round(self.seconds_spent, 3)
+        self.storage.set_study_user_attr(self.study_id, SECONDS_SPENT, seconds)
 
     def _waited_for(self, trial: FinishedTrial) -> list[TrialWork]:
         if trial.state is not TrialState.COMPLETE or trial.result.get("duplicate_of") is not None:

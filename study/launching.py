@@ -19,7 +19,7 @@ from storage.splits import Split, write_splits
 from storage.status import RunStatus
 from storage.trials import TrialStorage
 from study.asking import TrialSource
-from study.coordinator import Coordinator, Ending
+from study.coordinator import SECONDS_SPENT, Coordinator, Ending
 from study.dispatching import Dispatcher
 from study.errors import StudyFailed
 from study.heartbeat import Heartbeat
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_STORAGE = "sqlite:///study.db"
-SECONDS_SPENT = "seconds_spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +207,7 @@ def _coordinate(
             )
             with stopping_on_signals(coordinator.stop):
                 ending = coordinator.run()
-            seconds = round(coordinator.seconds_spent, 1)
-            trials.set_study_user_attr(run.study_id, SECONDS_SPENT, seconds)
+            coordinator.write_time()
             set_status(database, heartbeat.lease(), _STATUS_AFTER[ending])
     finally:
         release_lease(database, taken)
