@@ -74,7 +74,8 @@ def same(one: FrozenTrial, other: FrozenTrial, number: int | None = None) -> boo
 def _plain(trial: FrozenTrial) -> tuple[Any, ...]:
     def exact(value: Any) -> Any:
         if isinstance(value, float):
-            return "nan" if math.isnan(value) else value.hex()
+            # SQLite keeps whole numbers as integers, which have no -0.0.
+            return "nan" if math.isnan(value) else (value + 0.0).hex()
         if isinstance(value, dict):
             return {key: exact(inner) for key, inner in value.items()}
         if isinstance(value, list):
