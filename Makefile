@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install launch test check unit benchmark clean
+.PHONY: help install launch test check unit benchmark benchmark-peers clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -3
 	@echo "make check      style, types and architecture only"
 	@echo "make unit       the quick tests only"
 	@echo "make benchmark  measure training and storage against plain loops and stock Optuna"
+	@echo "make benchmark-peers  the whole service against Ray Tune and plain Optuna"
 	@echo "make clean      remove .venv and everything that was generated"
 
 install: $(STAMP)
@@ -41,6 +42,10 @@ test: check
 
 benchmark: $(STAMP)
 	$(BIN)/python -m tests.benchmarks
+
+benchmark-peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
+	$(BIN)/python -m tests.benchmarks.peers
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

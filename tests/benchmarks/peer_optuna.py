@@ -1,0 +1,41 @@
+"""One Optuna process of the comparison: python peer_optuna.py TRIALS SEED"""
+
+import sys
+
+import optuna
+
+from tests.benchmarks.reference_study import load, train_trial
+
+
+def main(trials: int, seed: int) -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    data = load()
+    study = optuna.create_study(
+        study_name="reference",
+        storage="sqlite:///optuna.db",
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        load_if_exists=True,
+    )
+
+    def objective(trial: optuna.Trial) -> float:
+        measured = train_trial(
+            {
+                "depth": trial.suggest_int("depth", 1, 5),
+                "activation": trial.suggest_categorical("activation", ["relu", "tanh", "elu"]),
+                "dropout": trial.suggest_float("dropout", 0.0, 0.5),
+                "ensemble_size": trial.suggest_int("ensemble_size", 1, 4),
+                "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+                "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-2, log=True),
+            },
+            data,
+        )
+        for name, value in measured.items():
+            trial.set_user_attr(name, value)
+        return measured["validation_accuracy"]
+
+    study.optimize(objective, n_trials=trials)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
