@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install launch test check unit benchmark benchmark-peers clean
+.PHONY: help install launch test check unit benchmark benchmark-peers catalog clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -3
@@ -16,6 +16,7 @@ help:
 	@echo "make unit       the quick tests only"
 	@echo "make benchmark  measure training and storage against plain loops and stock Optuna"
 	@echo "make benchmark-peers  the whole service against Ray Tune and plain Optuna"
+	@echo "make catalog    run every teaching study and write its verdicts into docs/lessons.md"
 	@echo "make clean      remove .venv and everything that was generated"
 
 install: $(STAMP)
@@ -46,6 +47,9 @@ benchmark: $(STAMP)
 benchmark-peers: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,peers]'
 	$(BIN)/python -m tests.benchmarks.peers
+
+catalog: $(STAMP)
+	$(BIN)/python docs/lessons.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
