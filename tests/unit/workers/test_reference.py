@@ -58,7 +58,9 @@ class PlainNetwork(nn.Module):
             case Activation.ELU:
                 return functional.elu(z, self.settings.elu_alpha)
             case Activation.MAXOUT:
-                return torch.stack(pieces).amax(0)
+                for other in pieces[1:]:  # equal pieces: the gradient is the first one's
+                    z = torch.where(z >= other, z, other)
+                return z
             case Activation.GELU:
                 return functional.gelu(z)
             case Activation.SILU:
