@@ -1,0 +1,210 @@
+"""Data sets: what loads, what is refused and in which words, and how they are divided."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.data import (
+    BUILTIN_NAMES,
+    DataError,
+    DataSource,
+    dataset_from_arrays,
+    describe_split,
+    load_dataset,
+    split_dataset,
+)
+from workers.examples import noisy_labels
+
+
+def table(rows=60):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, rows),
+            "town": np.where(rng.random(rows) < 0.5, "Oslo", "Rome"),
+            "target": np.where(np.arange(rows) % 2, "yes", "no"),
+            "household": np.arange(rows) // 3,
+        }
+    )
+
+
+@pytest.fixture
+def csv(tmp_path):
+    def write(frame, name="people.csv"):
+        path = tmp_path / name
+        frame.to_csv(path, index=False)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", [*BUILTIN_NAMES, "parity:4"])
+def test_every_builtin_name_loads_and_splits(name):
+    dataset = load_dataset(DataSource(name))
+    split = split_dataset(dataset, 0, 0)
+    assert split.features.shape == (dataset.examples, dataset.features)
+    assert pickle.loads(pickle.dumps(dataset)).sha256 == dataset.sha256
+    if dataset.is_truth_table:
+        assert dataset.examples == 2**dataset.features
+        assert len(split.train) == len(split.test) == dataset.examples
+    else:
+        together = np.concatenate([split.train, split.validation, split.test])
+        assert sorted(together) == list(range(dataset.examples))
+
+
+def test_the_test_set_is_fixed_and_the_rest_is_redrawn():
+    digits = load_dataset(DataSource("digits"))
+    first, second = split_dataset(digits, 0, 0), split_dataset(digits, 0, 1)
+    assert np.array_equal(first.test, second.test)
+    assert not np.array_equal(first.validation, second.validation)
+    assert not np.array_equal(first.test, split_dataset(digits, 1, 0).test)
+    assert np.array_equal(first.train, split_dataset(digits, 0, 0).train)
+
+
+def test_splits_are_stratified_and_so_are_prefixes_of_the_training_split():
+    digits = load_dataset(DataSource("digits"))
+    split = split_dataset(digits, 0, 0)
+    shares = np.bincount(digits.target) / digits.examples
+    for part in (split.validation, split.test, split.train[:200]):
+        assert np.allclose(np.bincount(digits.target[part]) / len(part), shares, atol=0.02)
+
+
+def test_preprocessing_is_fitted_on_the_training_split_only():
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(3.0, 5.0, (80, 4))
+    dataset = dataset_from_arrays(numbers, np.arange(80) % 2, DataSource("arrays"))
+    split = split_dataset(dataset, 0, 0)
+    train = split.features[split.train]
+    assert np.allclose(train.mean(0), 0.0, atol=1e-12)
+    assert np.allclose(train.std(0), 1.0)
+    assert not np.allclose(split.features[split.test].mean(0), 0.0, atol=1e-3)
+
+
+def test_missing_values_and_categories_become_columns(csv):
+    frame = table()
+    frame.loc[3, "age"] = np.nan
+    frame.loc[5, "town"] = None
+    dataset = load_dataset(DataSource(csv(frame)))
+    assert dataset.features == 2 + 1 + 2  # age and household, an indicator, two towns
+    split = split_dataset(dataset, 0, 0)
+    assert np.isfinite(split.features).all()
+    assert split.features[3, 2] == 1.0
+    assert split.features[5, 3:].sum() == 0.0
+
+
+def test_a_group_stays_on_one_side(csv):
+    frame = table(90)
+    dataset = load_dataset(DataSource(csv(frame), group="household"))
+    for replicate in range(3):
+        split = split_dataset(dataset, 0, replicate)
+        sides = [
+            set(frame["household"][part]) for part in (split.train, split.validation, split.test)
+        ]
+        assert not sides[0] & sides[1]
+        assert not sides[0] & sides[2]
+        assert not sides[1] & sides[2]
+
+
+def test_a_split_column_and_a_test_file_are_obeyed(csv):
+    frame = table()
+    frame["part"] = ["test" if i >= 40 else "train" for i in range(60)]
+    by_column = load_dataset(DataSource(csv(frame), split="part"))
+    assert list(split_dataset(by_column, 0, 0).test) == list(range(40, 60))
+    train, test = csv(frame[:40].drop(columns="part"), "a.csv"), csv(frame[40:], "b.csv")
+    by_file = load_dataset(DataSource(train, test=test))
+    assert list(split_dataset(by_file, 3, 1).test) == list(range(40, 60))
+
+
+def test_parquet_and_npz_hold_the_same_as_csv(tmp_path, csv):
+    frame = table().drop(columns="town")
+    frame.to_parquet(tmp_path / "people.parquet")
+    features = frame[["age", "household"]].to_numpy(float)
+    np.savez(tmp_path / "people.npz", X=features, y=frame["target"].to_numpy(str))
+    splits = [
+        split_dataset(load_dataset(DataSource(source)), 0, 0).features
+        for source in (
+            csv(frame),
+            str(tmp_path / "people.parquet"),
+            str(tmp_path / "people.npz"),
+        )
+    ]
+    assert np.allclose(splits[0], splits[1])
+    assert np.allclose(splits[0], splits[2])
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "words"),
+    [
+        (DataSource("digts"), "source", "nearest is 'digits'"),
+        (DataSource("/nowhere/x.csv"), "source", "there is no file"),
+        (DataSource("parity:99"), "source", "N from 2 to"),
+        (DataSource("openml:abc"), "source", "openml:ID"),
+        (DataSource("iris", target="species"), "target", "built in"),
+    ],
+)
+def test_a_wrong_source_is_refused_in_one_line(source, field, words):
+    with pytest.raises(DataError) as refused:
+        load_dataset(source)
+    assert refused.value.field == field
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "field", "words"),
+    [
+        (lambda f: f, {"target": "salary"}, "target", "age, town, target, household"),
+        (lambda f: f, {"split": "part"}, "split", "no column 'part'"),
+        (lambda f: f, {"group": "clan"}, "group", "no column 'clan'"),
+        (lambda f: f, {"target": "age"}, "target", "continuous"),
+        (lambda f: f.assign(target="yes"), {}, "target", "only one class"),
+        (lambda f: f.assign(target=["a", "b", *["c"] * 58]), {}, "target", "class 'a' has 1"),
+        (lambda f: f.assign(target=[None, *f["target"][1:]]), {}, "target", "no label"),
+        (lambda f: f.assign(part="dev"), {"split": "part"}, "split", "'dev' must be train"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_line(csv, change, options, field, words):
+    with pytest.raises(DataError) as refused:
+        load_dataset(DataSource(csv(change(table())), **options))
+    assert refused.value.field == field
+    assert words in str(refused.value)
+
+
+def test_features_that_are_not_finite_are_refused():
+    numbers = np.ones((9, 2))
+    numbers[4, 1] = np.inf
+    with pytest.raises(DataError, match="feature 1 of example 4 is not finite"):
+        dataset_from_arrays(numbers, np.arange(9) % 2, DataSource("arrays"))
+
+
+def test_label_noise_changes_that_share_of_training_labels_and_no_others():
+    digits = load_dataset(DataSource("digits"))
+    split = split_dataset(digits, 0, 0)
+    changed = np.flatnonzero(noisy_labels(digits, split, 0, 0, 0.2) != digits.target)
+    assert len(changed) == round(0.2 * len(split.train))
+    assert set(changed) <= set(split.train)
+
+
+def test_a_description_counts_and_names_examples():
+    wine = load_dataset(DataSource("wine"))
+    described, split = describe_split(wine, 0, 1), split_dataset(wine, 0, 1)
+    assert described.train_examples == len(split.train)
+    assert np.array_equal(described.test_index, split.test)
+    assert 0.3 < described.chance_test_accuracy < 0.5
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.integers(2, 5))
+def test_the_hash_depends_on_contents_and_not_on_the_order_of_making(seed, classes):
+    rng = np.random.default_rng(seed)
+    numbers, labels = rng.normal(size=(40, 3)), np.arange(40) % classes
+    first = dataset_from_arrays(numbers, labels, DataSource("arrays"))
+    again = dataset_from_arrays(numbers.copy(order="F"), labels, DataSource("arrays"))
+    assert first.sha256 == again.sha256
+    numbers[seed % 40, 0] += 1e-9
+    other = dataset_from_arrays(numbers, labels, DataSource("arrays"))
+    assert other.sha256 != first.sha256
