@@ -28,5 +28,4 @@ def probabilities(logits: Tensor, units: int, out: Tensor) -> None:
         torch.sub(1.0, out[:, 1], out=out[:, 0])
         return
     logits[:, :, units:] = -torch.inf
-    torch.softmax(logits, 2, out=logits)
-    out.copy_(logits[:, :, :units].mT)
+    out.copy_(torch.softmax(logits, 2)[:, :, :units].mT)

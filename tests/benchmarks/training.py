@@ -19,13 +19,14 @@ import torch
 
 from tests.benchmarks.plain_training import PlainTraining
 from workers.arithmetic import independent_arithmetic
+from workers.cohort import Cohort
 from workers.configuration import Activation, Configuration, Topology, TrainingSettings
 from workers.data import DataSource, load_dataset
 from workers.examples import Examples, prepare_examples
 from workers.networks import Network, group_networks
 from workers.program import Program
 from workers.segment import Segment, TrialWork
-from workers.training import Cohort, train_segment
+from workers.training import train_segment
 
 ROUNDS = 5
 MIXED = (
