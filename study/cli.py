@@ -1,6 +1,7 @@
 """The command `study`. Data go to stdout, everything else to stderr; see study.errors for codes."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -298,6 +299,8 @@ def schema() -> None:
 
 def main() -> NoReturn:
     """Run the command line; every error that a user can cause becomes one line and a code."""
+    # Until a study runs and stops by itself, SIGTERM ends like Ctrl-C: with its exit code.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -47,7 +49,8 @@ class RayPool:
     in_foreground = False
 
     def __init__(self, dataset: Dataset, *, address: str | None = None, gpus: float = 0.0) -> None:
-        _connect(address)
+        with _own_signals():
+            _connect(address)
         self._gpus = gpus
         self._dataset = ray.put(dataset)
         # A GPU task keeps its process (max_calls=0): importing torch again costs seconds.
@@ -132,6 +135,15 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host, int(port)), timeout=10).close()
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep the program's answer to SIGTERM: Ray puts its own in place."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextlib.contextmanager
