@@ -139,9 +139,12 @@ def _knock(address: str) -> None:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep the program's answer to SIGTERM: Ray puts its own in place."""
+    """Keep the program's answer to SIGTERM: Ray puts its own in place, which exits."""
     handler = signal.getsignal(signal.SIGTERM)
-    yield
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
 
