@@ -14,7 +14,7 @@ from study.analysis.responses import response_of
 from study.analysis.trials import distinct_trials, learned
 
 QUANTITIES = ("test_accuracy", "generalization_gap")
-MOST_LEVELS = 6  # a hyperparameter with more is cut at its quartiles
+MOST_LEVELS = 8  # a hyperparameter with more is cut at its quartiles
 
 
 def marginal_effects(
@@ -87,13 +87,22 @@ def levels_of(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return values.cat.remove_unused_categories()
     known = np.sort(values.dropna().unique())
     if len(known) <= MOST_LEVELS:
-        labels = values.map(lambda value: "none" if pd.isna(value) else f"{value:g}")
+        words = values.map(lambda value: "none" if pd.isna(value) else f"{value:g}")
         order = [f"{value:g}" for value in known] + (["none"] if values.isna().any() else [])
-        return labels.astype(pd.CategoricalDtype(order, ordered=True))
+        return words.astype(pd.CategoricalDtype(order, ordered=True))
     numbers = values.astype("float64")
     edges = np.unique(np.quantile(numbers.dropna(), [0.0, 0.25, 0.5, 0.75, 1.0]))
-    labels_of_bins = [f"{a:.2g} – {b:.2g}" for a, b in itertools.pairwise(edges)]
-    return pd.cut(numbers, edges.tolist(), labels=_made_unique(labels_of_bins), include_lowest=True)
+    if (known == np.floor(known)).all():
+        edges = np.unique(np.floor(edges))
+        first = [edges[0], *(edges[1:-1] + 1)]
+        labels = [_between(low, high) for low, high in zip(first, edges[1:], strict=True)]
+    else:
+        labels = [_between(low, high) for low, high in itertools.pairwise(edges)]
+    return pd.cut(numbers, edges.tolist(), labels=_made_unique(labels), include_lowest=True)
+
+
+def _between(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:.2g} – {high:.2g}"
 
 
 def _made_unique(labels: list[str]) -> list[str]:

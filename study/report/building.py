@@ -96,7 +96,7 @@ def picture(measurements: Measurements, name: str) -> Picture | None:
             f"{', '.join(FIGURES)}"
         )
     best, worst = best_trial(measurements), most_overfitting_trial(measurements)
-    draw: dict[str, tuple[Callable[[], go.Figure | None], str]] = {
+    draw: dict[str, tuple[Callable[[], go.Figure | None], str | None]] = {
         "accuracy-gap": (
             lambda: accuracy_against_gap(measurements, best),
             "Down and to the right is better. A small gap alone is worth nothing: read it with "
@@ -104,8 +104,10 @@ def picture(measurements: Measurements, name: str) -> Picture | None:
         ),
         "effects": (
             lambda: effects_figure(measurements),
-            "Averaged over everything else that was searched. Intervals are over trials, "
-            "replicates and test examples jointly.",
+            "Averaged over everything else that was searched. "
+            + ("" if measurements.complete else "The trials are a sample of the search space. ")
+            + "Levels share their replicates and test examples, so that differences between them "
+            "are surer than bars that overlap suggest.",
         ),
         "importances": (
             lambda: importances_figure(measurements),
@@ -114,7 +116,7 @@ def picture(measurements: Measurements, name: str) -> Picture | None:
         ),
         "learning-curves": (
             lambda: learning_curves(measurements, best, worst),
-            _within_run(measurements, best, worst),
+            None,
         ),
         "depth-activation": (
             lambda: depth_by_activation(measurements),
@@ -137,8 +139,10 @@ def picture(measurements: Measurements, name: str) -> Picture | None:
     }
     if name in ("accuracy-gap", "incumbent") and is_truth_table(measurements):
         return None
-    figure = draw[name][0]()
-    return None if figure is None else Picture(name, draw[name][1], figure)
+    figure, caption = draw[name][0](), draw[name][1]
+    if figure is None:
+        return None
+    return Picture(name, caption or _within_run(measurements, best, worst), figure)
 
 
 def _within_run(measurements: Measurements, best: int, worst: int) -> str:

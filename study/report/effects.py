@@ -50,6 +50,7 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
     kept = distinct_trials(measurements.results)
     if not learned(kept, measurements.splits).all():
         populations.append(("trials that learned", True))
+    named = len(populations) > 1
     for column, (quantity, _, colour) in enumerate(shown, start=1):
         for label, only_learned in populations:
             table = marginal_effects(
@@ -65,7 +66,13 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
             for row, name in enumerate(names, start=1):
                 own = table[table["hyperparameter"] == name]
                 figure.add_trace(
-                    _levels(own, label, colour if main else GREY, first=(row, column) == (1, 1)),
+                    _levels(
+                        own,
+                        label,
+                        colour if main else GREY,
+                        named=named and row == column == 1,
+                        ordered=kept[name].dtype != "category",
+                    ),
                     row=row,
                     col=column,
                 )
@@ -77,15 +84,17 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
     return figure.update_layout(legend={"y": -60 / height})
 
 
-def _levels(own: pd.DataFrame, label: str, colour: str, *, first: bool) -> go.Scatter:
+def _levels(
+    own: pd.DataFrame, label: str, colour: str, *, named: bool, ordered: bool
+) -> go.Scatter:
     return go.Scatter(
         x=own["level"],
         y=own["mean"],
         error_y={"type": "data", "array": own["high"] - own["mean"], "thickness": 1.5},
-        mode="lines+markers",
+        mode="lines+markers" if ordered else "markers",
         name=label,
         legendgroup=label,
-        showlegend=first,
+        showlegend=named,
         line={"color": colour, "width": 1},
         marker={"size": 8},
         customdata=own[["trials", "low", "high"]],

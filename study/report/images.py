@@ -30,8 +30,8 @@ def as_png(study: str, picture: Picture) -> bytes:
 
     Raises InvalidInput where no Chromium or Chrome is on the PATH, or it draws nothing.
     """
-    height = int(picture.figure.layout.height) + 180
-    return screenshot(picture_page(study, picture), WIDTH, height)
+    height = int(picture.figure.layout.height) + 150
+    return screenshot(picture_page(study, picture, tools=False), WIDTH, height)
 
 
 def screenshot(page: str, width: int, height: int) -> bytes:

@@ -33,9 +33,9 @@ def as_page(report: Report) -> str:
     return _whole(report.study, body)
 
 
-def picture_page(study: str, picture: Picture) -> str:
-    """A page with one picture and nothing else."""
-    return _whole(study, _picture(picture))
+def picture_page(study: str, picture: Picture, *, tools: bool = True) -> str:
+    """A page with one picture and nothing else; tools: with buttons to zoom and pan."""
+    return _whole(study, _picture(picture, tools=tools))
 
 
 def _whole(title: str, body: str) -> str:
@@ -56,12 +56,12 @@ def _paragraphs(sentences: tuple[str, ...]) -> str:
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
-def _picture(picture: Picture) -> str:
+def _picture(picture: Picture, *, tools: bool = True) -> str:
     drawn = plotly.io.to_html(
         picture.figure,
         include_plotlyjs=False,
         full_html=False,
-        config=_CONFIG,
+        config=_CONFIG if tools else {**_CONFIG, "displayModeBar": False},
         div_id=picture.name,
     )
     caption = f"<figcaption>{escape(picture.caption)}</figcaption>"

@@ -90,6 +90,8 @@ def test_many_values_are_cut_at_their_quartiles_and_few_are_levels():
     assert levels_of(pd.Series([1, 2, 2, 4])).cat.categories.tolist() == ["1", "2", "4"]
     quartiles = levels_of(pd.Series(np.arange(100.0)))
     assert quartiles.value_counts().tolist() == [25, 25, 25, 25]
+    epochs = levels_of(pd.Series(np.arange(20)))
+    assert epochs.cat.categories.tolist() == ["0 – 4", "5 – 9", "10 – 14", "15 – 19"]
     patience = levels_of(pd.Series(pd.array([5, None, 3], dtype="Int64")))
     assert patience.cat.categories.tolist() == ["3", "5", "none"]
 
