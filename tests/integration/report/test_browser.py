@@ -41,6 +41,8 @@ def visit(tmp_path):
                 "--no-sandbox",
                 "--disable-gpu",
                 "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
                 "--no-first-run",
                 f"--user-data-dir={tmp_path / 'profile'}",
                 f"--log-net-log={log}",
