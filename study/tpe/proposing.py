@@ -65,7 +65,7 @@ def parzen_batch(
     places = Places.of(flat, axes)
     log_good = good.log_density(places).reshape(len(given), CANDIDATES)
     log_others = others.log_density(places).reshape(len(given), CANDIDATES)
-    width = others.typical_width
+    width = others.typical_width / 2  # a batch-mate is one point, not a region to keep out of
     seen = set(tried)
     batch = []
     for ask, fixed in enumerate(given):

@@ -4,6 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from storage.trial_records import FinishedTrial
 from study.sampling import BatchMirror, Mirror, proposer_for
 from study.space import search_space, space_size
 from study.specfile import read_specification
@@ -73,14 +74,23 @@ def test_it_learns_from_the_reports_of_pruned_trials(adopted):
         "digits", overrides=[*FINITE, "search.depth={low: 1, high: 500}", "pruner=median"]
     )
     space = search_space(spec)
+
+    def reports(parameters):
+        return {1: 0.1, 4: -abs(parameters["depth"] - 400)}
+
     proposer = proposer_for(spec)
-    proposals = proposer_for(spec).propose(range(80), [{}] * 80)
-    if not adopted:
+    if adopted:  # they ran in an earlier launch
+        proposals = proposer_for(spec).propose(range(80), [{}] * 80)
+        proposer.observe(
+            finished(n, p, space, None, TrialState.PRUNED, reports(p))
+            for n, p in enumerate(proposals)
+        )
+    else:
         proposals = proposer.propose(range(80), [{}] * 80)
-    proposer.observe(
-        finished(n, p, space, None, TrialState.PRUNED, {1: 0.1, 4: -abs(p["depth"] - 400)})
-        for n, p in enumerate(proposals)
-    )
+        proposer.finish(
+            FinishedTrial(n, TrialState.PRUNED, intermediate_values=reports(p))
+            for n, p in enumerate(proposals)
+        )
     later = proposer.propose(range(80, 96), [{}] * 16)
     assert sum(abs(p["depth"] - 400) < 100 for p in later) >= 10
 
@@ -103,5 +113,6 @@ def test_an_enqueued_value_outside_its_range_does_no_harm():
         intermediate_values={},
         trial_id=0,
     )
+    proposer.finish([FinishedTrial(0, TrialState.COMPLETE, values=[0.9])])
     proposer.observe([trial])
     assert len(proposer.propose(range(1, 20), [{}] * 19)) == 12
