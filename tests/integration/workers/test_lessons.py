@@ -19,7 +19,7 @@ from workers.data import DataSource, load_dataset
 from workers.segment import Segment, TrialWork
 from workers.training import train_segment
 
-SEEDS = 20
+SEEDS = 16
 REFERENCE_SEEDS = 64
 
 
