@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.bits import outcomes_on_test
-from study.analysis.crossed import CONFIDENCE, accuracy_interval, crossed_precision
+from study.analysis.crossed import (
+    CONFIDENCE,
+    FloatArray,
+    Precision,
+    accuracy_interval,
+    crossed_precision,
+)
 
 
 def generalization_gaps(
@@ -27,20 +33,15 @@ def generalization_gaps(
     # All of a truth table is tested: what is drawn at random is the replicates.
     drawn = count if fixed else examples
     test_low, test_high = accuracy_interval(test, of_test, drawn, confidence)
+    of_gap = crossed_precision(-1.0 * correct, train, fixed_examples=fixed)
+    gap = train.mean(axis=1) - test
     if fixed:
         method = "replicates"
-        of_gap = crossed_precision(-1.0 * correct, train, fixed_examples=True)
-        gap = train.mean(axis=1) - test
-        margin = of_gap.margin(confidence) if count > 1 else np.zeros_like(gap)
-        low, high = gap - margin, gap + margin
+        low, high = gap - of_gap.margin(confidence), gap + of_gap.margin(confidence)
     else:
         method = "wilson" if count == 1 else "crossed"
-        of_gap = crossed_precision(-1.0 * correct, train)
-        gap = train.mean(axis=1) - test
-        # The gap is test accuracy mirrored at train accuracy: near 1 its interval is as lopsided.
-        mirrored_low, mirrored_high = accuracy_interval(test, of_gap, examples, confidence)
-        low = train.mean(axis=1) - mirrored_high
-        high = train.mean(axis=1) - mirrored_low
+        below, above = gap_margins(test, of_test, of_gap, examples, confidence)
+        low, high = gap - below, gap + above
     return pd.DataFrame(
         {
             "trial": outcomes.trials,
@@ -54,3 +55,29 @@ def generalization_gaps(
             "method": method,
         }
     )
+
+
+def gap_margins(
+    test: FloatArray,
+    of_test: Precision,
+    of_gap: Precision,
+    examples: int,
+    confidence: float = CONFIDENCE,
+) -> tuple[FloatArray, FloatArray]:
+    """How far the interval of a gap reaches below and above it.
+
+    Student's, made as lopsided as Wilson's interval of the test accuracy to the degree to which the
+    gap owes its variance to the test accuracy; where no test outcome varies, with Wilson's added.
+    """
+    low, high = accuracy_interval(test, of_test, examples, confidence)
+    plain, of_test_alone = of_gap.margin(confidence), of_test.margin(confidence)
+    share = np.minimum(
+        np.divide(of_test.variance, of_gap.variance, out=np.zeros_like(plain), where=plain > 0.0),
+        1.0,
+    )
+    margins = []
+    for reach in (high - test, test - low):  # a higher test accuracy is a smaller gap
+        ratio = np.divide(reach, of_test_alone, out=np.ones_like(plain), where=of_test_alone > 0.0)
+        lopsided = plain * (1.0 + share * (ratio - 1.0))
+        margins.append(np.where(of_test_alone > 0.0, lopsided, np.hypot(plain, reach)))
+    return margins[0], margins[1]

@@ -37,8 +37,9 @@ def selection_optimism(
     One row per number of trials in `at` (default: all of them), as if the search had ended there.
     Columns trials, winner, validation_accuracy, test_accuracy, optimism (validation − test),
     corrected (BBC), corrected_low, corrected_high (percentiles of the resamples), correction
-    (validation − corrected). On configurations that are all alike corrected is right in the mean
-    (BENCHMARKS.md), while a single study's estimate scatters like any accuracy on so many examples.
+    (validation − corrected). On 100 configurations that are all alike corrected is right in the
+    mean, within 0.7 points for a single study, and the percentiles are too wide: they cover 100 %
+    instead of 95, because the examples out of the bag are only a third.
     Raises InvalidInput where train, validation and test are the same truth table.
     """
     if np.array_equal(splits["validation_index"].iloc[0], splits["test_index"].iloc[0]):

@@ -16,7 +16,7 @@ from study.analysis import (
 from study.analysis.importance import FEWEST_TRIALS
 from study.report.effects import importance_table
 from study.report.style import percent, points
-from study.report.trials import described, is_truth_table, varying
+from study.report.trials import best_trial, described, is_truth_table, varying
 
 
 def answer(measurements: Measurements, best: int) -> tuple[str, str, str]:
@@ -44,6 +44,16 @@ def caution(measurements: Measurements) -> list[str]:
         words.append(
             f"{nothing} of {len(kept)} trials did not beat the most frequent class; a network that "
             "learned nothing has no gap, so effects are also given without them."
+        )
+    noise = measurements.specification["data"]["label_noise"]
+    if noise:
+        clean = measurements.results.set_index("trial")["train_accuracy_clean"].get(
+            best_trial(measurements), float("nan")
+        )
+        words.append(
+            f"{percent(noise, 0)} of the training labels were made wrong on purpose. Train "
+            "accuracy and gap count those labels as they were trained on; against the true ones "
+            f"the best trial is right on {percent(clean)} of its training examples."
         )
     failed = int((measurements.results["state"] == "FAIL").sum())
     if failed:
@@ -78,8 +88,10 @@ def _how_lucky(measurements: Measurements) -> str:
     row = table.iloc[0]
     if row["trials"] == 1:
         return "With a single configuration nothing was selected, so nothing needs correcting."
+    as_searched = measurements.specification["objective"][0] == "validation_accuracy"
+    picked = "Picked" if as_searched else "Had it been picked"
     return (
-        f"Picked by validation accuracy out of {int(row['trials'])}, the winner promised "
+        f"{picked} by validation accuracy out of {int(row['trials'])}, the winner promised "
         f"{percent(row['validation_accuracy'])}; corrected for the luck of the pick (BBC) that is "
         f"{percent(row['corrected'])} ({percent(row['corrected_low'])} to "
         f"{percent(row['corrected_high'])})."

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from study.analysis import Measurements, generalization_gaps, verdicts, within_run_overfitting
+from study.analysis import (
+    Measurements,
+    distinct_trials,
+    generalization_gaps,
+    verdicts,
+    within_run_overfitting,
+)
 from study.claims import Claim
 from study.errors import InvalidInput, nearest
 from study.report.answer import answer, caution
@@ -162,5 +168,5 @@ def _best_table(measurements: Measurements, gaps: pd.DataFrame) -> pd.DataFrame:
     from study.tables import best_trials
 
     spec = StudySpec.model_validate(measurements.specification)
-    ranked = best_trials(measurements.results, spec)[["trial"]]
+    ranked = best_trials(distinct_trials(measurements.results), spec)[["trial"]]
     return ranked.merge(gaps, on="trial", how="inner")

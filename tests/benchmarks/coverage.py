@@ -14,6 +14,7 @@ from study.analysis.bits import ValidationOutcomes
 from study.analysis.comparison import corrected_resampled_t, crossed_difference, mcnemar
 from study.analysis.crossed import accuracy_interval, crossed_bootstrap, crossed_precision
 from study.analysis.effects import marginal_effects
+from study.analysis.gap import gap_margins
 from study.analysis.importance import importances
 from study.analysis.selection import bootstrap_scores
 from study.analysis.shares import share_difference
@@ -75,11 +76,12 @@ def coverage_of_gap(world, replicates, repetitions):
     for size in _parts(repetitions):
         correct, luck = draw(generator, world, replicates, size)
         train = 0.97 + 0.02 * luck + generator.normal(0.0, 0.005, luck.shape)
-        precision = crossed_precision(-1.0 * correct, train)
-        low, high = accuracy_interval(correct.mean(axis=(1, 2)), precision, EXAMPLES)
-        fitted = train.mean(axis=1)
+        test = correct.mean(axis=(1, 2))
+        of_gap = crossed_precision(-1.0 * correct, train)
+        below, above = gap_margins(test, crossed_precision(correct), of_gap, EXAMPLES)
+        gap = train.mean(axis=1) - test
         truth = 0.97 - world.accuracy()
-        hits.append((fitted - high <= truth) & (truth <= fitted - low))
+        hits.append((gap - below <= truth) & (truth <= gap + above))
     return float(np.concatenate(hits).mean())
 
 

@@ -36,12 +36,22 @@ ADAPTIVE = SMALL | {
     "budget": {"trials": 10},
 }
 ONE = SMALL | {"name": "one", "seed": 1, "sampler": "grid", "search": {"width": 8}}
+# Its networks learn nothing, its labels are wrong, and it has one replicate.
+NOTHING = {
+    "name": "nothing",
+    "data": {"source": "wine", "label_noise": 0.2},
+    "training": {"epochs": 2, "replicates": 1},
+    "objective": "validation_loss",
+    "search": {"initialization": "zeros", "depth": [1, 2], "width": 8},
+    "sampler": "random",
+    "budget": {"trials": 2},
+}
 
 
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory):
-    """The URL of a database with the studies grid, adaptive and one."""
+    """The URL of a database with the studies grid, adaptive, one and nothing."""
     url = f"sqlite:///{tmp_path_factory.mktemp('report') / 'study.db'}"
-    for document in (GRID, ADAPTIVE, ONE):
+    for document in (GRID, ADAPTIVE, ONE, NOTHING):
         launch(validated(document, document["name"]), storage=url, ray="serial")
     return url

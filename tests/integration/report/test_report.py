@@ -77,6 +77,14 @@ def test_a_study_of_one_configuration_has_a_report(storage):
     assert {drawn.name for drawn in report.pictures} >= {"accuracy-gap", "learning-curves"}
 
 
+def test_a_study_that_learned_nothing_says_so(storage):
+    report = build_report(load_measurements("nothing", storage))
+    assert "Too few trials learned something" in report.answer[2]
+    assert any("2 of 2 trials did not beat" in word for word in report.caution)
+    assert any("20 % of the training labels" in word for word in report.caution)
+    assert report.answer[1].startswith("Had it been picked by validation accuracy")
+
+
 def test_the_best_configuration_can_be_launched_as_it_stands(storage, tmp_path):
     report = build_report(load_measurements("adaptive", storage))
     path = tmp_path / "best.yaml"

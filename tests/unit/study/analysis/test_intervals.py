@@ -89,6 +89,17 @@ def test_a_perfect_trial_still_has_an_interval():
     assert 0.005 < row["gap_high"] < 0.01  # Wilson's, of 450 out of 450
 
 
+def test_a_gap_that_owes_its_variance_to_training_has_a_symmetric_interval():
+    generator = np.random.default_rng(1)
+    correct = generator.random((1, 5, 4000)) < 0.97
+    study = study_of(correct, generator.normal(0.8, 0.1, (1, 5)))
+    (row,) = generalization_gaps(study.replicates, study.splits).to_dict("records")
+    below = row["generalization_gap"] - row["gap_low"]
+    above = row["gap_high"] - row["generalization_gap"]
+    assert below == pytest.approx(above, rel=0.02)
+    assert row["test_accuracy"] - row["test_low"] > 1.05 * (row["test_high"] - row["test_accuracy"])
+
+
 def test_gaps_are_those_of_the_results_table():
     study = planted_study(np.random.default_rng(0), trials=5)
     gaps = generalization_gaps(study.replicates, study.splits)
