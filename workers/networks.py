@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from workers.configuration import Configuration, TrainingSettings
 from workers.segment import TrialWork
-from workers.shapes import LARGEST_ROWS, cohort_key, pad
+from workers.shapes import cohort_key, pad, rows_class
 
 LARGEST_PROGRAM = 64  # more networks gain nothing, and lose the processor's cache
 
@@ -44,8 +44,9 @@ def group_networks(
     groups: dict[tuple[str, int, int], list[Network]] = {}
     for network in networks:
         rows = batch_rows(network, training_examples[network.replicate])
-        rows_class = rows if rows > LARGEST_ROWS else 1 << (rows - 1).bit_length()
-        groups.setdefault((*cohort_key(network.configuration), rows_class), []).append(network)
+        # A batch may be all that a network has: then it is smaller than configured.
+        key = (*cohort_key(network.configuration)[:2], rows_class(rows))
+        groups.setdefault(key, []).append(network)
     programs = []
     for members in groups.values():
         count = -(-len(members) // LARGEST_PROGRAM)

@@ -29,10 +29,23 @@ def width_bucket(width: int) -> int:
     return -(-width // step) * step
 
 
-def cohort_key(configuration: Configuration) -> tuple[str, int]:
-    """Networks of equal keys are trained by the same products: topology and padded width."""
+def cohort_key(configuration: Configuration) -> tuple[str, int, int]:
+    """Networks of equal keys are trained by the same products.
+
+    Topology, padded width, and the size of batches up to a factor of two: to pad all batches to
+    the largest costs more than it saves (see BENCHMARKS).
+    """
     widths = branch_widths(configuration)
-    return configuration.topology.value, width_bucket(max(widths))
+    return (
+        configuration.topology.value,
+        width_bucket(max(widths)),
+        rows_class(configuration.batch_size),
+    )
+
+
+def rows_class(rows: int) -> int:
+    """Batches of equal class share a program, padded to the largest of them."""
+    return pad(rows) if rows > LARGEST_ROWS else 1 << (rows - 1).bit_length()
 
 
 def branch_widths(configuration: Configuration) -> tuple[int, ...]:
