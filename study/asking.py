@@ -13,6 +13,7 @@ from storage.trial_records import FinishedTrial, NewTrial
 from storage.trials import TrialStorage
 from study.dimensions import Range
 from study.sampling import MEMORYLESS, Parameters, Proposer
+from study.sequences import random_parameters
 from study.space import configuration_of, search_space, space_size
 from study.spec import StudySpec
 from workers.configuration import Configuration
@@ -151,6 +152,9 @@ class TrialSource:
         lacking = [trial for trial in batch if set(trial.params) != set(space)]
         given = [_decided(trial, space) for trial in lacking]
         proposals = self.proposer.propose([trial.number for trial in lacking], given)
+        for trial, decided in list(zip(lacking, given, strict=True))[len(proposals) :]:
+            # The space is used up, but somebody wants this trial all the same.
+            proposals.append({**random_parameters(space, self.spec.seed, trial.number), **decided})
         proposed = {t.number: p for t, p in zip(lacking, proposals, strict=True)}
         if proposed:
             completed = {number: (parameters, space) for number, parameters in proposed.items()}

@@ -162,6 +162,16 @@ def test_trials_that_others_enqueued_are_taken_first_and_completed(bench):
     assert len(results) == 4
 
 
+def test_a_trial_enqueued_after_the_grid_was_used_up_is_run_all_the_same(bench):
+    spec = read_specification("xor")
+    bench.run(spec)
+    bench.optuna_study("xor").enqueue_trial({"depth": 3})
+    assert bench.run(spec) is Ending.BUDGET
+    results = load_results("xor", bench.url)
+    assert len(results) == 16
+    assert results["depth"][15] == 3
+
+
 def test_trials_that_a_killed_coordinator_left_running_are_run_under_their_number(bench):
     spec = spec_of(trials=10)
     killed = bench.coordinator(spec, SimulatedPool())
