@@ -8,15 +8,20 @@ from study.analysis.trials import distinct_trials
 
 
 def ensemble_curve(
-    results: pd.DataFrame, members: pd.DataFrame, confidence: float = CONFIDENCE
+    results: pd.DataFrame,
+    members: pd.DataFrame,
+    *,
+    complete: bool = False,
+    confidence: float = CONFIDENCE,
 ) -> pd.DataFrame:
     """One row per ensemble size m, from the trials that have ensembles of the largest size.
 
     Columns size, trials, train_accuracy, test_accuracy, generalization_gap (of ensembles of m,
     averaged over all subsets of the members, replicates and trials), gain (test accuracy − that of
     one member) with gain_low, gain_high, and gap_change (gap − that of one member) with
-    gap_change_low, gap_change_high. Intervals are paired, over trials and replicates (or replicates
-    alone, of a single trial), given this test set. Empty where no trial has two members.
+    gap_change_low, gap_change_high. Intervals are paired, given this test set, and over trials and
+    replicates; over replicates alone of a single trial or, with complete, where the trials are a
+    whole grid and no sample. Empty where no trial has two members.
     """
     kept = members[members["trial"].isin(distinct_trials(results)["trial"])]
     sizes = kept.groupby("trial")["member"].max() + 1
@@ -29,8 +34,8 @@ def ensemble_curve(
     gap = train - test
     rows = []
     for place in range(largest):
-        gain, gain_margin = _mean(test[place] - test[0], confidence)
-        change, change_margin = _mean(gap[place] - gap[0], confidence)
+        gain, gain_margin = _mean(test[place] - test[0], complete, confidence)
+        change, change_margin = _mean(gap[place] - gap[0], complete, confidence)
         rows.append(
             {
                 "size": place + 1,
@@ -57,8 +62,10 @@ def _tables(members: pd.DataFrame, column: str) -> FloatArray:
     return np.asarray(wide.to_numpy().reshape(sizes, -1, wide.shape[1]))
 
 
-def _mean(differences: FloatArray, confidence: float) -> tuple[float, float]:
+def _mean(differences: FloatArray, complete: bool, confidence: float) -> tuple[float, float]:
     """The mean of differences [trials, replicates] and half its interval's width."""
+    if complete:
+        differences = differences.mean(axis=0, keepdims=True)
     trials, replicates = differences.shape
     estimate = float(differences.mean())
     if differences.size < 2:

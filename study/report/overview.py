@@ -90,6 +90,7 @@ def incumbent_over_time(measurements: Measurements) -> go.Figure:
     figure.add_scatter(
         x=[*corrected["trials"], *corrected["trials"][::-1]],
         y=[*corrected["corrected_low"], *corrected["corrected_high"][::-1]],
+        mode="lines",
         fill="toself",
         fillcolor="rgba(124,58,237,0.12)",
         line={"width": 0},

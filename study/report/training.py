@@ -123,7 +123,9 @@ def gradients_by_layer(measurements: Measurements) -> go.Figure | None:
 
 def ensemble_sizes(measurements: Measurements) -> go.Figure | None:
     """Test accuracy and gap by ensemble size; None without ensembles."""
-    table = ensemble_curve(measurements.results, measurements.members)
+    table = ensemble_curve(
+        measurements.results, measurements.members, complete=measurements.complete
+    )
     if table.empty:
         return None
     figure = make_subplots(

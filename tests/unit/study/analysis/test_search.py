@@ -105,6 +105,14 @@ def test_the_ensemble_curve_is_paired_with_single_members():
     assert table["gap_change"].tolist() == pytest.approx((-table["gain"]).tolist())
 
 
+def test_of_a_complete_grid_only_replicates_vary():
+    accuracy = lambda t, r, m: 0.5 + 0.01 * m * (t + 1) + 0.001 * ((r + m) % 2)  # noqa: E731
+    frames = results_of(3), members_of(3, 4, 2, accuracy)
+    sampled, complete = ensemble_curve(*frames), ensemble_curve(*frames, complete=True)
+    assert complete["gain"].tolist() == sampled["gain"].tolist()
+    assert complete["gain_high"].iloc[1] < sampled["gain_high"].iloc[1] - 0.01
+
+
 def test_single_networks_have_no_ensemble_curve():
     assert ensemble_curve(results_of(2), members_of(2, 3, 1, lambda *_: 0.5)).empty
 
