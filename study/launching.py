@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from storage.engine import Database, open_database
-from storage.errors import StudyNotFound
+from storage.errors import DatabaseMissing, StudyNotFound
 from storage.leases import release_lease
 from storage.runs import (
     NewRun,
@@ -84,17 +84,42 @@ def launch(
     """
     shown = progress or Silence()
     plan = make_plan(spec, data)
-    with open_database(storage) as database:
-        run = _known_run(database, spec.name)
-        if run is not None:
-            check_same_study(run, plan)
+    before = _ended_before(plan, storage)
+    if before is not None:
+        return before
+    # The pool comes first: where there is none, no database is made.
+    with (
+        open_pool(plan.dataset, ray=ray, gpus=spec.resources.gpus, progress=shown) as pool,
+        open_database(storage) as database,
+    ):
+        run = _known_run(database, spec.name) or _create(database, plan)
+        check_same_study(run, plan)
         trials = TrialStorage(database)
-        if run is not None and _is_over(plan, trials, run.study_id):
-            return _outcome(plan, trials, run, database.url, storage, ending=None)
-        with open_pool(plan.dataset, ray=ray, gpus=spec.resources.gpus, progress=shown) as pool:
-            run = run or _create(database, plan)
-            ending = _coordinate(database, run, plan, trials, pool, shown)
+        ending = _coordinate(database, run, plan, trials, pool, shown)
         return _outcome(plan, trials, run, database.url, storage, ending)
+
+
+def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
+    """The outcome where the study's budget was reached by earlier launches; None: there is
+    something to do.
+
+    Raises:
+        InvalidInput: another study has the name.
+        StorageError: the database cannot be used.
+    """
+    try:
+        database = open_database(storage, create=False)
+    except DatabaseMissing:
+        return None
+    with database:
+        run = _known_run(database, plan.spec.name)
+        if run is None:
+            return None
+        check_same_study(run, plan)
+        trials = TrialStorage(database)
+        if not _is_over(plan, trials, run.study_id):
+            return None
+        return _outcome(plan, trials, run, database.url, storage, ending=None)
 
 
 def _known_run(database: Database, name: str) -> StudyRun | None:
