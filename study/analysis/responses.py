@@ -1,6 +1,7 @@
 """A quantity of many trials that share replicates and test examples, and how sure its means are."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,16 +40,24 @@ class Response:
         """The mean of one group [T], or the difference of two groups' means, and its precision."""
         if not all(inside.any() for inside in groups):
             return float("nan"), UNKNOWN
-        by_replicate = self.by_replicate()
+        by_replicate = self.by_replicate
         means = [float(by_replicate[inside].mean()) for inside in groups]
         estimate = means[0] - sum(means[1:])
         return estimate, self._complete(groups) if complete else self._sampled(groups)
 
+    @cached_property
     def by_replicate(self) -> FloatArray:
         """[T, R]"""
         if self.correct is None:
             return self.offsets
         return np.asarray(self.offsets + self.sign * self.correct.mean(axis=2))
+
+    @cached_property
+    def by_example(self) -> FloatArray | None:
+        """[T, N] without its sign; None where examples are no sample."""
+        if self.correct is None or self.fixed_examples:
+            return None
+        return np.asarray(self.correct.mean(axis=1))
 
     def _complete(self, groups: list[BoolArray]) -> Precision:
         """The trials are all there is: only replicates and examples vary."""
@@ -70,18 +79,15 @@ class Response:
         """
         if any(inside.sum() < 2 for inside in groups):
             return UNKNOWN
-        by_replicate = self.by_replicate()
+        by_replicate = self.by_replicate
         variance = spread = 0.0
         for inside in groups:
             count = int(inside.sum())
             own = float(by_replicate[inside].mean(axis=1).var(ddof=1)) / count
             variance += own
             spread += own**2 / (count - 1)
-        tables = [by_replicate]
-        if self.correct is not None and not self.fixed_examples:
-            tables.append(self.correct.mean(axis=1))
-        for table in tables:
-            if table.shape[1] < 2:
+        for table in (by_replicate, self.by_example):
+            if table is None or table.shape[1] < 2:
                 continue
             common, excess = _shared(table, groups)
             variance += excess
