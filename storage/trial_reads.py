@@ -111,6 +111,7 @@ class Statements(NamedTuple):
     trials: Select[Any]
     locked: Select[Any]
     children: CompoundSelect[Any]
+    reported: CompoundSelect[Any]
     changed: CompoundSelect[Any]
 
 
@@ -131,6 +132,14 @@ def statements(dialect: str) -> Statements:
         by_id,
         by_id.order_by(trials.c.trial_id).with_for_update(),
         union_all(*(c.where(_among(c.selected_columns.trial_id, dialect)) for c in _CHILDREN)),
+        union_all(
+            *(
+                c.with_only_columns(c.selected_columns.trial_id).where(
+                    _among(c.selected_columns.trial_id, dialect)
+                )
+                for c in _CHILDREN[1:]  # all but parameters
+            )
+        ),
         later.union_all(by_id),
     )
 
@@ -184,6 +193,12 @@ def locked_trials(connection: Connection, trial_ids: Sequence[int]) -> dict[int,
     """These trials by id, which stay so until the transaction ends; nothing hangs on them."""
     query = statements(connection.dialect.name).locked
     return _heads(connection.execute(query, {"ids": _as_ids(connection, trial_ids)}))
+
+
+def trials_with_reports(connection: Connection, trial_ids: Sequence[int]) -> set[int]:
+    """Those of the trials on which anything but parameters hangs."""
+    query = statements(connection.dialect.name).reported
+    return set(connection.scalars(query, {"ids": _as_ids(connection, trial_ids)}))
 
 
 def require_study(connection: Connection, study_id: int, *, lock: bool = False) -> str:

@@ -93,8 +93,10 @@ def analyze(connection: Connection, before: int, after: int) -> None:
     """Tell PostgreSQL how large its tables are, each time that a study has grown fourfold.
 
     It would notice by itself after a minute, and scan whole tables for a few rows until then.
+    Not before a study is large: told of a small table, it checks foreign keys by scanning it, and
+    keeps that plan while the table grows.
     """
-    grown = any(before < 4**power <= after for power in range(3, 16))
+    grown = any(before < 4**power <= after for power in range(5, 16))
     if grown and connection.dialect.name == "postgresql":
         tables = [trials, *(table for table, _, _ in _WRITTEN.values()), *TRIAL_TABLES]
         connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in tables)}")
