@@ -1,0 +1,66 @@
+"""The command `study`. Data go to stdout, everything else to stderr; see study.errors for codes."""
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import typer
+
+from study.cli import running, showing
+from study.cli.application import app, say
+from study.errors import ExitCode, StudyError
+
+__all__ = ["app", "main", "running", "showing"]
+
+
+def main() -> NoReturn:
+    """Run the command line; every error that a user can cause becomes one line and a code."""
+    # Until a study runs and stops by itself, SIGTERM ends like Ctrl-C: with its exit code.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.TyperException as error:
+        _fail(error.format_message(), ExitCode.INVALID_INPUT)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("interrupted", ExitCode.INTERRUPTED)
+    except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.OK)
+    except StudyError as error:
+        _fail(str(error), error.exit_code)
+    except Exception as error:
+        known = _storage_error_code(error)
+        if known is None:
+            raise
+        _fail(str(error), known)
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _storage_error_code(error: Exception) -> ExitCode | None:
+    """The exit code of an error of storage; None for a defect of ours, which keeps its trace."""
+    from storage import errors
+
+    if not isinstance(error, errors.StorageError):
+        return None
+    mendable = (
+        errors.UrlRefused,
+        errors.DatabaseMissing,
+        errors.NetworkFileSystem,
+        errors.DatabaseUnreachable,
+        errors.DatabaseNotWritable,
+        errors.DatabaseDamaged,
+        errors.SchemaUnknown,
+        errors.StudyNotFound,
+        errors.StudyWithoutRun,
+        errors.StudyExists,
+        errors.TrialNotFound,
+    )
+    if isinstance(error, errors.LeaseHeld):
+        return ExitCode.BUSY
+    return ExitCode.INVALID_INPUT if isinstance(error, mendable) else ExitCode.FAILED
+
+
+def _fail(line: str, code: ExitCode) -> NoReturn:
+    say(f"study: {line}")
+    sys.exit(code)

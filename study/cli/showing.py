@@ -1,0 +1,152 @@
+"""Commands that read what is in a database, show it, or delete it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
+from study.errors import ExitCode, InvalidInput
+
+
+@app.command("list")
+def list_studies(storage: StorageOption = DEFAULT_STORAGE) -> None:
+    """List the studies of a database."""
+    from study.reading import studies_table
+    from study.tables import data_console
+
+    data_console().print(studies_table(storage))
+
+
+@app.command()
+def status(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
+    """Show where a study stands, who runs it, and why trials failed."""
+    from study.reading import status_table
+    from study.tables import data_console
+
+    data_console().print(status_table(name, storage))
+
+
+@app.command()
+def results(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    style: Annotated[
+        str, typer.Option("--format", metavar="table|csv|json|parquet", help="How to write them.")
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file, not to stdout.")
+    ] = None,
+) -> None:
+    """Write a study's results, a row per trial."""
+    from storage.reading import load_results
+    from study.tables import Format, write_results
+
+    if style not in list(Format):
+        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(Format)}")
+    write_results(load_results(name, storage), Format(style), output)
+
+
+@app.command()
+def report(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write to this file; .html, .md or .png says how."),
+    ] = None,
+    style: Annotated[
+        str | None, typer.Option("--format", metavar="html|md|png", help="How to write it.")
+    ] = None,
+    figure: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One picture alone, such as effects.")
+    ] = None,
+    to_dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Save the main pictures to the dashboard as well.")
+    ] = False,
+) -> None:
+    """Say how much a study's networks overfit, and why: a page that needs no network."""
+    from study.report.boards import save_to_dashboard
+    from study.report.writing import write_report
+
+    written = write_report(name, storage, style, figure, output)
+    if written is not None:
+        say(f"report of {name!r}: {written}")
+    if to_dashboard:
+        saved = save_to_dashboard(name, storage)
+        say(f"in the dashboard: {', '.join(saved)}")
+
+
+@app.command()
+def compare(
+    name: NameArgument,
+    others: Annotated[
+        list[str],
+        typer.Argument(metavar="A B ...", help="Its trials' numbers, or names of other studies."),
+    ],
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Compare trials of a study, or the best trials of several, with intervals and p-values."""
+    from study.report.comparing import compare as compare_sides
+    from study.tables import data_console
+
+    data_console().print(compare_sides(name, others, storage))
+
+
+@app.command()
+def dashboard(
+    storage: StorageOption = DEFAULT_STORAGE,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8080,
+) -> None:
+    """Serve the Optuna dashboard on a study's database.
+
+    It has no authentication: whoever reaches it can rename and delete studies.
+    """
+    from study.dashboard import serve
+
+    serve(storage, host, port)
+
+
+@app.command("catalog")
+def catalog_command() -> None:
+    """List the built-in studies."""
+    from rich.table import Table
+
+    from study import catalog
+    from study.tables import data_console
+
+    table = Table("name", "what it asks")
+    for entry in catalog.names():
+        table.add_row(entry, catalog.summary(entry))
+    data_console().print(table)
+
+
+@app.command()
+def delete(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a study: its trials and its results, for good."""
+    from storage.deleting import delete_study
+    from storage.engine import open_database
+    from storage.runs import read_run
+
+    with open_database(storage, create=False) as database:
+        read_run(database, name)
+        if not yes and not typer.confirm(f"Delete study {name!r} and all its results?", err=True):
+            raise typer.Exit(ExitCode.FAILED)
+        delete_study(database, name)
+    say(f"study {name!r} is deleted")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of specifications, for editors that check YAML against one."""
+    import json
+
+    from study.spec import StudySpec
+
+    sys.stdout.write(json.dumps(StudySpec.model_json_schema(), indent=2) + "\n")
