@@ -20,6 +20,7 @@ from workers.configuration import (
     Configuration,
     Initialization,
     Optimizer,
+    RecurrentCell,
     Topology,
     TrainingSettings,
 )
@@ -156,6 +157,7 @@ class Training(Section):
     leaky_relu_slope: NotNegative = 0.1
     elu_alpha: Positive = 1.0
     maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = 2
+    recurrent_cell: RecurrentCell = RecurrentCell.SIMPLE
     momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
     gradient_clip: Positive | None = None
 

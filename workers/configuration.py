@@ -13,6 +13,13 @@ class Topology(StrEnum):
     RECURRENT = "recurrent"
 
 
+class RecurrentCell(StrEnum):
+    """What a unit of a recurrent network does at each step."""
+
+    SIMPLE = "simple"
+    GATED = "gated"
+
+
 class Activation(StrEnum):
     """The function of every hidden unit; the output is always a sigmoid or a softmax."""
 
@@ -91,5 +98,6 @@ class TrainingSettings:
     leaky_relu_slope: float = 0.1
     elu_alpha: float = 1.0
     maxout_pieces: int = 2
+    recurrent_cell: RecurrentCell = RecurrentCell.SIMPLE
     momentum: float = 0.9
     gradient_clip: float | None = None

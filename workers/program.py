@@ -11,6 +11,7 @@ from workers.batches import EpochBatches, draw_batches
 from workers.configuration import TrainingSettings
 from workers.dropout import Dropout
 from workers.examples import Examples
+from workers.gated_layers import GatedLayers
 from workers.initializers import initial_weights
 from workers.loss import loss_gradient, probabilities
 from workers.networks import Network, batch_rows
@@ -85,7 +86,8 @@ class Program:
         stack = self.gradients if gradients else None
         if self.shape.recurrent:
             steps = sequence_shape(self.examples.inputs)[0]
-            return RecurrentLayers(self.shape, steps, self.weights, rows, stack, masks)
+            cells = GatedLayers if self.shape.gated else RecurrentLayers
+            return cells(self.shape, steps, self.weights, rows, stack, masks)
         return StackedLayers(self.shape, self.weights, rows, stack, masks)
 
     def initialize(self, network: int) -> None:

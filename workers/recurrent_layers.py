@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workers.activations import Kernel
 from workers.parameters import Stack
 from workers.parts import (
     Part,
@@ -33,6 +34,7 @@ from workers.stacked_shape import (
     OUTPUT,
     OUTPUT_BIAS,
     RECURRENT,
+    Group,
     StackedShape,
 )
 
@@ -66,8 +68,15 @@ class Layer:
     d_x: list[Tensor] | None = None  # per step; None for the first layer
 
 
+CELL = INPUT, HIDDEN, HIDDEN_BIAS, RECURRENT
+
+
 class RecurrentLayers:
-    """The tensors of one forward (and backward) pass of B rows; used like StackedLayers."""
+    """The tensors of one forward (and backward) pass of B rows; used like StackedLayers.
+
+    What other cells do otherwise is in the methods that they replace: _kernel, _prepare_step and
+    the backward pass of it.
+    """
 
     def __init__(
         self,
@@ -82,6 +91,7 @@ class RecurrentLayers:
         self._like = parameters.flat
         count, width = len(shape.networks), shape.width
         slices = [shape.slices(layer) for layer in range(1, shape.depth + 1)]
+        self.slices = slices
         trains = gradients is not None
 
         self.sequences = self._new(slices[0], rows, steps, shape.inputs)
@@ -97,15 +107,12 @@ class RecurrentLayers:
         self.layers = []
         for index in range(len(slices)):
             x_next = xs[index + 1] if index + 1 < len(xs) else None
-            part = slice(sum(slices[:index]), sum(slices[: index + 1]))
-            hidden = slice(part.start - slices[0], part.stop - slices[0])
+            weight, recurrent, bias = self._matrices(parameters, CELL, index)
             self.layers.append(
                 Layer(
-                    weight=parameters.regions[HIDDEN][hidden]
-                    if index
-                    else parameters.regions[INPUT],
-                    recurrent=parameters.regions[RECURRENT][part],
-                    bias=parameters.regions[HIDDEN_BIAS][part, :, :width],
+                    weight=weight,
+                    recurrent=recurrent,
+                    bias=bias,
                     x=xs[index],
                     z=zs[index],
                     h=hs[index],
@@ -135,6 +142,20 @@ class RecurrentLayers:
             [memory[i % len(memory)][t, :s] for t in range(steps)] for i, s in enumerate(slices)
         ]
 
+    def _matrices(
+        self, stack: Stack, regions: tuple[int, int, int, int], index: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A layer's own of a stack: weight [S, I or W, W], recurrent [S, W, W], bias [S, 1, W]."""
+        first, higher, bias, recurrent = (stack.regions[region] for region in regions)
+        start, end = sum(self.slices[:index]), sum(self.slices[: index + 1])
+        above = self.slices[0]
+        weight = first if index == 0 else higher[start - above : end - above]
+        return weight, recurrent[start:end], bias[start:end, :, : self.shape.width]
+
+    def _kernel(self, group: Group, n: int, like: Tensor) -> tuple[Kernel, Tensor | None]:
+        """The function from z to h of a group's first n networks, and their real units."""
+        return group.kernel, self.shape.real_units(group, n, like)
+
     def _parts(
         self, layer: int, z: Tensor, h: Tensor, x_next: Tensor | None, *, last: bool
     ) -> list[Part]:
@@ -153,11 +174,12 @@ class RecurrentLayers:
             if self.masks is not None:
                 masks = self.masks[first : first + n, layer - 1].transpose(0, 1)
             h_group = group_view(h, here, 1, p, n)[0]
+            kernel, real_units = self._kernel(group, n, z)
             part = Part(
-                kernel=group.kernel,
+                kernel=kernel,
                 z=z_group,
                 a=h_group[:, 0],
-                real_units=self.shape.real_units(group, n, z),
+                real_units=real_units,
                 piece_copies=h_group[:, 1:] if p > 1 else None,
             )
             ending = self.x_output[None, first + c : first + n] if last and n > c else None
@@ -173,13 +195,8 @@ class RecurrentLayers:
         self.d_output_weight = gradients.regions[OUTPUT]
         self.d_output_bias = gradients.regions[OUTPUT_BIAS][:, 0, : shape.outputs]
         for index, layer in enumerate(self.layers):
-            part = slice(sum(slices[:index]), sum(slices[: index + 1]))
-            hidden = slice(part.start - slices[0], part.stop - slices[0])
-            layer.d_weight = gradients.regions[HIDDEN][hidden]
-            if index == 0:
-                layer.d_weight = gradients.regions[INPUT]
-            layer.d_recurrent = gradients.regions[RECURRENT][part]
-            layer.d_bias = gradients.regions[HIDDEN_BIAS][part, 0, : shape.width]
+            layer.d_weight, layer.d_recurrent, bias = self._matrices(gradients, CELL, index)
+            layer.d_bias = bias[:, 0]
             layer.d_z, layer.d_h = d_zs[index]
             layer.d_x = d_xs[index]
             d_next = d_xs[index + 1] if index + 1 < len(d_xs) else None
@@ -212,40 +229,46 @@ class RecurrentLayers:
 
     def forward(self, *, dropout: bool = False) -> None:
         """From sequences to logits; with dropout by the masks given at the start."""
-        for layer in self.layers:
+        for index, layer in enumerate(self.layers):
             for t in range(self.steps):
-                z = layer.z[t]
-                torch.baddbmm(layer.bias, layer.x[t], layer.weight, out=z)
-                if t > 0:
-                    torch.baddbmm(z, layer.h[t], layer.recurrent, out=z)
+                self._prepare_step(index, t)
                 for part in layer.parts[t]:
                     activate(part)
                     pass_on(part, dropout=dropout)
         torch.bmm(self.x_output, self.output_weight, out=self.logits)
         self.logits += self.output_bias
 
+    def _prepare_step(self, index: int, t: int) -> None:
+        """z[t] of a layer, from its x[t] and h[t]."""
+        layer = self.layers[index]
+        z = layer.z[t]
+        torch.baddbmm(layer.bias, layer.x[t], layer.weight, out=z)
+        if t > 0:
+            torch.baddbmm(z, layer.h[t], layer.recurrent, out=z)
+
     def backward(self, *, dropout: bool = False) -> None:
         """From d_logits to the gradients of all parameters."""
         torch.sum(self.d_logits, 1, out=self.d_output_bias)
         torch.bmm(self.x_output.mT, self.d_logits, out=self.d_output_weight)
         torch.bmm(self.d_logits, self.output_weight.mT, out=self.d_x_output)
-        for layer in reversed(self.layers):
+        for index, layer in reversed(list(enumerate(self.layers))):
             for t in reversed(range(self.steps)):
-                self._backward_step(layer, t, dropout=dropout)
+                for part in layer.parts[t]:
+                    gather_gradient(part, dropout=dropout)
+                    if t < self.steps - 1 and part.d_a is not None:
+                        for later in part.d_later:
+                            part.d_a.add_(later)
+                    differentiate(part)
+                self._prepare_step_backward(index, t)
 
-    def _backward_step(self, layer: Layer, t: int, *, dropout: bool) -> None:
+    def _prepare_step_backward(self, index: int, t: int) -> None:
+        """From d_z to d_x[t], to d_h and to the parameters' gradients, summed over steps."""
+        layer = self.layers[index]
         if layer.d_z is None or layer.d_h is None or layer.d_weight is None:
             raise RuntimeError("these layers were made without gradients")
         if layer.d_recurrent is None or layer.d_bias is None:
             raise RuntimeError("these layers were made without gradients")
-        last = t == self.steps - 1
-        for part in layer.parts[t]:
-            gather_gradient(part, dropout=dropout)
-            if not last and part.d_a is not None:
-                for later in part.d_later:
-                    part.d_a.add_(later)
-            differentiate(part)
-        if last:
+        if t == self.steps - 1:
             torch.bmm(layer.x[t].mT, layer.d_z, out=layer.d_weight)
             torch.sum(layer.d_z, 1, out=layer.d_bias)
             layer.d_recurrent.zero_()

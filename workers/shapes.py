@@ -8,7 +8,13 @@ alone, except for rows, which may be padded further without changing a bit up to
 
 import math
 
-from workers.configuration import Activation, Configuration, Topology, TrainingSettings
+from workers.configuration import (
+    Activation,
+    Configuration,
+    RecurrentCell,
+    Topology,
+    TrainingSettings,
+)
 
 MULTIPLE = 8
 LARGEST_ROWS = 256  # longer sums over rows are computed in blocks, whose bounds change bits
@@ -61,6 +67,12 @@ def pieces(configuration: Configuration, settings: TrainingSettings) -> int:
     return settings.maxout_pieces if configuration.activation is Activation.MAXOUT else 1
 
 
+def is_gated(configuration: Configuration, settings: TrainingSettings) -> bool:
+    """Whether every piece of a hidden unit has a gate, with as many weights as the piece."""
+    recurrent = configuration.topology is Topology.RECURRENT
+    return recurrent and settings.recurrent_cell is RecurrentCell.GATED
+
+
 def sequence_shape(inputs: int) -> tuple[int, int]:
     """How a recurrent network reads its features: (steps, features per step), nearly square."""
     per_step = math.isqrt(inputs)
@@ -85,4 +97,6 @@ def count_parameters(
         if configuration.topology is Topology.RECURRENT:
             fan_in += depth * width
         hidden += pieces(configuration, settings) * width * fan_in
+    if is_gated(configuration, settings):
+        hidden *= 2
     return hidden + (configuration.width + 1) * output_units(classes)

@@ -6,7 +6,7 @@ the first of their group. Parallel branches, and the pieces of maxout units, are
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from torch import Tensor
@@ -15,9 +15,24 @@ from workers.activations import Kernel, Sigmoid, kernel_for
 from workers.configuration import Topology, TrainingSettings
 from workers.networks import Network
 from workers.parameters import BIAS_MULTIPLE, Block, Plan, Region
-from workers.shapes import branch_widths, output_units, pad, pieces, sequence_shape, width_bucket
+from workers.shapes import (
+    branch_widths,
+    is_gated,
+    output_units,
+    pad,
+    pieces,
+    sequence_shape,
+    width_bucket,
+)
 
 INPUT, HIDDEN, OUTPUT, HIDDEN_BIAS, OUTPUT_BIAS, RECURRENT = range(6)
+GATE_INPUT, GATE_HIDDEN, GATE_BIAS, GATE_RECURRENT = range(6, 10)
+GATE_OF = {
+    INPUT: GATE_INPUT,
+    HIDDEN: GATE_HIDDEN,
+    HIDDEN_BIAS: GATE_BIAS,
+    RECURRENT: GATE_RECURRENT,
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class StackedShape:
         self.residual = configuration.topology is Topology.RESIDUAL
         self.branches = len(branch_widths(configuration))
         self.recurrent = configuration.topology is Topology.RECURRENT
+        self.gated = is_gated(configuration, settings)
         self.real_inputs = sequence_shape(inputs)[1] if self.recurrent else inputs
         self.inputs = pad(self.real_inputs)
         self.width = width_bucket(max(branch_widths(configuration)))
@@ -72,7 +88,7 @@ class StackedShape:
 
     def _plan(self) -> Plan:
         """Slots in the order of slices: layer, group, branch, piece, network."""
-        owners: list[list[int]] = [[] for _ in range(6)]
+        owners: list[list[int]] = [[] for _ in range(10 if self.gated else 6)]
         blocks: list[list[Block]] = [[] for _ in self.networks]
         for layer in range(1, self.depth + 1):
             region = INPUT if layer == 1 else HIDDEN
@@ -88,6 +104,8 @@ class StackedShape:
                                 own.append(Block(RECURRENT, slot, width, width, width, layer))
                             slot = len(owners[HIDDEN_BIAS])
                             own.append(Block(HIDDEN_BIAS, slot, 1, width, 0, layer))
+                            if self.gated:
+                                own += [replace(b, region=GATE_OF[b.region]) for b in own]
                             for block in own:
                                 owners[block.region].append(k)
                             blocks[k] += own
@@ -110,6 +128,8 @@ class StackedShape:
             (1, output_bias),
             (self.width, self.width),
         ]
+        if self.gated:
+            shapes += [shapes[region] for region in GATE_OF]
         regions = tuple(
             Region(rows, columns, tuple(who))
             for (rows, columns), who in zip(shapes, owners, strict=True)

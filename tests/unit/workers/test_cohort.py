@@ -13,6 +13,7 @@ from workers.configuration import (
     Configuration,
     Initialization,
     Optimizer,
+    RecurrentCell,
     Topology,
     TrainingSettings,
 )
@@ -33,6 +34,11 @@ def made_up_data(classes=3, examples=70, features=9):
 
 DATA = made_up_data()
 BINARY = made_up_data(classes=2)
+
+WIRINGS = [
+    *((topology, RecurrentCell.SIMPLE) for topology in Topology),
+    (Topology.RECURRENT, RecurrentCell.GATED),
+]
 
 configurations = st.builds(
     Configuration,
@@ -104,6 +110,23 @@ def test_a_network_trained_alone_equals_the_same_network_in_a_cohort(drawn, bina
         assert_same(together, alone, work.trial)
 
 
+gated_configurations = configurations.map(lambda c: replace(c, topology=Topology.RECURRENT))
+
+
+@settings(DRAWN_ONCE, max_examples=10)
+@given(st.lists(gated_configurations, min_size=3, max_size=6), st.integers(1, 2))
+def test_gated_cells_alone_together_and_restored_are_equal_to_the_bit(drawn, cut):
+    training = replace(TRAINING, recurrent_cell=RecurrentCell.GATED)
+    trials = works(drawn)
+    whole = train_segment(segment(trials, training=training), DATA)
+    alone = train_segment(segment(trials[:1], training=training), DATA)
+    assert_same(whole, alone, 0)
+    _, state = train_segment(segment(trials[1:], last=cut, training=training), DATA)
+    state = pickle.loads(pickle.dumps(state))
+    rest = train_segment(segment(trials[1:2], first=cut, training=training), DATA, [state])
+    assert_same(rest, whole, 1)
+
+
 @settings(DRAWN_ONCE, max_examples=15)
 @given(st.lists(configurations, min_size=3, max_size=6), st.integers(1, 2))
 def test_dropping_splitting_merging_and_restoring_change_no_bit(drawn, cut):
@@ -138,9 +161,9 @@ def every_level(topology):
             )
 
 
-@pytest.mark.parametrize("topology", list(Topology))
-def test_a_full_cohort_of_all_levels_equals_its_networks_alone(topology):
-    training = TrainingSettings(epochs=2, replicates=1)
+@pytest.mark.parametrize(("topology", "cell"), WIRINGS)
+def test_a_full_cohort_of_all_levels_equals_its_networks_alone(topology, cell):
+    training = TrainingSettings(epochs=2, replicates=1, recurrent_cell=cell)
     trials = works(every_level(topology))
     together = train_segment(segment(trials, last=2, training=training), DATA)
     for work in trials:

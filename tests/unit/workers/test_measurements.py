@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from workers.configuration import Activation, Configuration, Topology, TrainingSettings
+from workers.configuration import (
+    Activation,
+    Configuration,
+    RecurrentCell,
+    Topology,
+    TrainingSettings,
+)
 from workers.data import DataSource, dataset_from_arrays, load_dataset
 from workers.examples import prepare_examples
 from workers.metrics import Truth, accuracies, correct_predictions, subsets_of_members
@@ -35,8 +41,9 @@ def test_width_buckets_are_multiples_of_eight_and_waste_at_most_a_quarter():
 
 @pytest.mark.parametrize("topology", list(Topology))
 @pytest.mark.parametrize("activation", [Activation.RELU, Activation.MAXOUT])
-def test_parameters_are_counted_without_padding(topology, activation):
-    settings = TrainingSettings(replicates=1)
+@pytest.mark.parametrize("cell", list(RecurrentCell))
+def test_parameters_are_counted_without_padding(topology, activation, cell):
+    settings = TrainingSettings(replicates=1, recurrent_cell=cell)
     dataset = dataset_from_arrays(
         np.random.default_rng(0).normal(size=(30, 7)), np.arange(30) % 3, DataSource("arrays")
     )

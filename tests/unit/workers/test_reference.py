@@ -14,6 +14,7 @@ from workers.configuration import (
     Configuration,
     Initialization,
     Optimizer,
+    RecurrentCell,
     Topology,
     TrainingSettings,
 )
@@ -25,6 +26,10 @@ from workers.program import Program
 
 STEPS = 20
 SEED = 5
+WIRINGS = [
+    *((topology, RecurrentCell.SIMPLE) for topology in Topology),
+    (Topology.RECURRENT, RecurrentCell.GATED),
+]
 
 
 def made_up_data(classes: int) -> Dataset:
@@ -75,6 +80,8 @@ class PlainNetwork(nn.Module):
         widths = [(c.width + 1) // 2, c.width // 2]
         branches = widths if c.topology is Topology.SPLIT_MERGE else [c.width]
         if c.topology is Topology.RECURRENT:
+            if self.settings.recurrent_cell is RecurrentCell.GATED:
+                return self.gated(x, masks, own, pieces)
             return self.recurrent(x, masks, own, pieces)
         h = [x for _ in branches]
         for layer in range(c.depth):
@@ -88,10 +95,7 @@ class PlainNetwork(nn.Module):
 
     def recurrent(self, x, masks, own, pieces):
         c = self.configuration
-        per_step = math.isqrt(x.shape[1])
-        steps = -(-x.shape[1] // per_step)
-        padded = functional.pad(x, (0, steps * per_step - x.shape[1]))
-        sequence = list(padded.split(per_step, dim=1))
+        sequence = as_sequence(x)
         for layer in range(c.depth):
             weights = [(next(own), next(own), next(own)) for _ in range(pieces)]
             h = x.new_zeros(len(x), c.width)
@@ -101,6 +105,33 @@ class PlainNetwork(nn.Module):
                 outputs.append(h * masks[layer, 0, :, : c.width])
             sequence = outputs
         return sequence[-1] @ next(own) + next(own)
+
+    def gated(self, x, masks, own, pieces):
+        """Minimal gated units; maxout takes the largest of its gated pieces."""
+        c = self.configuration
+        sequence = as_sequence(x)
+        for layer in range(c.depth):
+            weights = [[next(own) for _ in range(6)] for _ in range(pieces)]
+            h = x.new_zeros(len(x), c.width)
+            outputs = []
+            for item in sequence:
+                mixed = []
+                for w, u, b, gate_w, gate_u, gate_b in weights:
+                    f = torch.sigmoid(item @ gate_w + h @ gate_u + gate_b)
+                    z = item @ w + (f * h) @ u + b
+                    candidate = z if pieces > 1 else self.activate([z])
+                    mixed.append((1 - f) * h + f * candidate)
+                h = self.activate(mixed) if pieces > 1 else mixed[0]
+                outputs.append(h * masks[layer, 0, :, : c.width])
+            sequence = outputs
+        return sequence[-1] @ next(own) + next(own)
+
+
+def as_sequence(x: Tensor) -> list[Tensor]:
+    per_step = math.isqrt(x.shape[1])
+    steps = -(-x.shape[1] // per_step)
+    padded = functional.pad(x, (0, steps * per_step - x.shape[1]))
+    return list(padded.split(per_step, dim=1))
 
 
 def plain_optimizer(configuration: Configuration, module: nn.Module) -> torch.optim.Optimizer:
@@ -142,9 +173,9 @@ def every_combination(topology: Topology) -> list[Network]:
 
 
 @pytest.mark.parametrize(("classes", "clip"), [(2, None), (3, None), (3, 0.5)])
-@pytest.mark.parametrize("topology", list(Topology))
-def test_every_activation_and_optimizer_agrees_with_a_plain_module(topology, classes, clip):
-    settings = TrainingSettings(replicates=1, gradient_clip=clip)
+@pytest.mark.parametrize(("topology", "cell"), WIRINGS)
+def test_every_activation_and_optimizer_agrees_with_a_plain_module(topology, cell, classes, clip):
+    settings = TrainingSettings(replicates=1, gradient_clip=clip, recurrent_cell=cell)
     cpu = torch.device("cpu")
     examples = prepare_examples(made_up_data(classes), SEED, 1, 0.0, torch.float64, cpu)
     counts = [len(examples.splits[0].train)]
