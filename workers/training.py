@@ -6,6 +6,7 @@ import platform
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -14,9 +15,10 @@ import torch
 from workers.arithmetic import independent_arithmetic
 from workers.cohort import Cohort
 from workers.data import Dataset
-from workers.examples import prepare_examples
-from workers.segment import Segment, SegmentReport
-from workers.states import CohortState, find_states
+from workers.examples import Examples, prepare_examples
+from workers.memory import network_bytes, split_to_fit
+from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
+from workers.states import CohortState, TrialState, find_states
 
 
 def train_segment(
@@ -31,25 +33,29 @@ def train_segment(
 
     states may be those of several cohorts; each trial is found among them (ValueError if it is
     not there after first_epoch). device None: a GPU if this process sees one, else the CPU, where
-    one thread computes, since more of them would change the bits.
+    one thread computes, since more of them would change the bits. On a GPU the trials that do not
+    fit into its free memory together are trained one after the other.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, start = time.perf_counter(), time.process_time()
+    cpu = 0.0
     with independent_arithmetic():
         examples = prepare_examples(
             dataset, segment.seed, segment.settings.replicates, segment.label_noise, dtype, place
         )
-        cohort = Cohort(segment, examples)
-        if segment.first_epoch == 0:
-            cohort.initialize()
-        else:
-            cohort.restore(find_states(states, segment.trials, segment.first_epoch))
-        cohort.train()
-        cohort.finish()
-    cpu = time.process_time() - cpu
-    after = cohort.states(cpu)
+        measured: list[TrialMeasurements] = []
+        after: list[TrialState] = []
+        for trials in trials_at_once(segment, examples):
+            cohort = _train_together(replace(segment, trials=trials), examples, states)
+            seconds = time.process_time() - start
+            own = cohort.states(seconds)
+            measured += [cohort.measure(state) for state in own]
+            after += own
+            cpu += seconds
+            start = time.process_time()
+            del cohort  # its memory is for the next one
     report = SegmentReport(
-        trials=tuple(cohort.measure(state) for state in after),
+        trials=tuple(measured),
         worker=f"{socket.gethostname()}/{os.getpid()}",
         device=torch.cuda.get_device_name(place) if place.type == "cuda" else "cpu",
         fingerprint=fingerprint(place.type),
@@ -57,6 +63,41 @@ def train_segment(
         cpu_seconds=cpu,
     )
     return report, CohortState(tuple(after))
+
+
+def trials_at_once(segment: Segment, examples: Examples) -> list[tuple[TrialWork, ...]]:
+    """All trials of the segment, or on a GPU those that fit into its free memory together."""
+    device = examples.features.device
+    if device.type != "cuda":
+        return [segment.trials]
+    free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    sizes = [
+        work.configuration.ensemble_size
+        * segment.settings.replicates
+        * network_bytes(
+            work.configuration,
+            segment.settings,
+            inputs=examples.inputs,
+            classes=examples.classes,
+            examples=examples.count,
+            item=examples.features.element_size(),
+        )
+        for work in segment.trials
+    ]
+    return split_to_fit(segment.trials, sizes, free)
+
+
+def _train_together(segment: Segment, examples: Examples, states: Sequence[CohortState]) -> Cohort:
+    """Train all of the segment's trials at the same time."""
+    cohort = Cohort(segment, examples)
+    if segment.first_epoch == 0:
+        cohort.initialize()
+    else:
+        cohort.restore(find_states(states, segment.trials, segment.first_epoch))
+    cohort.train()
+    cohort.finish()
+    return cohort
 
 
 @cache
