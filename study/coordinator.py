@@ -93,7 +93,7 @@ class Coordinator:
         try:
             while (ending := self._ending()) is None:
                 self._while_reachable(self._ask)
-                self.dispatcher.fill()
+                self.dispatcher.fill(self.source.trials_left())
                 self._absorb(self.dispatcher.collect(POLL_SECONDS))
                 self._while_reachable(self._commit)
                 self._while_reachable(self._note_time)

@@ -111,14 +111,14 @@ class Dispatcher:
         """Take trials to be trained as soon as slots are free."""
         self._ready += candidates
 
-    def fill(self) -> None:
-        """Give free slots what failed before, and then what is ready."""
+    def fill(self, trials_to_come: float) -> None:
+        """Give free slots what failed before, and then what is ready; trials_to_come may follow."""
         while self._retries and self.free_slots:
             self._dispatch(self._retries.pop(0))
         free = self.free_slots
         if not free or not self._ready:
             return
-        target = self.networks_that_pay(len(self._ready))
+        target = self.networks_that_pay(trials_to_come + len(self._ready))
         replicates = self.settings.replicates
         for cohort in pack(self._ready, replicates=replicates, slots=free, target=target):
             self._dispatch(Flight(cohort, until=self.next_stop(cohort[0].epoch)))
