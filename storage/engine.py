@@ -6,9 +6,11 @@ other instead of failing half-way; on PostgreSQL whoever must be alone locks a r
 A block of `Database.read()` sees one moment of the database.
 """
 
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +27,16 @@ IDLE_TRANSACTION_SECONDS = 20
 """After this long PostgreSQL drops the locks of a writer that was paused in mid-transaction."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction that ended, after so many seconds from asking for a connection to the last
+    answer; failed: it was undone."""
+
+    writes: bool
+    seconds: float
+    failed: bool
+
+
 class Database:
     """An open database. Made by open_database; safe to share between threads, picklable."""
 
@@ -35,6 +47,7 @@ class Database:
         self._reader = self.engine
         if self.dialect == "postgresql":
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._observers: tuple[Callable[[Transaction], None], ...] = ()
         self._writer = self.engine.execution_options(storage_writes=True)
         # Connections of a database that nobody disposed of are closed with it.
         self._finalizer = weakref.finalize(self, self.engine.dispose)
@@ -47,14 +60,30 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one moment of the database and writes nothing."""
-        with translated(self.url), self._reader.connect() as connection, connection.begin():
+        with self._transaction(self._reader, writes=False) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A connection whose work is committed when the block ends, and undone when it raises."""
-        with translated(self.url), self._writer.connect() as connection, connection.begin():
+        with self._transaction(self._writer, writes=True) as connection:
             yield connection
+
+    def observe(self, observer: Callable[[Transaction], None]) -> None:
+        """Tell observer of every transaction from now on, in the thread that made it."""
+        self._observers = (*self._observers, observer)
+
+    @contextmanager
+    def _transaction(self, engine: Engine, *, writes: bool) -> Iterator[Connection]:
+        began, failed = time.perf_counter(), True
+        try:
+            with translated(self.url), engine.connect() as connection, connection.begin():
+                yield connection
+            failed = False
+        finally:
+            done = Transaction(writes, time.perf_counter() - began, failed)
+            for observer in self._observers:
+                observer(done)
 
     def dispose(self) -> None:
         """Close every connection; the database can still be used, it then opens new ones."""

@@ -33,6 +33,7 @@ class Lease:
     """One owner's right to one study until expires_at, by the database's clock.
 
     study is the name at the time of taking; study_id does not change when a study is renamed.
+    taken_from is an owner who had not given it back; None: it was free.
     """
 
     study: str
@@ -41,6 +42,7 @@ class Lease:
     epoch: int
     seconds: float
     expires_at: datetime
+    taken_from: Owner | None = None
 
 
 def acquire_lease(
@@ -72,6 +74,7 @@ def acquire_lease(
             run.lease_epoch + 1,
             seconds,
             now + timedelta(seconds=seconds),
+            taken_from=None if holder == owner else holder,
         )
         _write(connection, lease)
         return lease

@@ -17,7 +17,7 @@ from storage.leases import Lease
 from storage.measured import read_fingerprints, read_measured
 from storage.trial_records import FinishedTrial
 from storage.trials import TrialStorage
-from study import records
+from study import events, records
 from study.asking import TrialSource
 from study.cohorts import Candidate, networks
 from study.dispatching import Dispatcher, GaveUp, Trained
@@ -34,6 +34,7 @@ POLL_SECONDS = 0.2
 # The study's attribute that holds its running time in seconds over all launches.
 SECONDS_SPENT = "seconds_spent"
 SECONDS_BETWEEN_NOTES = 20.0
+SECONDS_BETWEEN_OCCUPANCIES = 1.0
 # How long the database may be away before the study stops, to be launched again.
 PATIENCE_WITH_THE_DATABASE = 600.0
 
@@ -71,6 +72,7 @@ class Coordinator:
     _unwritten: list[FinishedTrial] = field(default_factory=list)
     _stopping: bool = False
     _next_note: float = 0.0
+    _next_occupancy: float = 0.0
     _away_since: float | None = None
     _began: float = 0.0
 
@@ -89,6 +91,7 @@ class Coordinator:
         self._began = self.clock()
         self._next_note = self._began + SECONDS_BETWEEN_NOTES
         self._adopt()
+        self.progress.tell(self.tally.begun())
         unfinished: set[int] = set()
         try:
             while (ending := self._ending()) is None:
@@ -104,6 +107,7 @@ class Coordinator:
             # They wait, with their parameters, for the next launch.
             self.storage.take_back(self.study_id, sorted(unfinished), self.lease())
         self._show()
+        self.progress.tell(self.tally.ended(ending.value, self.seconds_spent))
         return ending
 
     @property
@@ -113,7 +117,10 @@ class Coordinator:
 
     def _ending(self) -> Ending | None:
         bound = self.tally.budget.seconds
-        if self._stopping or self.stop_requested():
+        asked = self.stop_requested()
+        if self._stopping or asked:
+            # Told here, not in stop(): a signal handler may interrupt a sink that holds a lock.
+            self.progress.tell(events.StopRequested("database" if asked else "signal"))
             return Ending.STOPPED
         if bound is not None and self.seconds_spent >= bound:
             return Ending.BUDGET
@@ -207,8 +214,9 @@ class Coordinator:
     def _note_failure(self, item: GaveUp) -> None:
         self.pruning.finish(item.work.trial, TrialState.FAIL, None)
         self._train_instead(item.work)
-        self._unwritten.append(records.failed(item, self._cohort_name(item.cohort)))
-        self.progress.note(f"trial {item.work.trial} failed: {item.reason}")
+        cohort = self._cohort_name(item.cohort)
+        self._unwritten.append(records.failed(item, cohort))
+        self.progress.tell(events.TrialFailed(item.work.trial, cohort, item.reason))
 
     def _train_instead(self, ended: TrialWork) -> None:
         """The trials that waited for one that came to nothing are tried themselves."""
@@ -216,7 +224,7 @@ class Coordinator:
             self._take(work)
 
     def _cohort_name(self, ticket: int) -> str:
-        return f"{self.lease().epoch}-{ticket}"
+        return cohort_name(self.lease(), ticket)
 
     def _commit(self) -> None:
         """Optuna's rows and ours of every trial that has ended, in one transaction."""
@@ -233,6 +241,7 @@ class Coordinator:
                 self.tally.note_pruned()
             else:
                 self.tally.note_failed(str(trial.result.get("error", "")))
+        self.progress.tell(_committed(written))
         for work in [work for trial in written for work in self._waited_for(trial)]:
             self._take(work)
         self.source.finish(written)
@@ -266,13 +275,13 @@ class Coordinator:
         except DatabaseUnreachable as error:
             if self._away_since is None:
                 self._away_since = self.clock()
-                self.progress.note(f"{error}; training goes on, results wait for it to be back")
+                self.progress.tell(events.DatabaseAway(str(error)))
             if self.clock() - self._away_since > PATIENCE_WITH_THE_DATABASE:
                 raise
             time.sleep(POLL_SECONDS)
         else:
             if self._away_since is not None:
-                self.progress.note("the database is back")
+                self.progress.tell(events.DatabaseBack(self.clock() - self._away_since))
             self._away_since = None
 
     def _reconcile(self) -> None:
@@ -286,6 +295,9 @@ class Coordinator:
         return self.dispatcher.trials() | self._duplicates.waiting() | unwritten
 
     def _show(self) -> None:
+        if self.clock() >= self._next_occupancy:
+            self._next_occupancy = self.clock() + SECONDS_BETWEEN_OCCUPANCIES
+            self.progress.tell(self.dispatcher.occupancy)
         self.progress.show(
             self.tally.snapshot(
                 running=self.dispatcher.trials_running,
@@ -294,3 +306,18 @@ class Coordinator:
                 message="stopping" if self._stopping else "",
             )
         )
+
+
+def cohort_name(lease: Lease, ticket: int) -> str:
+    """A cohort's name, unique in its study: tickets begin anew with every coordinator."""
+    return f"{lease.epoch}-{ticket}"
+
+
+def _committed(written: list[FinishedTrial]) -> events.TrialsCommitted:
+    states = [trial.state for trial in written]
+    return events.TrialsCommitted(
+        complete=states.count(TrialState.COMPLETE),
+        pruned=states.count(TrialState.PRUNED),
+        failed=states.count(TrialState.FAIL),
+        copied=sum(trial.result.get("duplicate_of") is not None for trial in written),
+    )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from study import events
 from study.cohorts import TARGET_NETWORKS, Candidate, networks, pack, work_of
 from study.policy import CohortFailure, Remedy, deadline_seconds, remedy_for
 from workers.configuration import TrainingSettings
@@ -43,11 +44,13 @@ class GaveUp:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A cohort on its way to the epoch `until`; losses counts the workers it has lost. work, in
-    units of study.cohorts, and began_at, by the dispatcher's clock, are those of its last try."""
+    """A cohort on its way to the epoch `until`; losses counts the workers it has lost, wanted is
+    how many networks it was to have. work, in units of study.cohorts, and began_at, by the
+    dispatcher's clock, are those of its last try."""
 
     cohort: tuple[Candidate, ...]
     until: int
+    wanted: float
     losses: int = 0
     work: float = 0.0
     began_at: float = 0.0
@@ -57,7 +60,8 @@ class Flight:
 class Dispatcher:
     """Keeps the pool's slots busy with the trials it is given.
 
-    next_stop gives the epoch to which a trial goes on from the one it is at.
+    next_stop gives the epoch to which a trial goes on from the one it is at. tell hears what
+    becomes of cohorts, which cohort_name names after their ticket in the pool.
     """
 
     pool: Pool
@@ -66,6 +70,8 @@ class Dispatcher:
     label_noise: float
     next_stop: Callable[[int], int]
     clock: Callable[[], float] = time.monotonic
+    tell: Callable[[events.Event], None] = lambda _: None
+    cohort_name: Callable[[int], str] = str
     _slowest_pace: float | None = None
     _seconds: float = 0.0
     _network_epochs: float = 0.0
@@ -78,6 +84,11 @@ class Dispatcher:
     def free_slots(self) -> int:
         """How many more cohorts the pool could train at this moment."""
         return max(0, self.pool.slots() - len(self._flights))
+
+    @property
+    def occupancy(self) -> events.Occupancy:
+        """How busy the pool is."""
+        return events.Occupancy(len(self._flights), self.pool.slots(), self.trials_running)
 
     @property
     def ready(self) -> Sequence[Candidate]:
@@ -121,7 +132,7 @@ class Dispatcher:
         target = self.networks_that_pay(trials_to_come + len(self._ready))
         replicates = self.settings.replicates
         for cohort in pack(self._ready, replicates=replicates, slots=free, target=target):
-            self._dispatch(Flight(cohort, until=self.next_stop(cohort[0].epoch)))
+            self._dispatch(Flight(cohort, self.next_stop(cohort[0].epoch), target))
         self._ready = []
 
     def collect(self, timeout: float) -> list[Trained | GaveUp]:
@@ -134,6 +145,9 @@ class Dispatcher:
             flight = self._flights.pop(completion.ticket)
             if isinstance(completion, Done):
                 self._note_pace(flight, completion)
+                report = completion.report
+                name, trials = self.cohort_name(completion.ticket), _numbers(flight)
+                self.tell(events.CohortReturned(name, trials, report.worker, report.wall_seconds))
                 landed += _trained(completion, flight)
             else:
                 landed += self._mend(completion, flight)
@@ -198,11 +212,31 @@ class Dispatcher:
         ticket = self.pool.submit(segment, list(states.values()))
         work = self._work_of(flight)
         self._flights[ticket] = replace(flight, work=work, began_at=self.clock())
+        self.tell(
+            events.CohortDispatched(
+                cohort=self.cohort_name(ticket),
+                trials=_numbers(flight),
+                networks=sum(networks(c.work, self.settings.replicates) for c in flight.cohort),
+                wanted=flight.wanted,
+                until=flight.until,
+                losses=flight.losses,
+            )
+        )
 
     def _mend(self, failure: Failed, flight: Flight) -> list[Trained | GaveUp]:
         lost = failure.kind in (FailureKind.WORKER_LOST, FailureKind.HUNG)
         losses = flight.losses + lost
         remedy = remedy_for(CohortFailure(len(flight.cohort), failure.kind, losses))
+        self.tell(
+            events.CohortFailed(
+                cohort=self.cohort_name(failure.ticket),
+                trials=_numbers(flight),
+                kind=failure.kind.value,
+                reason=failure.reason,
+                remedy=remedy.name.lower().replace("_", " "),
+                losses=losses,
+            )
+        )
         if remedy is Remedy.RETRY:
             if failure.kind is FailureKind.STATE_LOST:
                 flight = self._from_the_start(flight)
@@ -219,7 +253,11 @@ class Dispatcher:
 
     def _from_the_start(self, flight: Flight) -> Flight:
         cohort = tuple(Candidate(candidate.work) for candidate in flight.cohort)
-        return Flight(cohort, until=self.next_stop(0))
+        return Flight(cohort, self.next_stop(0), flight.wanted)
+
+
+def _numbers(flight: Flight) -> tuple[int, ...]:
+    return tuple(candidate.work.trial for candidate in flight.cohort)
 
 
 def _trained(done: Done, flight: Flight) -> list[Trained | GaveUp]:

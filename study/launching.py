@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from storage.engine import Database, open_database
-from storage.errors import DatabaseMissing, StudyNotFound
+from storage.engine import Database, Transaction, open_database
+from storage.errors import DatabaseMissing, LeaseLost, StudyNotFound
 from storage.leases import release_lease
 from storage.runs import (
     NewRun,
@@ -18,8 +18,9 @@ from storage.runs import (
 from storage.splits import Split, write_splits
 from storage.status import RunStatus
 from storage.trials import TrialStorage
+from study import events
 from study.asking import TrialSource
-from study.coordinator import SECONDS_SPENT, Coordinator, Ending
+from study.coordinator import SECONDS_SPENT, Coordinator, Ending, cohort_name
 from study.dispatching import Dispatcher
 from study.errors import StudyFailed
 from study.heartbeat import Heartbeat
@@ -92,6 +93,7 @@ def launch(
         open_pool(plan.dataset, ray=ray, gpus=spec.resources.gpus, progress=shown) as pool,
         open_database(storage) as database,
     ):
+        database.observe(lambda done: shown.tell(_database_used(done)))
         run = _known_run(database, spec.name) or _create(database, plan)
         check_same_study(run, plan)
         trials = TrialStorage(database)
@@ -220,6 +222,8 @@ def _coordinate(
                     seed=spec.seed,
                     label_noise=spec.data.label_noise,
                     next_stop=pruning.next_stop,
+                    tell=progress.tell,
+                    cohort_name=lambda ticket: cohort_name(taken, ticket),
                 ),
                 pruning=pruning,
                 storage=trials,
@@ -234,6 +238,9 @@ def _coordinate(
                 ending = coordinator.run()
             coordinator.write_time()
             set_status(database, heartbeat.lease(), _STATUS_AFTER[ending])
+    except LeaseLost as lost:
+        progress.tell(events.LeaseLost(str(lost)))
+        raise
     finally:
         release_lease(database, taken)
     if ending is Ending.HOPELESS:
@@ -242,6 +249,10 @@ def _coordinate(
             f"with: {coordinator.tally.last_reason}"
         )
     return ending
+
+
+def _database_used(done: Transaction) -> events.DatabaseUsed:
+    return events.DatabaseUsed("write" if done.writes else "read", done.seconds, done.failed)
 
 
 _STATUS_AFTER = {

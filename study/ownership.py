@@ -7,6 +7,7 @@ from storage.engine import Database
 from storage.errors import LeaseHeld
 from storage.leases import Lease, acquire_lease
 from storage.owners import Owner
+from study import events
 from study.errors import StudyBusy
 from study.progress import Progress
 
@@ -19,13 +20,19 @@ def take_study(database: Database, name: str, progress: Progress) -> Lease:
     Raises:
         StudyBusy: someone else has it, and for how long.
     """
+    lease = _acquire(database, name)
+    earlier = str(lease.taken_from) if lease.taken_from else None
+    progress.tell(events.LeaseTaken(str(lease.owner), lease.epoch, earlier))
+    return lease
+
+
+def _acquire(database: Database, name: str) -> Lease:
     me = Owner.here()
     try:
         return acquire_lease(database, name, me, LEASE_SECONDS)
     except LeaseHeld as held:
         if not is_gone(held.owner):
             raise StudyBusy(f"{held}; stop it first, or wait until its lease runs out") from None
-        progress.note(f"taking over from {held.owner}, which is gone")
         return acquire_lease(database, name, me, LEASE_SECONDS, force_from=held.owner)
 
 

@@ -1,9 +1,12 @@
 """What a person sees while a study runs: a live panel, or plain lines where there is no terminal.
 
-Everything here goes to stderr; stdout is for data.
+Everything here goes to stderr; stdout is for data. Logs and metrics hear the same through the same
+protocol: see study.monitoring.
 """
 
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -12,6 +15,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from study.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,16 @@ class Snapshot:
 
 
 class Progress(Protocol):
-    """Shows snapshots and notes."""
+    """Hears how one study goes. tell() is called from any thread."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show where the study stands now."""
 
     def note(self, line: str) -> None:
         """Say something once."""
+
+    def tell(self, event: Event) -> None:
+        """Hear what happened."""
 
     def __enter__(self) -> Self: ...
 
@@ -68,10 +76,44 @@ class Silence:
     def note(self, line: str) -> None:
         """Nothing to say."""
 
+    def tell(self, event: Event) -> None:
+        """Nothing to hear."""
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
+
+
+class Several:
+    """Passes everything on to several others, in their order."""
+
+    def __init__(self, parts: Sequence[Progress]) -> None:
+        self._parts = tuple(parts)
+        self._entered = ExitStack()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show it to all."""
+        for part in self._parts:
+            part.show(snapshot)
+
+    def note(self, line: str) -> None:
+        """Say it to all."""
+        for part in self._parts:
+            part.note(line)
+
+    def tell(self, event: Event) -> None:
+        """Tell all."""
+        for part in self._parts:
+            part.tell(event)
+
+    def __enter__(self) -> Self:
+        for part in self._parts:
+            self._entered.enter_context(part)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._entered.close()
 
 
 class PlainLines:
@@ -94,6 +136,11 @@ class PlainLines:
     def note(self, line: str) -> None:
         """Print the line."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def tell(self, event: Event) -> None:
+        """Print what a person is to know."""
+        if event.shown and event.line:
+            self.note(event.line)
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +165,11 @@ class LivePanel:
     def note(self, line: str) -> None:
         """Print the line above the panel."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def tell(self, event: Event) -> None:
+        """Print above the panel what a person is to know."""
+        if event.shown and event.line:
+            self.note(event.line)
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from study.events import StudyBegan, StudyEnded
 from study.progress import Best, Snapshot
 from study.records import DASHBOARD_METRICS
 from study.spec import StudySpec
@@ -60,6 +61,14 @@ class Tally:
     def note_pruned(self) -> None:
         """Count a trial that ended at a rung."""
         self.pruned += 1
+
+    def begun(self) -> StudyBegan:
+        """The study as a coordinator found it."""
+        return StudyBegan(self.complete, self.pruned, self.failed, self.budget.trials)
+
+    def ended(self, ending: str, seconds: float) -> StudyEnded:
+        """The study as a coordinator leaves it."""
+        return StudyEnded(ending, self.complete, self.pruned, self.failed, seconds)
 
     @property
     def _ended(self) -> int:

@@ -1,5 +1,6 @@
 """The command `study`. Data go to stdout, everything else to stderr; see study.errors for codes."""
 
+import logging
 import os
 import signal
 import sys
@@ -62,5 +63,5 @@ def _storage_error_code(error: Exception) -> ExitCode | None:
 
 
 def _fail(line: str, code: ExitCode) -> NoReturn:
-    say(f"study: {line}")
+    say(f"study: {line}", logging.ERROR)
     sys.exit(code)

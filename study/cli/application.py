@@ -1,5 +1,7 @@
 """The command `study` itself, and what its commands have in common."""
 
+import logging
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -29,6 +31,49 @@ StorageOption = Annotated[
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
 
 
-def say(line: str) -> None:
-    """Tell the user something that is not data: on stderr, never wrapped or coloured."""
+LogFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format",
+        envvar="STUDY_LOG_FORMAT",
+        metavar="text|json",
+        help="Write logs to stderr: a line an event, for people or for programs.",
+    ),
+]
+LogLevelOption = Annotated[
+    str,
+    typer.Option(
+        "--log-level",
+        envvar="STUDY_LOG_LEVEL",
+        metavar="debug|info|warning|error",
+        help="What is worth a line of the logs.",
+    ),
+]
+
+Voice = Callable[[int, str], None]
+
+
+def _print(_level: int, line: str) -> None:
     Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+_voices: list[Voice] = [_print]
+
+
+def say(line: str, level: int = logging.INFO) -> None:
+    """Tell the user something that is not data: on stderr, never wrapped or coloured, or as a line
+    of the logs where there are logs."""
+    _voices[-1](level, line)
+
+
+def use_logs(style: str, level: str) -> None:
+    """Write logs from now on, and what say() is told as well.
+
+    Raises:
+        InvalidInput: no such format or level.
+    """
+    from study.monitoring.logs import configure_logs, log_of
+
+    configure_logs(style, level)
+    log = log_of()
+    _voices.append(log.log)

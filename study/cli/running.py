@@ -5,11 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
+from study.cli.application import (
+    DEFAULT_STORAGE,
+    LogFormatOption,
+    LogLevelOption,
+    NameArgument,
+    StorageOption,
+    app,
+    say,
+    use_logs,
+)
 from study.errors import ExitCode
 
 if TYPE_CHECKING:
     from study.launching import StudyOutcome
+    from study.progress import Progress
     from study.spec import StudySpec
 
 # A finished study of so many trials gets its main pictures in the dashboard.
@@ -52,6 +62,8 @@ def launch(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="The seed that all random numbers follow from.")
     ] = None,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = "info",
 ) -> None:
     """Run a study, or go on with one, until its budget is reached.
 
@@ -61,14 +73,22 @@ def launch(
     from study.progress import progress_on
     from study.specfile import read_specification
 
+    if log_format is not None:
+        use_logs(log_format, log_level)
     changed = list(overrides or ())
     if trials is not None:
         changed.append(f"budget.trials={trials}")
     spec = read_specification(source, name=name, seed=seed, overrides=changed)
     console = Console(stderr=True)
-    with progress_on(console) as progress:
+    with _logs_of(spec) if log_format is not None else progress_on(console) as progress:
         outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
     _say_how_it_ended(spec, outcome, console)
+
+
+def _logs_of(spec: "StudySpec") -> "Progress":
+    from study.monitoring.logs import StudyLog
+
+    return StudyLog(spec.name)
 
 
 def _say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", console: Console) -> None:

@@ -1,112 +1,21 @@
 """The coordinator's loop on a real database, with a pool that trains nothing."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
-import optuna
 import pytest
 from optuna.trial import TrialState
 
-from storage.engine import Database, open_database
-from storage.leases import acquire_lease
-from storage.owners import Owner
 from storage.reading import load_replicates, load_results
-from storage.runs import NewRun, create_run
-from storage.trials import TrialStorage
-from study.asking import TrialSource
-from study.coordinator import Coordinator, Ending
-from study.dispatching import Dispatcher
-from study.plan import bounds_of
-from study.progress import Silence
-from study.pruning import Pruning, rung_epochs
-from study.sampling import proposer_for
-from study.space import baseline_parameters
+from study.coordinator import Ending
+from study.pruning import rung_epochs
 from study.spec import StudySpec
 from study.specfile import read_specification
-from study.tally import Tally
+from tests.integration.study.bench import Bench, spec_of
 from workers.pool import FailureKind
 from workers.segment import Segment
-from workers.simulated_pool import SimulatedPool, never
+from workers.simulated_pool import SimulatedPool
 
 FailureOf = Callable[[Segment], FailureKind | None]
-
-
-@dataclass
-class Bench:
-    """A database with one study, to run coordinators on."""
-
-    database: Database
-    url: str
-
-    def coordinator(self, spec: StudySpec, pool: SimulatedPool) -> Coordinator:
-        storage = TrialStorage(self.database)
-        names = [summary.study_name for summary in storage.get_all_studies()]
-        if spec.name not in names:
-            create_run(
-                self.database,
-                NewRun(
-                    study=spec.name,
-                    directions=[objective.direction for objective in spec.objective],
-                    specification=spec.document(),
-                    specification_sha256=spec.sha256(),
-                    data_sha256="0" * 64,
-                    seed=spec.seed,
-                ),
-            )
-        study_id = storage.get_study_id_from_name(spec.name)
-        me = Owner.here()
-        last = getattr(self, "_owner", None)
-        lease = acquire_lease(self.database, spec.name, me, 60, force_from=last)
-        self._owner = me
-        bounds, pruning = bounds_of(spec), Pruning(spec)
-        return Coordinator(
-            spec=spec,
-            source=TrialSource(
-                spec=spec,
-                storage=storage,
-                study_id=study_id,
-                lease=lambda: lease,
-                proposer=proposer_for(spec, begun=storage.get_n_trials(study_id)),
-                baseline=baseline_parameters(spec),
-                trials_in_all=bounds.trials,
-                clock=pool.clock,
-            ),
-            dispatcher=Dispatcher(
-                pool=pool,
-                settings=spec.training.settings(),
-                seed=spec.seed,
-                label_noise=0.0,
-                next_stop=pruning.next_stop,
-                clock=pool.clock,
-            ),
-            pruning=pruning,
-            storage=storage,
-            study_id=study_id,
-            lease=lambda: lease,
-            tally=Tally(spec, bounds),
-            progress=Silence(),
-            clock=pool.clock,
-        )
-
-    def run(self, spec: StudySpec, failure_of: FailureOf = never) -> Ending:
-        return self.coordinator(spec, SimulatedPool(failure_of=failure_of)).run()
-
-    def optuna_study(self, name: str) -> optuna.Study:
-        return optuna.load_study(study_name=name, storage=TrialStorage(self.database))
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    url = f"sqlite:///{tmp_path / 'study.db'}"
-    with open_database(url) as database:
-        yield Bench(database, url)
-
-
-def spec_of(*overrides: str, trials: int = 20) -> StudySpec:
-    return read_specification(
-        "digits", overrides=["sampler=random", f"budget.trials={trials}", *overrides]
-    )
 
 
 def states(bench: Bench, spec: StudySpec) -> list[str]:

@@ -1,0 +1,165 @@
+"""What a coordinator tells of what happens, held against what the database then says."""
+
+from collections import Counter
+
+import pytest
+
+from storage.engine import Database, Transaction, open_database
+from storage.leases import acquire_lease
+from storage.owners import Owner
+from storage.reading import load_results
+from storage.urls import parse_url
+from study import events
+from study.coordinator import Ending
+from study.events import Event
+from study.ownership import take_study
+from study.progress import Several, Silence
+from tests.integration.storage.studies import make_run
+from tests.integration.study.bench import Bench, spec_of
+from workers.pool import FailureKind
+from workers.simulated_pool import SimulatedPool
+
+
+class Witness(Silence):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+
+    def tell(self, event: Event) -> None:
+        self.told.append(event)
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+
+@pytest.fixture
+def witness(bench: Bench) -> Witness:
+    bench.progress = Witness()
+    return bench.progress
+
+
+def test_the_trials_that_were_told_of_are_those_of_the_database(bench, witness):
+    spec = spec_of("pruner=median", trials=30)
+    bench.run(spec, lambda s: FailureKind.ERROR if any(w.trial == 3 for w in s.trials) else None)
+    told = Counter()
+    for event in witness.of(events.TrialsCommitted):
+        told.update(COMPLETE=event.complete, PRUNED=event.pruned, FAIL=event.failed)
+    results = load_results(spec.name, bench.url)
+    assert +told == Counter(results["state"])
+    assert [e.trial for e in witness.of(events.TrialFailed)] == [3]
+
+
+def test_a_cohort_is_told_of_under_the_name_that_the_results_have(bench, witness):
+    spec = spec_of()
+    bench.run(spec)
+    trained = {
+        trial: event.cohort for event in witness.of(events.CohortReturned) for trial in event.trials
+    }
+    results = load_results(spec.name, bench.url)
+    assert trained == dict(zip(results["trial"], results["cohort"], strict=True))
+    dispatched = {event.cohort: event for event in witness.of(events.CohortDispatched)}
+    assert set(dispatched) == set(trained.values())
+    assert all(event.networks > 0 for event in dispatched.values())
+
+
+def test_a_lost_worker_is_a_retry_and_a_memory_error_a_split(bench, witness):
+    lost = iter([True])
+
+    def failure_of(segment):
+        if next(lost, False):
+            return FailureKind.WORKER_LOST
+        poisoned = any(work.trial == 5 for work in segment.trials)
+        return FailureKind.OUT_OF_MEMORY if poisoned else None
+
+    bench.run(spec_of(), failure_of)
+    failed = [(event.kind, event.remedy) for event in witness.of(events.CohortFailed)]
+    assert failed[0] == ("worker lost", "retry")
+    assert ("out of memory", "split") in failed
+    assert failed[-1] == ("out of memory", "give up")
+
+
+def test_a_study_begins_with_what_there_is_and_ends_with_all(bench, witness):
+    bench.run(spec_of(trials=7))
+    bench.run(spec_of(trials=12))
+    assert witness.of(events.StudyBegan)[1] == events.StudyBegan(7, 0, 0, 12)
+    ended = witness.of(events.StudyEnded)[1]
+    assert (ended.ending, ended.complete) == ("the budget is reached", 12)
+
+
+def test_who_asked_a_study_to_stop_is_told_once(bench, witness):
+    coordinator = bench.coordinator(spec_of(), SimulatedPool())
+    coordinator.stop_requested = lambda: coordinator.tally.complete > 0
+    coordinator.run()
+    assert witness.of(events.StopRequested) == [events.StopRequested("database")]
+
+
+def test_a_database_that_went_away_and_came_back_is_told_of_once_each(bench, witness):
+    database = bench.database
+    here = (database._reader, database._writer)
+    nowhere = Database(parse_url("postgresql://me:secret@127.0.0.1:1/db"))
+    coming = iter([True])
+
+    def leave(_segment):
+        if next(coming, False):
+            database._reader, database._writer = nowhere._reader, nowhere._writer
+
+    class Mender(Witness):
+        def tell(self, event: Event) -> None:
+            super().tell(event)
+            if isinstance(event, events.DatabaseAway):
+                database._reader, database._writer = here
+
+    bench.progress = mender = Mender()
+    assert bench.run(spec_of(), leave) is Ending.BUDGET
+    (away,) = mender.of(events.DatabaseAway)
+    assert "cannot be reached" in away.reason
+    assert "secret" not in away.reason
+    assert len(mender.of(events.DatabaseBack)) == 1
+    assert mender.told.index(away) < mender.told.index(mender.of(events.DatabaseBack)[0])
+
+
+def test_a_lease_that_was_not_given_back_is_told_as_taken_over(database):
+    make_run(database, "left")
+    witness = Witness()
+    gone = Owner("a-host-that-is-away", 4711)
+    acquire_lease(database, "left", gone, 0.0)
+    take_study(database, "left", witness)
+    (taken,) = witness.told
+    assert taken.taken_from == "process 4711 on a-host-that-is-away"
+    assert taken.epoch == 2
+    assert "took the study over" in taken.line
+
+
+def test_a_lease_that_was_free_is_not_worth_a_line(database):
+    make_run(database, "free")
+    witness = Witness()
+    take_study(database, "free", witness)
+    assert witness.told[0].taken_from is None
+    assert witness.told[0].line == ""
+
+
+def test_a_database_tells_its_observers_of_every_transaction(database: Database):
+    seen: list[Transaction] = []
+    database.observe(seen.append)
+    with database.read():
+        pass
+    with pytest.raises(ZeroDivisionError), database.write():
+        1 / 0  # noqa: B018
+    assert [(done.writes, done.failed) for done in seen] == [(False, False), (True, True)]
+    assert all(done.seconds > 0 for done in seen)
+
+
+def test_another_database_on_the_same_file_tells_nothing(database, database_url):
+    seen: list[Transaction] = []
+    database.observe(seen.append)
+    with open_database(database_url) as other, other.read():
+        pass
+    assert seen == []
+
+
+def test_several_hear_the_same():
+    first, second = Witness(), Witness()
+    with Several([first, second]) as both:
+        both.tell(events.StopRequested("signal"))
+    assert first.told == second.told == [events.StopRequested("signal")]
