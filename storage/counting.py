@@ -1,0 +1,36 @@
+"""How many studies and trials a database holds, for those who watch it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from storage.engine import Database
+from storage.optuna_schema import trials
+from storage.schema import study_runs
+from storage.status import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Studies by status (none is 0), and trials by study and Optuna's state (none is absent) of
+    the studies that are queued or at work."""
+
+    studies: Mapping[RunStatus, int]
+    trials: Mapping[tuple[str, str], int]
+
+
+def read_counts(database: Database) -> Counts:
+    """Count, at one moment."""
+    by_status = select(study_runs.c.status, func.count()).group_by(study_runs.c.status)
+    columns = (study_runs.c.study, trials.c.state)
+    by_state = (
+        select(*columns, func.count())
+        .join(trials, trials.c.study_id == study_runs.c.study_id)
+        .where(study_runs.c.finished_at.is_(None))
+        .group_by(*columns)
+    )
+    with database.read() as connection:
+        studies = {RunStatus(status): count for status, count in connection.execute(by_status)}
+        counted = {(name, state): n for name, state, n in connection.execute(by_state)}
+    return Counts({status: studies.get(status, 0) for status in RunStatus}, counted)
