@@ -20,8 +20,9 @@ from storage.trials import TrialStorage
 from study import events, records
 from study.asking import TrialSource
 from study.cohorts import Candidate, networks
-from study.dispatching import Dispatcher, GaveUp, Trained
+from study.dispatching import Dispatcher, Trained
 from study.duplicates import Duplicates
+from study.mending import GaveUp
 from study.policy import is_hopeless
 from study.progress import Progress
 from study.pruning import Pruning

@@ -4,12 +4,13 @@ Knows nothing of the database and of what a trial is worth.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from study import events
 from study.cohorts import TARGET_NETWORKS, Candidate, networks, pack, work_of
-from study.policy import CohortFailure, Remedy, deadline_seconds, remedy_for
+from study.mending import Flight, GaveUp, Mending
+from study.policy import deadline_seconds
 from workers.configuration import TrainingSettings
 from workers.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
 from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
@@ -33,29 +34,6 @@ class Trained:
     cohort: int
 
 
-@dataclass(frozen=True, slots=True)
-class GaveUp:
-    """A trial that could not be trained, and why."""
-
-    work: TrialWork
-    reason: str
-    cohort: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A cohort on its way to the epoch `until`; losses counts the workers it has lost, wanted is
-    how many networks it was to have. work, in units of study.cohorts, and began_at, by the
-    dispatcher's clock, are those of its last try."""
-
-    cohort: tuple[Candidate, ...]
-    until: int
-    wanted: float
-    losses: int = 0
-    work: float = 0.0
-    began_at: float = 0.0
-
-
 @dataclass(slots=True)
 class Dispatcher:
     """Keeps the pool's slots busy with the trials it is given.
@@ -76,7 +54,7 @@ class Dispatcher:
     _seconds: float = 0.0
     _network_epochs: float = 0.0
     _ready: list[Candidate] = field(default_factory=list)
-    _retries: list[Flight] = field(default_factory=list)
+    _mending: Mending = field(default_factory=Mending)
     _flights: dict[int, Flight] = field(default_factory=dict)
     _collecting: bool = False
 
@@ -102,7 +80,7 @@ class Dispatcher:
 
     def trials(self) -> set[int]:
         """Every trial in the dispatcher's hands."""
-        flights = [*self._flights.values(), *self._retries]
+        flights = [*self._flights.values(), *self._mending.waiting]
         flying = {candidate.work.trial for flight in flights for candidate in flight.cohort}
         return flying | {candidate.work.trial for candidate in self._ready}
 
@@ -124,15 +102,15 @@ class Dispatcher:
 
     def fill(self, trials_to_come: float) -> None:
         """Give free slots what failed before, and then what is ready; trials_to_come may follow."""
-        while self._retries and self.free_slots:
-            self._dispatch(self._retries.pop(0))
+        for flight in self._mending.due(self._flights.keys(), self.free_slots):
+            self._dispatch(flight)
         free = self.free_slots
         if not free or not self._ready:
             return
         target = self.networks_that_pay(trials_to_come + len(self._ready))
         replicates = self.settings.replicates
         for cohort in pack(self._ready, replicates=replicates, slots=free, target=target):
-            self._dispatch(Flight(cohort, self.next_stop(cohort[0].epoch), target))
+            self._dispatch(Flight(cohort, target))
         self._ready = []
 
     def collect(self, timeout: float) -> list[Trained | GaveUp]:
@@ -141,13 +119,13 @@ class Dispatcher:
         A pool in the foreground takes as long as its segment does, or until interrupt().
         """
         landed: list[Trained | GaveUp] = []
-        for completion in [*self._completions(timeout), *self._overdue()]:
+        arrived = self._completions(timeout)
+        for completion in [*arrived, *self._overdue({c.ticket for c in arrived})]:
             flight = self._flights.pop(completion.ticket)
             if isinstance(completion, Done):
+                self._mending.note_success()
                 self._note_pace(flight, completion)
-                report = completion.report
-                name, trials = self.cohort_name(completion.ticket), _numbers(flight)
-                self.tell(events.CohortReturned(name, trials, report.worker, report.wall_seconds))
+                self._tell_returned(completion, flight)
                 landed += _trained(completion, flight)
             else:
                 landed += self._mend(completion, flight)
@@ -162,7 +140,8 @@ class Dispatcher:
         """Cancel everything; the trials that were in the dispatcher's hands."""
         trials = self.trials()
         self.pool.cancel(list(self._flights))
-        self._flights, self._retries, self._ready = {}, [], []
+        self._flights, self._ready = {}, []
+        self._mending.waiting.clear()
         return trials
 
     def _completions(self, timeout: float) -> Sequence[Completion]:
@@ -174,11 +153,13 @@ class Dispatcher:
         finally:
             self._collecting = False
 
-    def _overdue(self) -> list[Failed]:
-        """Cohorts whose deadline has passed: they are cancelled, and failed."""
+    def _overdue(self, arrived: Set[int]) -> list[Failed]:
+        """Cohorts that did not arrive before their deadline: they are cancelled, and failed."""
         now = self.clock()
         failures = []
         for ticket, flight in self._flights.items():
+            if ticket in arrived:
+                continue
             allowed = deadline_seconds(flight.work, self._slowest_pace)
             if allowed is not None and now - flight.began_at > allowed:
                 reason = f"nothing was heard for {now - flight.began_at:.0f} s"
@@ -195,69 +176,52 @@ class Dispatcher:
         pace = (self.clock() - flight.began_at) / flight.work
         self._slowest_pace = max(pace, self._slowest_pace or 0.0)
 
-    def _work_of(self, flight: Flight) -> float:
-        epochs = flight.until - flight.cohort[0].epoch
-        return epochs * sum(work_of(c.work, self.settings.replicates) for c in flight.cohort)
-
     def _dispatch(self, flight: Flight) -> None:
+        epoch = flight.cohort[0].epoch
+        until = self.next_stop(epoch)
         segment = Segment(
             trials=tuple(candidate.work for candidate in flight.cohort),
             settings=self.settings,
             seed=self.seed,
-            first_epoch=flight.cohort[0].epoch,
-            last_epoch=flight.until,
+            first_epoch=epoch,
+            last_epoch=until,
             label_noise=self.label_noise,
         )
         states = {id(c.state): c.state for c in flight.cohort if c.state is not None}
         ticket = self.pool.submit(segment, list(states.values()))
-        work = self._work_of(flight)
-        self._flights[ticket] = replace(flight, work=work, began_at=self.clock())
+        work = sum(work_of(c.work, self.settings.replicates) for c in flight.cohort)
+        work *= until - epoch
+        flight = replace(flight, until=until, work=work, began_at=self.clock())
+        self._flights[ticket] = flight
         self.tell(
             events.CohortDispatched(
                 cohort=self.cohort_name(ticket),
-                trials=_numbers(flight),
+                trials=flight.trials,
                 networks=sum(networks(c.work, self.settings.replicates) for c in flight.cohort),
                 wanted=flight.wanted,
-                until=flight.until,
+                until=until,
                 losses=flight.losses,
             )
         )
 
-    def _mend(self, failure: Failed, flight: Flight) -> list[Trained | GaveUp]:
-        lost = failure.kind in (FailureKind.WORKER_LOST, FailureKind.HUNG)
-        losses = flight.losses + lost
-        remedy = remedy_for(CohortFailure(len(flight.cohort), failure.kind, losses))
+    def _mend(self, failure: Failed, flight: Flight) -> list[GaveUp]:
+        others = self._flights.keys()
+        remedy, flight = self._mending.judge(failure.kind, flight, others)
         self.tell(
             events.CohortFailed(
                 cohort=self.cohort_name(failure.ticket),
-                trials=_numbers(flight),
+                trials=flight.trials,
                 kind=failure.kind.value,
                 reason=failure.reason,
                 remedy=remedy.name.lower().replace("_", " "),
-                losses=losses,
+                losses=flight.losses,
             )
         )
-        if remedy is Remedy.RETRY:
-            if failure.kind is FailureKind.STATE_LOST:
-                flight = self._from_the_start(flight)
-            self._retries.append(replace(flight, losses=losses))
-        elif remedy is Remedy.SPLIT:
-            half = len(flight.cohort) // 2
-            self._retries.append(replace(flight, cohort=flight.cohort[:half], losses=0))
-            self._retries.append(replace(flight, cohort=flight.cohort[half:], losses=0))
-        else:
-            (candidate,) = flight.cohort
-            reason = f"{failure.kind.value}: {failure.reason}"
-            return [GaveUp(candidate.work, reason, failure.ticket)]
-        return []
+        return self._mending.mend(remedy, failure, flight, others)
 
-    def _from_the_start(self, flight: Flight) -> Flight:
-        cohort = tuple(Candidate(candidate.work) for candidate in flight.cohort)
-        return Flight(cohort, self.next_stop(0), flight.wanted)
-
-
-def _numbers(flight: Flight) -> tuple[int, ...]:
-    return tuple(candidate.work.trial for candidate in flight.cohort)
+    def _tell_returned(self, done: Done, flight: Flight) -> None:
+        name, report = self.cohort_name(done.ticket), done.report
+        self.tell(events.CohortReturned(name, flight.trials, report.worker, report.wall_seconds))
 
 
 def _trained(done: Done, flight: Flight) -> list[Trained | GaveUp]:

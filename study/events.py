@@ -150,7 +150,8 @@ class CohortReturned(Event):
 @dataclass(frozen=True, slots=True)
 class CohortFailed(Event):
     """A cohort came back untrained: kind is a workers.pool.FailureKind, remedy what follows
-    ("retry", "split" or "give up"), losses the workers it has lost, this one included."""
+    ("retry", "retry apart", "split", …: see study.policy), losses the workers it has lost, this
+    one included."""
 
     name: ClassVar[str] = "cohort failed"
     cohort: str

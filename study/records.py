@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.measured import Measured
 from storage.trial_records import FinishedTrial
-from study.dispatching import GaveUp, Trained
+from study.dispatching import Trained
+from study.mending import GaveUp
 from study.space import typed_configuration
 from study.spec import Objective, StudySpec
 from workers.configuration import Configuration

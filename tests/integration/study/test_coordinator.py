@@ -1,5 +1,6 @@
 """The coordinator's loop on a real database, with a pool that trains nothing."""
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -145,6 +146,48 @@ def test_a_trial_that_always_kills_its_worker_fails_and_the_others_complete(benc
 
     bench.run(spec, killer)
     assert [n for n, state in enumerate(states(bench, spec)) if state == "FAIL"] == [3]
+
+
+def test_where_most_workers_are_lost_no_trial_is_blamed(bench):
+    spec = spec_of(trials=40)
+    chance = random.Random(0)
+
+    def storm(_segment):
+        return FailureKind.WORKER_LOST if chance.random() < 0.6 else None
+
+    assert bench.run(spec, storm) is Ending.BUDGET
+    assert states(bench, spec) == ["COMPLETE"] * 40
+
+
+def test_memory_that_a_neighbour_took_is_not_held_against_a_trial(bench):
+    spec = spec_of(trials=12)
+
+    def beside_the_guilty(segment):
+        """While trial 5 takes all memory, Ray ends whichever task it likes."""
+        flying = [pool.segments[entry.ticket] for entry in pool._running] + [segment]
+        guilty = any(work.trial == 5 for other in flying for work in other.trials)
+        return FailureKind.OUT_OF_MEMORY if guilty else None
+
+    pool = SimulatedPool(slots=3, failure_of=beside_the_guilty)
+    assert bench.coordinator(spec, pool).run() is Ending.BUDGET
+    assert [n for n, state in enumerate(states(bench, spec)) if state == "FAIL"] == [5]
+
+
+def test_a_coordinator_that_slept_takes_what_came_back_meanwhile(bench):
+    """A stopped process finds, when it goes on, that what has arrived is also overdue."""
+    spec = spec_of(trials=30)
+    pool = SimulatedPool()
+    coordinator = bench.coordinator(spec, pool)
+    collect, slept = pool.collect, iter([0.0, 0.0, 1e6])
+
+    def sleep_once(timeout):
+        arrived = collect(timeout)
+        pool._now += next(slept, 0.0) if arrived else 0.0
+        return arrived
+
+    pool.collect = sleep_once
+    assert coordinator.run() is Ending.BUDGET
+    assert states(bench, spec) == ["COMPLETE"] * 30
 
 
 def test_a_study_in_which_everything_fails_ends_early(bench):
