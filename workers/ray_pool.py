@@ -23,10 +23,15 @@ from ray.exceptions import (
     TaskUnschedulableError,
     WorkerCrashedError,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from workers import node_facts
 from workers.data import Dataset
 from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
 from workers.segment import Segment, SegmentReport
+
+# A node that answers has to start a worker and import torch first.
+ANSWER_SECONDS = 90.0
 
 
 class ClusterUnreachable(Exception):
@@ -105,6 +110,51 @@ class RayPool:
             return Done(ticket, ray.get(reference), state)
         except RayError as error:
             return Failed(ticket, _kind(error), _reason(error))
+
+
+def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
+    """What the cluster at address is like, and each node of it; None: one of our own, for so long.
+
+    Raises:
+        ClusterUnreachable: nothing answers there.
+    """
+    with _own_signals():
+        _connect(address)
+    try:
+        resources = ray.cluster_resources()
+        alive = [node for node in ray.nodes() if node["Alive"]]
+        return node_facts.ClusterFacts(
+            nodes=_answers({node["NodeID"]: node["NodeManagerAddress"] for node in alive}),
+            cpus=resources.get("CPU", 0.0),
+            gpus=resources.get("GPU", 0.0),
+            memory=resources.get("memory", 0.0),
+            object_store=resources.get("object_store_memory", 0.0),
+        )
+    finally:
+        ray.shutdown()
+
+
+def _answers(nodes: dict[str, str]) -> tuple[node_facts.NodeAnswer, ...]:
+    """The answers of the nodes, by their id; the first call wakes a worker, the second is quick."""
+    facts = {node: _task_on(node, node_facts.gather_node_facts).remote() for node in nodes}
+    return tuple(_answer(node, address, facts[node]) for node, address in nodes.items())
+
+
+def _answer(node: str, address: str, facts: Any) -> node_facts.NodeAnswer:
+    try:
+        known = ray.get(facts, timeout=ANSWER_SECONDS)
+        before = node_facts.clock()
+        theirs = ray.get(_task_on(node, node_facts.clock).remote(), timeout=ANSWER_SECONDS)
+        half = (node_facts.clock() - before) / 2
+    except RayError as error:
+        return node_facts.NodeAnswer(address, None, _reason(error))
+    return node_facts.NodeAnswer(address, known, "", theirs - before - half, half)
+
+
+def _task_on(node: str, function: Any) -> Any:
+    strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+    task: Any = ray.remote(function)
+    return task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy)
 
 
 def _connect(address: str | None) -> None:
