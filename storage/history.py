@@ -6,10 +6,10 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 
 from storage.errors import SchemaUnknown
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of our tables that this program works with; alembic's newest step."""
 
-KNOWN = ("0001",)
+KNOWN = ("0001", "0002")
 """Every version there has been, oldest first."""
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -35,8 +35,8 @@ def check_version(version: str | None) -> None:
         )
 
 
-def upgrade(connection: Connection) -> None:
-    """Make our tables, or bring them up to HEAD, inside the caller's transaction."""
+def upgrade(connection: Connection, version: str = "head") -> None:
+    """Make our tables, or bring them up to version, inside the caller's transaction."""
     # alembic takes half a second to import: only a new or an old database pays for it.
     from alembic import command
     from alembic.config import Config
@@ -45,4 +45,4 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(SCRIPTS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, version)

@@ -67,17 +67,24 @@ def acquire_lease(
         if holder not in {None, owner, force_from} and run.lease_expires_at > now:
             left = (run.lease_expires_at - now).total_seconds()
             raise LeaseHeld(study, holder, run.lease_expires_at, left)
-        lease = Lease(
-            study,
-            run.study_id,
-            owner,
-            run.lease_epoch + 1,
-            seconds,
-            now + timedelta(seconds=seconds),
-            taken_from=None if holder == owner else holder,
-        )
-        _write(connection, lease)
-        return lease
+        return acquire_within(connection, run, owner, seconds)
+
+
+def acquire_within(connection: Connection, run: Row[Any], owner: Owner, seconds: float) -> Lease:
+    """Take a locked run inside the caller's transaction, who has seen that it may be taken."""
+    expires_at = database_now(connection) + timedelta(seconds=seconds)
+    holder = Owner.parse(run.owner) if run.owner else None
+    lease = Lease(
+        run.study,
+        run.study_id,
+        owner,
+        run.lease_epoch + 1,
+        seconds,
+        expires_at,
+        taken_from=None if holder == owner else holder,
+    )
+    _write(connection, lease)
+    return lease
 
 
 def renew_lease(database: Database, lease: Lease) -> Lease:
@@ -127,6 +134,11 @@ def database_now(connection: Connection) -> datetime:
         clock = func.clock_timestamp()
     now: datetime = connection.execute(select(type_coerce(clock, UtcDateTime))).scalar_one()
     return now
+
+
+def is_held(connection: Connection, run: Row[Any]) -> bool:
+    """Whether somebody's lease on this run has not run out."""
+    return run.owner is not None and run.lease_expires_at > database_now(connection)
 
 
 def _is_holder(run: Row[Any], lease: Lease) -> bool:

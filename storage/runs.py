@@ -1,18 +1,18 @@
 """The runs of studies: what each one is, what it is doing, and how far it has come."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.attributes import attribute_rows
 from storage.bulk import insert_rows
 from storage.engine import Database
 from storage.errors import StatusRefused, StudyExists
-from storage.leases import Lease, database_now, fence
+from storage.leases import Lease, database_now, fence, is_held
 from storage.names import known_names, missing_study, names_without_run
 from storage.optuna_schema import (
     studies,
@@ -31,18 +31,23 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A study to be made. specification and versions must be JSON; attributes are Optuna's."""
+    """A study to be made. specification and versions must be JSON; attributes are Optuna's.
+
+    data_sha256 is None where its data have not been read yet. detached: a service is to run it,
+    and it joins the end of the queue.
+    """
 
     study: str
     directions: Sequence[Direction]
     specification: Mapping[str, Any]
     specification_sha256: str
-    data_sha256: str
+    data_sha256: str | None
     seed: int
     versions: Mapping[str, str] = field(default_factory=dict)
     user_attributes: Mapping[str, Any] = field(default_factory=dict)
     system_attributes: Mapping[str, Any] = field(default_factory=dict)
     status: RunStatus = RunStatus.QUEUED
+    detached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,11 @@ class StudyRun:
     """A study as the database has it. owner and lease_expires_at are None while nobody holds it.
 
     started_at is when a coordinator first began; finished_at when the last one ended, None while
-    one is expected to work.
+    one is expected to work. data_sha256 is None until a coordinator has read the data. error says
+    why the study failed, or what last went wrong while it waits to be tried again. detached:
+    services run it, not the person who launched it; queued_at is when it was put in their queue,
+    claim_after before when none of them tries it again. crashes counts the coordinators that died
+    since a trial was last finished.
     """
 
     study: str
@@ -58,7 +67,7 @@ class StudyRun:
     directions: tuple[Direction, ...]
     specification: dict[str, Any]
     specification_sha256: str
-    data_sha256: str
+    data_sha256: str | None
     status: RunStatus
     owner: Owner | None
     lease_epoch: int
@@ -68,6 +77,11 @@ class StudyRun:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    error: str | None
+    detached: bool
+    queued_at: datetime | None
+    claim_after: datetime | None
+    crashes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +106,8 @@ def create_run(database: Database, new: NewRun) -> StudyRun:
             study_id = insert_study(connection, new.study, [d.upper() for d in new.directions])
         except IntegrityError:  # someone was faster by a moment
             raise StudyExists(new.study) from None
-        for table, attributes in (
-            (study_user_attributes, new.user_attributes),
-            (study_system_attributes, new.system_attributes),
-        ):
-            rows = [(study_id, *row) for row in attribute_rows(attributes)]
-            insert_rows(connection, table, ("study_id", "key", "value_json"), rows)
+        _insert_attributes(connection, study_user_attributes, study_id, new.user_attributes)
+        _insert_attributes(connection, study_system_attributes, study_id, new.system_attributes)
         now = database_now(connection)
         row = {
             "study_id": study_id,
@@ -111,6 +121,8 @@ def create_run(database: Database, new: NewRun) -> StudyRun:
             "versions": dict(new.versions),
             "created_at": now,
             "started_at": now if new.status is RunStatus.RUNNING else None,
+            "detached": new.detached,
+            "queued_at": now if new.detached else None,
         }
         connection.execute(insert(study_runs), row)
         return _read(connection, new.study)
@@ -176,17 +188,36 @@ def update_specification(
         connection.execute(update(study_runs).where(own).values(values))
 
 
-def set_status(database: Database, lease: Lease, status: RunStatus) -> None:
-    """Take a step of storage.status. Raises LeaseLost, StatusRefused."""
+def record_data(
+    database: Database,
+    lease: Lease,
+    *,
+    data_sha256: str,
+    versions: Mapping[str, str],
+    user_attributes: Mapping[str, Any],
+) -> None:
+    """Write what is known of a study once its data have been read. Raises LeaseLost."""
     with database.write() as connection:
-        _take_step(connection, fence(connection, lease), status)
+        fence(connection, lease)
+        values = {"data_sha256": data_sha256, "versions": dict(versions)}
+        own = study_runs.c.study_id == lease.study_id
+        connection.execute(update(study_runs).where(own).values(values))
+        _insert_attributes(connection, study_user_attributes, lease.study_id, user_attributes)
+
+
+def set_status(
+    database: Database, lease: Lease, status: RunStatus, error: str | None = None
+) -> None:
+    """Take a step of storage.status; error says why. Raises LeaseLost, StatusRefused."""
+    with database.write() as connection:
+        take_step(connection, fence(connection, lease), status, error)
 
 
 def request_stop(database: Database, name: str) -> RunStatus:
     """Ask whoever works on the study to stop, from any host; returns the status that it now has.
 
-    A study that is only queued stops at once; one that has ended stays as it is.
-    Raises StudyNotFound, StudyWithoutRun.
+    A study that is only queued stops at once, and so does one of which the lease has run out; one
+    that has ended stays as it is. Raises StudyNotFound, StudyWithoutRun.
     """
     with database.write() as connection:
         query = select(study_runs).where(study_runs.c.study == name).with_for_update()
@@ -196,34 +227,37 @@ def request_stop(database: Database, name: str) -> RunStatus:
         match RunStatus(run.status):
             case RunStatus.QUEUED:
                 status = RunStatus.STOPPED
+            case RunStatus.RUNNING | RunStatus.STOPPING if not is_held(connection, run):
+                status = RunStatus.STOPPED
             case RunStatus.RUNNING:
                 status = RunStatus.STOPPING
             case unchanged:
                 return unchanged
-        _take_step(connection, run, status)
+        take_step(connection, run, status)
         return status
 
 
-def queued_runs(database: Database) -> list[StudyRun]:
-    """The studies that wait for a coordinator, oldest first: a service claims them by lease."""
+def queue_position(database: Database, run: StudyRun) -> int:
+    """How many studies in the services' queue are before this one."""
+    query = select(func.count()).where(
+        study_runs.c.status == RunStatus.QUEUED.value,
+        study_runs.c.detached,
+        study_runs.c.queued_at < run.queued_at,
+    )
     with database.read() as connection:
-        directions = _directions(connection)
-        rows = connection.execute(queued_query()).all()
-        return [_run(row, directions[row.study_id]) for row in rows]
+        return connection.scalar(query) or 0
 
 
-def queued_query() -> Select[Any]:
-    """The runs that are queued, oldest first."""
-    queued = select(study_runs).where(study_runs.c.status == RunStatus.QUEUED.value)
-    return queued.order_by(study_runs.c.created_at)
-
-
-def _take_step(connection: Connection, run: Row[Any], status: RunStatus) -> None:
+def take_step(
+    connection: Connection, run: Row[Any], status: RunStatus, error: str | None = None
+) -> None:
+    """Change a locked run's status inside the caller's transaction. Raises StatusRefused."""
     if status not in TRANSITIONS[RunStatus(run.status)]:
         raise StatusRefused(f"study {run.study!r} is {run.status} and cannot become {status.value}")
     now = database_now(connection)
     values: dict[str, Any] = {
         "status": status.value,
+        "error": error,
         "finished_at": now if status in ENDED else None,
     }
     if status is RunStatus.RUNNING and run.started_at is None:
@@ -240,10 +274,20 @@ def _read(connection: Connection, name: str) -> StudyRun:
 
 
 def _run(row: Row[Any], directions: tuple[Direction, ...]) -> StudyRun:
-    values = dict(row._mapping)
+    values = {name: value for name, value in row._mapping.items() if name in _FIELDS}
     values["status"] = RunStatus(row.status)
     values["owner"] = Owner.parse(row.owner) if row.owner else None
     return StudyRun(directions=directions, **values)
+
+
+_FIELDS = frozenset(field.name for field in fields(StudyRun))
+
+
+def _insert_attributes(
+    connection: Connection, table: Table, study_id: int, attributes: Mapping[str, Any]
+) -> None:
+    rows = [(study_id, *row) for row in attribute_rows(attributes)]
+    insert_rows(connection, table, ("study_id", "key", "value_json"), rows, ("study_id", "key"))
 
 
 def _directions(

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 from storage import optuna_schema
@@ -102,7 +103,7 @@ study_runs = Table(
     Column("study", String(512), nullable=False, unique=True),
     Column("specification", JSON, nullable=False),
     Column("specification_sha256", String(64), nullable=False),
-    Column("data_sha256", String(64), nullable=False),
+    Column("data_sha256", String(64)),
     Column("status", String(16), nullable=False),
     Column("owner", Text),
     Column("lease_epoch", BigInteger, nullable=False),
@@ -112,6 +113,14 @@ study_runs = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
+    Column("error", Text),
+    Column("detached", Boolean, nullable=False, server_default=false()),
+    Column("queued_at", UtcDateTime),
+    Column("claim_after", UtcDateTime),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("trials_at_crash", Integer, nullable=False, server_default="0"),
+    Column("cluster", Text),
+    Column("slots_wanted", Integer),
     CheckConstraint(
         "status IN ('queued', 'running', 'stopping', 'stopped', 'finished', 'failed')",
         name="status",

@@ -2,15 +2,17 @@
 
               a            b
     queued ────► running ────► finished          a  a coordinator begins
-      │ ▲          │ │ └─c───► failed            b  the budget is used up
+      │ ▲ ▲──h─────┘ │ └─c───► failed            b  the budget is used up
       │ │          │ └─d─► stopping              c  it cannot go on
       e f          g          │ g                d  someone asked it to stop
       ▼ │          ▼          ▼                  e  someone asked before it began
     stopped ◄─────────────────┘                  f  it is put in the queue again
                                                  g  the coordinator stopped
+                                                 h  its service left, or its coordinator died
 
-stopped, finished and failed can also be taken up again directly (a), with a larger budget or after
-the reason of a failure is gone; stopping can, after its coordinator died of it.
+stopped, finished and failed can also be taken up again directly (a) or through the queue (f), with
+a larger budget or after the reason of a failure is gone; stopping can, after its coordinator died
+of it. What is only queued fails (c) where nobody can run it.
 """
 
 from enum import StrEnum
@@ -30,9 +32,9 @@ class RunStatus(StrEnum):
 _AGAIN = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
-    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.STOPPED, RunStatus.FAILED}),
-    RunStatus.RUNNING: frozenset(RunStatus) - {RunStatus.QUEUED},
-    RunStatus.STOPPING: frozenset(RunStatus) - {RunStatus.QUEUED},
+    RunStatus.QUEUED: _AGAIN | {RunStatus.STOPPED, RunStatus.FAILED},
+    RunStatus.RUNNING: frozenset(RunStatus),
+    RunStatus.STOPPING: frozenset(RunStatus),
     RunStatus.STOPPED: _AGAIN | {RunStatus.STOPPED},
     RunStatus.FINISHED: _AGAIN | {RunStatus.FINISHED},
     RunStatus.FAILED: _AGAIN | {RunStatus.FAILED},

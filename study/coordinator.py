@@ -54,7 +54,8 @@ class Coordinator:
     """Runs one study, as the holder of its lease.
 
     seconds_before is the time that earlier launches spent. stop() may be called from a signal
-    handler; run() then leaves within a poll and puts running trials back.
+    handler; run() then leaves within a poll and puts running trials back. want_slots is told how
+    many slots of its cluster the study could use.
     """
 
     spec: StudySpec
@@ -67,6 +68,7 @@ class Coordinator:
     tally: Tally
     progress: Progress
     stop_requested: Callable[[], bool] = lambda: False
+    want_slots: Callable[[int], None] = lambda slots: None
     seconds_before: float = 0.0
     clock: Callable[[], float] = time.monotonic
     _duplicates: Duplicates = field(default_factory=Duplicates)
@@ -97,7 +99,9 @@ class Coordinator:
         try:
             while (ending := self._ending()) is None:
                 self._while_reachable(self._ask)
-                self.dispatcher.fill(self.source.trials_left())
+                left = self.source.trials_left()
+                self.dispatcher.fill(left)
+                self.want_slots(self.dispatcher.usable_slots(left))
                 self._absorb(self.dispatcher.collect(POLL_SECONDS))
                 self._while_reachable(self._commit)
                 self._while_reachable(self._note_time)

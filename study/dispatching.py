@@ -38,7 +38,8 @@ class Trained:
 class Dispatcher:
     """Keeps the pool's slots busy with the trials it is given.
 
-    next_stop gives the epoch to which a trial goes on from the one it is at. tell hears what
+    next_stop gives the epoch to which a trial goes on from the one it is at; share how many of the
+    pool's slots may be filled, where the cluster is not this study's alone. tell hears what
     becomes of cohorts, which cohort_name names after their ticket in the pool.
     """
 
@@ -47,6 +48,7 @@ class Dispatcher:
     seed: int
     label_noise: float
     next_stop: Callable[[int], int]
+    share: Callable[[int], int] = lambda slots: slots
     clock: Callable[[], float] = time.monotonic
     tell: Callable[[events.Event], None] = lambda _: None
     cohort_name: Callable[[int], str] = str
@@ -60,8 +62,16 @@ class Dispatcher:
 
     @property
     def free_slots(self) -> int:
-        """How many more cohorts the pool could train at this moment."""
-        return max(0, self.pool.slots() - len(self._flights))
+        """How many more cohorts could be trained at this moment."""
+        return max(0, self._slots() - len(self._flights))
+
+    def _slots(self) -> int:
+        return self.share(self.pool.slots())
+
+    def usable_slots(self, trials_to_come: float) -> int:
+        """How many slots the trials in hand and those to come could fill, if all were free."""
+        waiting = len(self._mending.waiting) + len(self._ready) + trials_to_come
+        return int(min(self.pool.slots(), len(self._flights) + waiting))
 
     @property
     def occupancy(self) -> events.Occupancy:
@@ -94,7 +104,7 @@ class Dispatcher:
             an_epoch = self._seconds / self._network_epochs
             return min(TARGET_NETWORKS, SEGMENT_SECONDS / (an_epoch * self.settings.epochs))
         per_trial = self.settings.replicates
-        return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self.pool.slots())))
+        return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self._slots())))
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Take trials to be trained as soon as slots are free."""

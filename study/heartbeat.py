@@ -1,5 +1,5 @@
 """Keeps a coordinator's lease alive from a thread, however long a training step takes, and hears
-when somebody asks the study to stop."""
+when somebody asks the study to stop, and who else is trained on the same cluster."""
 
 import _thread
 import signal
@@ -10,7 +10,7 @@ from typing import Self
 from storage.engine import Database
 from storage.errors import DatabaseUnreachable, LeaseLost
 from storage.leases import Lease, renew_lease
-from storage.runs import read_run
+from storage.neighbours import announce, listen
 from storage.status import RunStatus
 
 BEAT_SECONDS = 2.0
@@ -28,6 +28,10 @@ class Heartbeat:
         self._lease = lease
         self._lost: LeaseLost | None = None
         self._stop_requested = threading.Event()
+        self._cluster: str | None = None
+        self._wanted = 0
+        self._announced: tuple[str | None, int] = (None, 0)
+        self._wanted_by_others: tuple[int, ...] = ()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
@@ -42,8 +46,36 @@ class Heartbeat:
         return self._lease
 
     def stop_requested(self) -> bool:
-        """Whether somebody asked, through the database, for the study to stop."""
+        """Whether somebody asked, through the database or ask_to_stop, for the study to stop."""
         return self._stop_requested.is_set()
+
+    def ask_to_stop(self) -> None:
+        """Ask the main thread to stop, as a request in the database does; from any thread."""
+        if self._stop_requested.is_set():
+            return
+        self._stop_requested.set()
+        # The main thread may be deep in a training step, which only a signal leaves.
+        _thread.interrupt_main(signal.SIGTERM)
+
+    def join(self, cluster: str | None) -> None:
+        """From now on share this cluster with the others that are trained on it; None: with
+        nobody. Knows of them when it returns.
+
+        Raises:
+            LeaseLost: another coordinator has the study.
+            DatabaseUnreachable: nothing is known of the others.
+        """
+        self._cluster = cluster
+        self._wanted_by_others = listen(self._database, self.lease(), cluster).wanted_by_others
+
+    def want(self, slots: int) -> None:
+        """How many slots of the cluster the study could use now; others are told by the next
+        beat."""
+        self._wanted = slots
+
+    def wanted_by_others(self) -> tuple[int, ...]:
+        """How many slots of the cluster each other study on it could use."""
+        return self._wanted_by_others
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -60,16 +92,21 @@ class Heartbeat:
                 if time.monotonic() - renewed >= self._lease.seconds / 3:
                     self._lease = renew_lease(self._database, self._lease)
                     renewed = time.monotonic()
+                self._announce()
                 self._listen()
             except DatabaseUnreachable:
                 continue  # the coordinator notices by itself, and decides how long to wait
             except LeaseLost as lost:
                 self._lost = lost
 
+    def _announce(self) -> None:
+        now = (self._cluster, self._wanted)
+        if now != self._announced:
+            announce(self._database, self._lease, *now)
+            self._announced = now
+
     def _listen(self) -> None:
-        if self.stop_requested():
-            return
-        if read_run(self._database, self._lease.study).status is RunStatus.STOPPING:
-            self._stop_requested.set()
-            # The main thread may be deep in a training step, which only a signal leaves.
-            _thread.interrupt_main(signal.SIGTERM)
+        heard = listen(self._database, self._lease, self._cluster)
+        self._wanted_by_others = heard.wanted_by_others
+        if heard.status is RunStatus.STOPPING:
+            self.ask_to_stop()

@@ -33,9 +33,8 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
     Raises:
         InvalidInput: in one line, the field that is wrong.
     """
-    baseline = baseline_parameters(spec)
+    baseline = check_parts(spec)
     try:
-        proposer_for(spec)
         dataset = read_data(spec, data)
         splits = [
             describe_split(dataset, spec.seed, replicate)
@@ -44,6 +43,21 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
     except (DataError, ValueError) as error:
         raise InvalidInput(str(error)) from None
     return Plan(spec, dataset, baseline, splits, bounds_of(spec))
+
+
+def check_parts(spec: StudySpec) -> Sequence[Parameters]:
+    """Check that the parts of a specification fit together, as far as that does not depend on
+    its data; the parameters of its baseline.
+
+    Raises:
+        InvalidInput: in one line, the field that is wrong.
+    """
+    baseline = baseline_parameters(spec)
+    try:
+        proposer_for(spec)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
+    return baseline
 
 
 def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:

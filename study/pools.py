@@ -1,7 +1,7 @@
 """Where a study's segments are trained: on a Ray cluster, or in this process."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from study.errors import InvalidInput
 from study.progress import Progress
@@ -9,6 +9,27 @@ from workers.data import Dataset
 from workers.pool import Pool
 
 SERIAL = "serial"
+
+
+@contextmanager
+def shared_cluster(ray: str | None) -> Iterator[str]:
+    """The address of a cluster for several processes: the given one, or one of this machine's
+    cores that ends with the block.
+
+    Raises:
+        InvalidInput: it does not start.
+    """
+    if ray is not None:
+        yield ray
+        return
+    from workers.ray_pool import ClusterUnreachable, local_cluster
+
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(local_cluster())
+        except ClusterUnreachable as error:
+            raise InvalidInput(f"{error}; give --ray ADDRESS of a running cluster") from None
+        yield address
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """The studies of a database, as tables for a person."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from storage.engine import open_database
 from storage.runs import RunSummary, StudyRun, list_names_without_run, list_runs, read_run
+from storage.status import RunStatus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,12 +21,13 @@ def studies_table(storage: str) -> Table:
     with open_database(storage, create=False) as database:
         summaries = list_runs(database)
         others = list_names_without_run(database)
+    queue = _queue(summaries)
     table = Table("name", "status", "trials", "best", "objective", "created (UTC)")
     for summary in summaries:
         run = summary.run
         table.add_row(
             run.study,
-            run.status.value,
+            _status(run, queue),
             _counts(summary),
             ", ".join("–" if best is None else f"{best:.4g}" for best in summary.best_values),
             ", ".join(run.specification["objective"]),
@@ -41,16 +44,35 @@ def status_table(name: str, storage: str) -> Table:
 
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
-        (summary,) = [summary for summary in list_runs(database) if summary.run.study == run.study]
+        summaries = list_runs(database)
+        (summary,) = [summary for summary in summaries if summary.run.study == run.study]
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for label, text in _facts(run, summary).items():
+    for label, text in _facts(run, summary, _queue(summaries)).items():
         table.add_row(label, text)
+    if run.error is not None:
+        table.add_row("error", run.error)
     for reason, count in _reasons(load_results(name, storage)):
         table.add_row("failed", f"{count} × {reason}")
     return table
 
 
-def _facts(run: StudyRun, summary: RunSummary) -> dict[str, str]:
+def _queue(summaries: Sequence[RunSummary]) -> list[str]:
+    """The names of the studies that wait for a service, in the order of their turns."""
+    waiting = [
+        (summary.run.queued_at, summary.run.study)
+        for summary in summaries
+        if summary.run.status is RunStatus.QUEUED and summary.run.queued_at is not None
+    ]
+    return [name for _, name in sorted(waiting)]
+
+
+def _status(run: StudyRun, queue: Sequence[str]) -> str:
+    if run.study in queue:
+        return f"queued ({queue.index(run.study) + 1} of {len(queue)})"
+    return run.status.value
+
+
+def _facts(run: StudyRun, summary: RunSummary, queue: Sequence[str]) -> dict[str, str]:
     specification = run.specification
     budget = [
         f"{amount:g} {unit}"
@@ -60,7 +82,8 @@ def _facts(run: StudyRun, summary: RunSummary) -> dict[str, str]:
     objectives = zip(specification["objective"], summary.best_values, strict=True)
     return {
         "study": run.study,
-        "status": run.status.value,
+        "status": _status(run, queue),
+        "run by": "a service" if run.detached else "whoever launches it",
         "coordinator": str(run.owner) if run.owner else "none",
         "trials": _counts(summary),
         "budget": ", ".join(budget) or "the default",
@@ -68,7 +91,7 @@ def _facts(run: StudyRun, summary: RunSummary) -> dict[str, str]:
             f"{objective} {'–' if best is None else f'{best:.4f}'}"
             for objective, best in objectives
         ),
-        "data": f"{specification['data']['source']} (SHA-256 {run.data_sha256[:12]}…)",
+        "data": f"{specification['data']['source']} ({_data_hash(run)})",
         "sampler": specification["sampler"],
         "seed": str(run.seed),
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
@@ -76,6 +99,10 @@ def _facts(run: StudyRun, summary: RunSummary) -> dict[str, str]:
         "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "–",
         "finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "–",
     }
+
+
+def _data_hash(run: StudyRun) -> str:
+    return f"SHA-256 {run.data_sha256[:12]}…" if run.data_sha256 else "not read yet"
 
 
 def _counts(summary: RunSummary) -> str:

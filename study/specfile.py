@@ -37,11 +37,13 @@ def read_specification(
     name: str | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    paths_as_written: bool = False,
 ) -> StudySpec:
     """The specification in the file `source` or of the built-in study of that name.
 
     overrides are "dotted.field=value" in YAML's notation; name and seed replace the fields so
-    called. Paths inside a file are relative to it, in an override to the current directory.
+    called. Paths inside a file are relative to it, in an override to the current directory; or all
+    of them stay as they are written, for somebody else to find.
 
     Raises:
         InvalidInput: anything in it is wrong.
@@ -50,9 +52,10 @@ def read_specification(
     where = source
     document = _parse(path, where)
     for field in ("source", "test"):
-        _make_absolute(document.get("data"), field, path.parent)
+        if not paths_as_written:
+            _make_absolute(document.get("data"), field, path.parent)
     for override in overrides:
-        _apply(document, override)
+        _apply(document, override, paths_as_written=paths_as_written)
     if name is not None:
         document["name"] = name
     if seed is not None:
@@ -110,7 +113,7 @@ def _make_absolute(section: Any, field: str, folder: Path) -> None:
             section[field] = str((folder / path).resolve())
 
 
-def _apply(document: dict[str, Any], override: str) -> None:
+def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -> None:
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
         raise InvalidInput(f"--set {override}: give field=value, such as search.depth=3")
@@ -125,7 +128,7 @@ def _apply(document: dict[str, Any], override: str) -> None:
             section[key] = {}
         section = section[key]
     section[field] = value
-    if sections == ["data"] and field in ("source", "test"):
+    if sections == ["data"] and field in ("source", "test") and not paths_as_written:
         _make_absolute(section, field, Path.cwd())
 
 

@@ -19,13 +19,14 @@ def stop_study(name: str, storage: str, *, timeout: float) -> str:
         before = read_run(database, name)
         if before.status in ENDED:
             return f"study {name!r} was {before.status.value} already"
-        if before.owner is None or is_gone(before.owner):
+        gone = before.owner is None or is_gone(before.owner)
+        if gone and not before.detached:
             return f"study {name!r} has no coordinator; launch it again to go on"
         if request_stop(database, name) is RunStatus.STOPPED:
-            return f"study {name!r} left the queue"
+            return f"study {name!r} left the queue; to go on: study resume {name} --detach"
         run = _wait(database, name, timeout)
     if run.status in ENDED:
-        return f"study {name!r} is {run.status.value}; launch it again to go on"
+        return f"study {name!r} is {run.status.value}; to go on: study resume {name}"
     return f"study {name!r} was asked to stop; {run.owner} has not done so within {timeout:g} s"
 
 

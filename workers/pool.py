@@ -48,9 +48,12 @@ class Pool(Protocol):
     A pool is bound to one data set. It never retries: the coordinator decides what follows a
     failure. Every ticket that was submitted and not cancelled is returned by collect once.
     in_foreground says that collect() trains in the calling thread and takes as long as it takes.
+    cluster names what the slots are taken from, the same for all pools that share it; None: the
+    slots are this pool's own.
     """
 
     in_foreground: bool
+    cluster: str | None
 
     def slots(self) -> int:
         """How many segments can be trained at the same time; it may change between calls."""

@@ -56,6 +56,7 @@ class RayPool:
     def __init__(self, dataset: Dataset, *, address: str | None = None, gpus: float = 0.0) -> None:
         with _own_signals():
             _connect(address)
+        self.cluster: str | None = None if address is None else _cluster_name()
         self._gpus = gpus
         self._dataset = ray.put(dataset)
         # A GPU task keeps its process (max_calls=0): importing torch again costs seconds.
@@ -110,6 +111,20 @@ class RayPool:
             return Done(ticket, ray.get(reference), state)
         except RayError as error:
             return Failed(ticket, _kind(error), _reason(error))
+
+
+@contextlib.contextmanager
+def local_cluster() -> Iterator[str]:
+    """Start a cluster of this machine's cores; its address, for processes of this machine.
+
+    It ends with the block, or with this process. Raises ClusterUnreachable.
+    """
+    with _own_signals():
+        _connect(None)
+    try:
+        yield ray.get_runtime_context().gcs_address
+    finally:
+        ray.shutdown()
 
 
 def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
@@ -178,6 +193,12 @@ def _connect(address: str | None) -> None:
     except Exception as error:  # noqa: BLE001  Ray raises bare Exceptions where a node does not start
         reason = " ".join(str(error).split())[:200]
         raise ClusterUnreachable(f"Ray at {address or 'this machine'}: {reason}") from None
+
+
+def _cluster_name() -> str:
+    """The name of the cluster that this program has joined: the id of its head node."""
+    heads = [node for node in ray.nodes() if "node:__internal_head__" in node["Resources"]]
+    return "ray:" + str(heads[0]["NodeID"]) if heads else "ray"
 
 
 def _knock(address: str) -> None:

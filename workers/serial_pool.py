@@ -12,6 +12,7 @@ class SerialPool:
     """Trains inside collect(), one segment per call."""
 
     in_foreground = True
+    cluster: str | None = None
 
     def __init__(self, dataset: Dataset, *, device: str | None = None) -> None:
         self._dataset = dataset

@@ -46,6 +46,7 @@ class SimulatedPool:
     """
 
     in_foreground = False
+    cluster: str | None = None
 
     def __init__(
         self,

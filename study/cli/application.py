@@ -31,6 +31,14 @@ StorageOption = Annotated[
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
 
 
+def storage_option(storage: str) -> str:
+    """How to name this storage in another command; "" where that is not needed. A password in the
+    URL is shown as it would be typed: never."""
+    from storage.urls import parse_url, without_secrets
+
+    return "" if storage == DEFAULT_STORAGE else f" --storage {without_secrets(parse_url(storage))}"
+
+
 LogFormatOption = Annotated[
     str | None,
     typer.Option(

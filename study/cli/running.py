@@ -13,17 +13,37 @@ from study.cli.application import (
     StorageOption,
     app,
     say,
+    storage_option,
     use_logs,
 )
+from study.cli.ending import say_how_it_ended
 from study.errors import ExitCode
 
 if TYPE_CHECKING:
-    from study.launching import StudyOutcome
     from study.progress import Progress
     from study.spec import StudySpec
 
 # A finished study of so many trials gets its main pictures in the dashboard.
 FEWEST_TRIALS_TO_DRAW = 10
+
+TrialsOption = Annotated[
+    int | None,
+    typer.Option("--trials", metavar="N", help="Total number of trials, over all launches.", min=1),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        envvar="RAY_ADDRESS",
+        metavar="ADDRESS",
+        help="A running Ray cluster, or 'serial' to train in this process. "
+        "Default: a cluster of this machine's cores.",
+    ),
+]
+DetachOption = Annotated[
+    bool,
+    typer.Option("--detach", help="Put it in the queue and return: a service runs it."),
+]
 
 
 @app.command()
@@ -38,19 +58,9 @@ def launch(
         str | None, typer.Option(metavar="NAME", help="Call the study this instead.")
     ] = None,
     storage: StorageOption = DEFAULT_STORAGE,
-    trials: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Total number of trials, over all launches.", min=1),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            metavar="ADDRESS",
-            help="A running Ray cluster, or 'serial' to train in this process. "
-            "Default: a cluster of this machine's cores.",
-        ),
-    ] = None,
+    trials: TrialsOption = None,
+    ray: RayOption = None,
+    detach: DetachOption = False,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,20 +79,16 @@ def launch(
 
     Ctrl-C stops it; launching it again goes on where it stopped.
     """
-    from study.launching import launch as run_study
-    from study.progress import progress_on
     from study.specfile import read_specification
 
-    if log_format is not None:
-        use_logs(log_format, log_level)
     changed = list(overrides or ())
     if trials is not None:
         changed.append(f"budget.trials={trials}")
-    spec = read_specification(source, name=name, seed=seed, overrides=changed)
-    console = Console(stderr=True)
-    with _logs_of(spec) if log_format is not None else progress_on(console) as progress:
-        outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
-    _say_how_it_ended(spec, outcome, console)
+    # A service looks for the files of a queued study below its own data roots.
+    spec = read_specification(
+        source, name=name, seed=seed, overrides=changed, paths_as_written=detach
+    )
+    _run_or_queue(spec, storage, ray, detach=detach, log_format=log_format, log_level=log_level)
 
 
 def _logs_of(spec: "StudySpec") -> "Progress":
@@ -91,33 +97,70 @@ def _logs_of(spec: "StudySpec") -> "Progress":
     return StudyLog(spec.name)
 
 
-def _say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", console: Console) -> None:
-    from study.coordinator import Ending
-    from study.tables import as_table, best_trials, data_console, varying_hyperparameters
+@app.command()
+def resume(
+    name: NameArgument,
+    storage: StorageOption = DEFAULT_STORAGE,
+    trials: TrialsOption = None,
+    ray: RayOption = None,
+    detach: DetachOption = False,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = "info",
+) -> None:
+    """Go on with a study by its name: the database has its specification."""
+    from storage.engine import open_database
+    from storage.runs import read_run
+    from study.service.documents import stored_specification
 
-    if outcome.ending is None:
-        say(f"study {spec.name!r}: the budget was reached before; nothing to do")
-    else:
-        say(f"study {spec.name!r}: {outcome.ending.value}")
-    results = outcome.results()
-    if outcome.complete:
-        best = best_trials(results, spec)
-        title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
-        varying = varying_hyperparameters(results)
-        stdout = data_console()
-        stdout.print(as_table(best, title, varying=varying, width=stdout.width))
-    option = "" if outcome.storage == DEFAULT_STORAGE else f" --storage {outcome.storage}"
-    if outcome.ending is Ending.STOPPED:
-        say("to go on:     launch it again with the same options")
-    elif outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:
+    with open_database(storage, create=False) as database:
+        document = read_run(database, name).specification
+    if trials is not None:
+        document = {**document, "budget": {**document["budget"], "trials": trials}}
+    spec = stored_specification(document, name)
+    _run_or_queue(spec, storage, ray, detach=detach, log_format=log_format, log_level=log_level)
+
+
+def _run_or_queue(
+    spec: "StudySpec",
+    storage: str,
+    ray: str | None,
+    *,
+    detach: bool,
+    log_format: str | None,
+    log_level: str,
+) -> None:
+    if log_format is not None:
+        use_logs(log_format, log_level)
+    if detach:
+        _queue(spec, storage)
+        return
+    from study.launching import launch as run_study
+    from study.progress import progress_on
+
+    console = Console(stderr=True)
+    with _logs_of(spec) if log_format is not None else progress_on(console) as progress:
+        outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
+    say_how_it_ended(spec, outcome)
+    if outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:
+        from study.coordinator import Ending
         from study.report.boards import save_to_dashboard
 
-        save_to_dashboard(spec.name, outcome.storage_url)
-    say(f"report:       study report {spec.name}{option}")
-    say(f"all results:  study results {spec.name}{option}")
-    say(f"dashboard:    study dashboard{option}")
-    if outcome.ending is Ending.STOPPED:
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        if outcome.ending is not Ending.STOPPED:
+            save_to_dashboard(spec.name, outcome.storage_url)
+
+
+def _queue(spec: "StudySpec", storage: str) -> None:
+    from study.service.queueing import put_in_queue
+
+    queued = put_in_queue(spec, storage)
+    if queued.over:
+        say(f"study {spec.name!r}: the budget was reached before; nothing to do")
+        return
+    option = storage_option(storage)
+    say(
+        f"study {spec.name!r} is in the queue; a service (study serve) runs it; follow it with: "
+        f"study watch {spec.name}{option} · study status {spec.name}{option}"
+    )
 
 
 @app.command()

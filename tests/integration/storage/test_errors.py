@@ -23,8 +23,19 @@ from storage.errors import (
     StorageError,
 )
 from storage.leases import acquire_lease, release_lease, renew_lease
+from storage.neighbours import announce, listen
 from storage.optuna_schema import metadata as optunas
 from storage.owners import Owner
+from storage.queue import (
+    claim_next,
+    enqueue,
+    hand_over,
+    note_crash,
+    owners_at_work,
+    put_back,
+    recover_lost,
+    take_out,
+)
 from storage.reading import (
     load_layer_statistics,
     load_learning_curves,
@@ -34,7 +45,6 @@ from storage.reading import (
 )
 from storage.runs import (
     list_runs,
-    queued_runs,
     read_run,
     request_stop,
     set_status,
@@ -58,7 +68,16 @@ def everything(database: Database) -> Iterator[Callable[[], Any]]:
     yield lambda: make_run(database, "other")
     yield lambda: read_run(database, "digits")
     yield lambda: list_runs(database)
-    yield lambda: queued_runs(database)
+    yield lambda: enqueue(database, "digits", {}, "0" * 64)
+    yield lambda: claim_next(database, Owner.here(), 1.0)
+    yield lambda: hand_over(database, lease, Owner.here())
+    yield lambda: take_out(database, lease)
+    yield lambda: put_back(database, lease)
+    yield lambda: note_crash(database, lease, "killed")
+    yield lambda: recover_lost(database)
+    yield lambda: owners_at_work(database)
+    yield lambda: announce(database, lease, "cluster", 1)
+    yield lambda: listen(database, lease, "cluster")
     yield lambda: request_stop(database, "digits")
     yield lambda: set_status(database, lease, RunStatus.RUNNING)
     yield lambda: update_specification(database, lease, {}, "0" * 64)

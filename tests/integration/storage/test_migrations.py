@@ -9,11 +9,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from storage import history, migrations
+from storage import history, migrations, triggers
 from storage.engine import Database, open_database
-from storage.errors import SchemaUnknown
+from storage.errors import SchemaUnknown, StatementRefused
 from storage.migrations import env_filter
+from storage.optuna_schema import make_optuna_schema
+from storage.owners import Owner
+from storage.queue import claim_next
+from storage.runs import list_names, read_run
 from storage.schema import metadata
+from storage.urls import parse_url
 from tests.integration.storage.studies import make_run, take_lease
 
 
@@ -46,25 +51,68 @@ def test_a_database_from_a_newer_program_is_refused_and_left_alone(database_url:
         open_database(database_url)
 
 
-def test_a_database_of_version_1_opens_in_version_2_with_its_rows(
+def database_of_version(version: str, url: str) -> Database:
+    """A database as the program of that version left it, with Optuna's tables."""
+    database = Database(parse_url(url))
+    with database.write() as connection:
+        make_optuna_schema(connection)
+        history.upgrade(connection, version)
+        if database.dialect == "sqlite":
+            triggers.put_triggers(connection)
+    return database
+
+
+def test_a_database_of_version_1_is_brought_up_to_date_with_its_rows(database_url: str):
+    with database_of_version("0001", database_url) as old, old.write() as connection:
+        connection.execute(text("INSERT INTO studies VALUES (7, 'old')"))
+        connection.execute(
+            text(
+                "INSERT INTO study_directions (study_direction_id, direction, study_id, objective) "
+                "VALUES (1000, 'MAXIMIZE', 7, 0)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO study_runs (study_id, study, specification, specification_sha256, "
+                "data_sha256, status, lease_epoch, seed, versions, created_at) VALUES "
+                """(7, 'old', '{"seed": 3}', 'ab', 'cd', 'stopped', 4, 3, '{"torch": "2"}', """
+                "'2026-01-02 03:04:05')"
+            )
+        )
+    with open_database(database_url) as database:
+        run = read_run(database, "old")
+        assert (run.data_sha256, run.lease_epoch, run.specification) == ("cd", 4, {"seed": 3})
+        assert (run.error, run.detached, run.queued_at, run.crashes) == (None, False, None, 0)
+        assert claim_next(database, Owner.here(), 30.0) is None
+        make_run(database, "new")
+        with pytest.raises(StatementRefused), database.write() as connection:
+            connection.execute(text("UPDATE study_runs SET status = 'tired'"))
+        # Whoever deletes a study deletes its run: the triggers and keys are as they were.
+        with database.write() as connection:
+            connection.execute(text("DELETE FROM study_directions WHERE study_id = 7"))
+            connection.execute(text("DELETE FROM studies WHERE study_id = 7"))
+        assert list_names(database) == ["new"]
+
+
+def test_a_later_version_of_the_tables_keeps_their_rows(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with open_database(database_url) as database:
         make_run(database)
     newer = tmp_path / "newer"
     shutil.copytree(Path(migrations.__file__).parent, newer)
-    (newer / "versions" / "v0002_notes.py").write_text(
+    (newer / "versions" / "v0999_notes.py").write_text(
         '"""Notes."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
-        'revision = "0002"\ndown_revision = "0001"\n\n\n'
+        f'revision = "0999"\ndown_revision = "{history.HEAD}"\n\n\n'
         'def upgrade():\n    op.add_column("study_runs", sa.Column("note", sa.Text()))\n'
     )
-    monkeypatch.setattr(history, "HEAD", "0002")
-    monkeypatch.setattr(history, "KNOWN", ("0001", "0002"))
+    monkeypatch.setattr(history, "HEAD", "0999")
+    monkeypatch.setattr(history, "KNOWN", (*history.KNOWN, "0999"))
     monkeypatch.setattr(history, "SCRIPTS", newer)
     with open_database(database_url) as database:
         take_lease(database)
         with database.read() as connection:
-            assert history.schema_version(connection) == "0002"
+            assert history.schema_version(connection) == "0999"
             assert connection.execute(text("SELECT study, note FROM study_runs")).all() == [
                 ("digits", None)
             ]

@@ -1,5 +1,6 @@
 """PostgreSQL answers what a coordinator asks all the time by its indexes."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import func, select
 from storage.engine import Database, open_database
 from storage.leases import run_query
 from storage.optuna_schema import trials
-from storage.runs import queued_query
+from storage.queue import claim_query
 from storage.schema import study_runs
 from storage.trial_reads import read_changed, statements
 from storage.trials import TrialStorage
@@ -55,7 +56,7 @@ def test_the_claim_of_a_lease_uses_the_index_on_the_name(large: tuple[Database, 
 
 def test_the_search_for_queued_studies_uses_the_index_on_the_status(large: tuple[Database, int]):
     database, _ = large
-    shown = plan(database, queued_query(), {})
+    shown = plan(database, claim_query(datetime.now(UTC)), {})
     assert "ix_study_runs_status" in shown
     assert "Seq Scan" not in shown
 

@@ -12,7 +12,6 @@ from storage.errors import StatusRefused, StudyExists, StudyNotFound, StudyWitho
 from storage.runs import (
     list_names,
     list_runs,
-    queued_runs,
     read_run,
     request_stop,
     set_status,
@@ -97,13 +96,6 @@ def test_a_stop_can_be_asked_for_without_a_lease(database: Database):
     assert request_stop(database, "digits") is RunStatus.STOPPED
     with pytest.raises(StudyNotFound):
         request_stop(database, "nobodys")
-
-
-def test_queued_studies_are_listed_for_a_service(database: Database):
-    make_run(database, "first")
-    make_run(database, "second")
-    request_stop(database, "first")
-    assert [run.study for run in queued_runs(database)] == ["second"]
 
 
 def test_the_list_counts_trials_by_state_and_knows_the_best_values(database: Database):

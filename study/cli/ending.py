@@ -1,0 +1,42 @@
+"""What a person is told when a study has ended, here or elsewhere."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from study.cli.application import say, storage_option
+from study.errors import ExitCode
+
+if TYPE_CHECKING:
+    from study.launching import StudyOutcome
+    from study.spec import StudySpec
+
+
+def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome") -> None:
+    """The best trials on stdout, and on stderr why it ended and what to do next.
+
+    Raises:
+        typer.Exit: it was stopped, which has an exit code of its own.
+    """
+    from study.coordinator import Ending
+    from study.tables import as_table, best_trials, data_console, varying_hyperparameters
+
+    if outcome.ending is None:
+        say(f"study {spec.name!r}: the budget was reached before; nothing to do")
+    else:
+        say(f"study {spec.name!r}: {outcome.ending.value}")
+    results = outcome.results()
+    if outcome.complete:
+        best = best_trials(results, spec)
+        title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
+        varying = varying_hyperparameters(results)
+        stdout = data_console()
+        stdout.print(as_table(best, title, varying=varying, width=stdout.width))
+    option = storage_option(outcome.storage)
+    if outcome.ending is Ending.STOPPED:
+        say("to go on:     launch it again with the same options")
+    say(f"report:       study report {spec.name}{option}")
+    say(f"all results:  study results {spec.name}{option}")
+    say(f"dashboard:    study dashboard{option}")
+    if outcome.ending is Ending.STOPPED:
+        raise typer.Exit(ExitCode.INTERRUPTED)

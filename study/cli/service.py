@@ -1,0 +1,87 @@
+"""Commands of the service: serve queued studies, watch one that runs elsewhere."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from study.cli.application import (
+    DEFAULT_STORAGE,
+    LogFormatOption,
+    LogLevelOption,
+    NameArgument,
+    StorageOption,
+    app,
+    say,
+    use_logs,
+)
+from study.cli.ending import say_how_it_ended
+from study.errors import InvalidInput
+
+
+@app.command()
+def serve(
+    storage: StorageOption = DEFAULT_STORAGE,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            metavar="ADDRESS",
+            help="A running Ray cluster, or 'serial' to train each study in its own process. "
+            "Default: one cluster of this machine's cores, which all studies share.",
+        ),
+    ] = None,
+    max_studies: Annotated[
+        int, typer.Option(metavar="N", help="How many studies to run at the same time.", min=1)
+    ] = 4,
+    data_root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Queued studies may read files below this folder. Repeatable; also "
+            "STUDY_DATA_ROOTS. Default: built-in data only.",
+        ),
+    ] = None,
+    allow_openml: Annotated[
+        bool, typer.Option("--allow-openml", help="Queued studies may fetch data from OpenML.")
+    ] = False,
+    log_format: LogFormatOption = None,
+    log_level: LogLevelOption = "info",
+) -> None:
+    """Run the studies in the queue of a database, until Ctrl-C or SIGTERM.
+
+    Several of these may serve one database, on any hosts: they stand by for each other.
+    """
+    from storage.engine import open_database
+    from study.pools import shared_cluster
+    from study.service.data_roots import VARIABLE, DataRules, roots_in
+    from study.service.instructions import Options
+    from study.service.serving import Service
+
+    if log_format is not None:
+        use_logs(log_format, log_level)
+    roots = tuple(data_root or roots_in(os.environ.get(VARIABLE)))
+    for root in roots:
+        if not root.is_dir():
+            raise InvalidInput(f"--data-root: {root} is no folder")
+    rules = DataRules(tuple(root.resolve() for root in roots), allow_openml)
+    with open_database(storage) as database, shared_cluster(ray) as address:
+        options = Options(
+            storage=storage, ray=address, data=rules, log_format=log_format, log_level=log_level
+        )
+        say(f"serving {database.url}, up to {max_studies} studies at once, on Ray at {address}")
+        Service(database, options, max_studies=max_studies, say=say).run()
+    say("left; studies that were running are in the queue again")
+
+
+@app.command()
+def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
+    """Watch a study that runs elsewhere until it ends; Ctrl-C leaves it alone."""
+    from study.progress import progress_on
+    from study.service.watching import watch as watch_study
+
+    with progress_on(Console(stderr=True)) as progress:
+        spec, outcome = watch_study(name, storage, progress)
+    say_how_it_ended(spec, outcome)

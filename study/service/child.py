@@ -1,0 +1,145 @@
+"""The process of one claimed study: `python -m study.service.child`, told what to do by stdin.
+
+    0    the study's status in the database says what became of it
+    75   the database was lost on the way: the study is to be put back
+
+Whatever else it ends with, the process died, and its service notes a crash.
+"""
+
+import signal
+import sys
+import traceback
+from contextlib import ExitStack
+from dataclasses import replace
+
+from storage.engine import Database, open_database
+from storage.errors import DatabaseUnreachable, LeaseLost
+from storage.leases import release_lease
+from storage.queue import note_crash, put_back
+from storage.runs import read_run, set_status
+from storage.status import RunStatus
+from study import events
+from study.conducting import conduct, tell_of_transactions
+from study.coordinator import Ending
+from study.errors import ExitCode, InvalidInput, StudyFailed
+from study.heartbeat import Heartbeat
+from study.plan import Plan, make_plan
+from study.pools import open_pool
+from study.progress import Progress
+from study.resuming import check_same_study
+from study.service.data_roots import permitted
+from study.service.documents import claimed_specification
+from study.service.instructions import Instructions
+from study.service.parent import heed, read_line
+from study.service.reporting import progress_of
+
+DATABASE_LOST = 75
+# Until a study is tried again for which there was no cluster: which is not the study's fault.
+CLUSTER_DELAY_SECONDS = 15.0
+PIPE = 0
+
+
+def main() -> int:
+    """Run the study of the instructions; returns the process's exit code."""
+    # Until the study runs, and stops by itself, whoever wants it to stop raises KeyboardInterrupt.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    line = read_line(PIPE)
+    if not line:
+        return ExitCode.OK  # the service was gone before it had a study for us
+    instructions = Instructions.parse(line)
+    lease, options = instructions.lease, instructions.options
+    with (
+        open_database(options.storage, create=False) as database,
+        progress_of(instructions) as progress,
+    ):
+        tell_of_transactions(database, progress)
+        try:
+            with Heartbeat(database, lease) as heartbeat:
+                heed(PIPE, heartbeat.ask_to_stop)
+                ending = _run_or_put_back(database, heartbeat, instructions, progress)
+            release_lease(database, lease)
+        except LeaseLost as lost:
+            progress.tell(events.LeaseLost(str(lost)))
+            return ExitCode.OK
+        except DatabaseUnreachable as error:
+            progress.note(str(error))
+            return DATABASE_LOST
+    if ending in (Ending.BUDGET, Ending.EXHAUSTED):
+        _draw(instructions, progress)
+    return ExitCode.OK
+
+
+def _run_or_put_back(
+    database: Database, heartbeat: Heartbeat, instructions: Instructions, progress: Progress
+) -> Ending | None:
+    """Run the study to its ending; None: it has none yet, or failed. Its status is written."""
+    try:
+        return _run(database, heartbeat, instructions, progress)
+    except StudyFailed as failed:
+        progress.note(str(failed))
+    except KeyboardInterrupt:
+        put_back(database, heartbeat.lease())
+    except (LeaseLost, DatabaseUnreachable):
+        raise
+    except Exception as error:  # noqa: BLE001  the study is tried again, not too often
+        traceback.print_exc()
+        reason = " ".join(str(error).split())[:500]
+        note_crash(database, heartbeat.lease(), f"{type(error).__name__}: {reason}")
+    return None
+
+
+def _run(
+    database: Database, heartbeat: Heartbeat, instructions: Instructions, progress: Progress
+) -> Ending | None:
+    options = instructions.options
+    try:
+        plan = _plan(database, heartbeat, instructions)
+    except InvalidInput as error:
+        progress.note(str(error))
+        set_status(database, heartbeat.lease(), RunStatus.FAILED, str(error))
+        return None
+    run = read_run(database, plan.spec.name)
+    gpus = plan.spec.resources.gpus
+    with ExitStack() as stack:
+        try:
+            opened = open_pool(plan.dataset, ray=options.ray, gpus=gpus, progress=progress)
+            pool = stack.enter_context(opened)
+        except InvalidInput as error:
+            progress.note(str(error))
+            delay = CLUSTER_DELAY_SECONDS
+            put_back(database, heartbeat.lease(), reason=str(error), delay=delay)
+            return None
+        return conduct(
+            database,
+            run,
+            plan,
+            heartbeat,
+            pool,
+            progress,
+            put_down=lambda lease: put_back(database, lease),
+        )
+
+
+def _plan(database: Database, heartbeat: Heartbeat, instructions: Instructions) -> Plan:
+    """The plan of the claimed specification, its data read where this service may read them."""
+    lease = heartbeat.lease()
+    spec = claimed_specification(database, lease)
+    readable = permitted(spec.data, instructions.options.data)
+    # What is in the database stays as it was written there: another service has other roots.
+    plan = replace(make_plan(spec.model_copy(update={"data": readable})), spec=spec)
+    check_same_study(read_run(database, spec.name), plan)
+    return plan
+
+
+def _draw(instructions: Instructions, progress: Progress) -> None:
+    """The pictures of a finished study, for its dashboard."""
+    from study.report.boards import save_to_dashboard
+
+    try:
+        save_to_dashboard(instructions.lease.study, instructions.options.storage)
+    except Exception as error:  # noqa: BLE001  the study itself is finished, and well
+        progress.note(f"its pictures could not be drawn: {' '.join(str(error).split())}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
