@@ -16,30 +16,38 @@ if TYPE_CHECKING:
     )
     from study.errors import InvalidInput, StudyError
     from study.launching import StudyOutcome, launch
+    from study.models.exporting import export_model
+    from study.models.model import Model, load_model
     from study.spec import StudySpec
 
 _HOME_OF = {
     "InvalidInput": "study.errors",
+    "Model": "study.models.model",
     "StudyError": "study.errors",
     "StudyOutcome": "study.launching",
     "StudySpec": "study.spec",
+    "export_model": "study.models.exporting",
     "launch": "study.launching",
     "load_layer_statistics": "storage.reading",
     "load_learning_curves": "storage.reading",
     "load_members": "storage.reading",
+    "load_model": "study.models.model",
     "load_replicates": "storage.reading",
     "load_results": "storage.reading",
 }
 
 __all__ = [
     "InvalidInput",
+    "Model",
     "StudyError",
     "StudyOutcome",
     "StudySpec",
+    "export_model",
     "launch",
     "load_layer_statistics",
     "load_learning_curves",
     "load_members",
+    "load_model",
     "load_replicates",
     "load_results",
 ]

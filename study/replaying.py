@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose, isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from storage.engine import open_database
 from storage.measured import Measured, Rows, read_measured
@@ -14,7 +14,10 @@ from study.errors import InvalidInput
 from study.plan import read_data
 from study.spec import StudySpec
 from workers.data import DataError, Dataset
-from workers.segment import Segment, TrialWork
+from workers.segment import Segment, SegmentReport, TrialWork
+
+if TYPE_CHECKING:
+    from workers.states import CohortState
 
 # Between environments that compute different bits: what a training's chaos leaves comparable.
 TOLERANCE = 0.05
@@ -60,33 +63,55 @@ def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None 
         recorded = read_measured(database, name, trial)
     if not recorded.replicates:
         raise InvalidInput(f"trial {trial} of study {name!r} failed; there is nothing to replay")
-    again = retrain(run, trial, recorded, data)
-    exact = recorded.result["fingerprint"] == again.result["fingerprint"]
-    tolerance = 0.0 if exact else TOLERANCE
-    compared, differences = compare(recorded, again, tolerance)
-    return Replay(trial, exact, tolerance, compared, tuple(differences))
+    return retrain(training_of(run, trial, recorded, data), recorded).replay
 
 
-def retrain(
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What a trial was trained on, and how: one segment from the first epoch to its last."""
+
+    spec: StudySpec
+    dataset: Dataset
+    segment: Segment
+
+
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """A trial trained again: how it compares, what was measured, and the weights."""
+
+    replay: Replay
+    report: SegmentReport
+    state: "CohortState"
+
+
+def training_of(
     run: StudyRun, trial: int, recorded: Measured, data: tuple[Any, Any] | None
-) -> FinishedTrial:
-    """The trial's rows as they come out here and now."""
-    from workers.training import train_segment
-
+) -> Training:
+    """The training that a recorded trial had; InvalidInput if its data are not there any more."""
     spec = StudySpec.model_validate(run.specification)
-    dataset = dataset_of(run, spec, data)
-    work = TrialWork(trial, records.configuration_in(recorded.result))
-    settings = spec.training.settings()
     segment = Segment(
-        trials=(work,),
-        settings=settings,
+        trials=(TrialWork(trial, records.configuration_in(recorded.result)),),
+        settings=spec.training.settings(),
         seed=spec.seed,
         first_epoch=0,
         last_epoch=int(recorded.result["epochs"]),
         label_noise=spec.data.label_noise,
     )
-    report, _ = train_segment(segment, dataset)
-    return records.rows_of(spec, work, report.trials[0], report)
+    return Training(spec, dataset_of(run, spec, data), segment)
+
+
+def retrain(training: Training, recorded: Measured) -> Retrained:
+    """Train the trial here and now, and compare."""
+    from workers.training import train_segment
+
+    report, state = train_segment(training.segment, training.dataset)
+    (work,) = training.segment.trials
+    again = records.rows_of(training.spec, work, report.trials[0], report)
+    exact = recorded.result["fingerprint"] == again.result["fingerprint"]
+    tolerance = 0.0 if exact else TOLERANCE
+    compared, differences = compare(recorded, again, tolerance)
+    replayed = Replay(work.trial, exact, tolerance, compared, tuple(differences))
+    return Retrained(replayed, report, state)
 
 
 def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> Dataset:

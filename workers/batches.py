@@ -32,7 +32,7 @@ class EpochBatches:
 
 def network_steps(network: Network, examples: Examples) -> int:
     """Steps per epoch; the last may have fewer examples."""
-    count = used_examples(network, len(examples.splits[network.replicate].train))
+    count = used_examples(network.configuration, len(examples.splits[network.replicate].train))
     return -(-count // network.configuration.batch_size)
 
 
@@ -51,7 +51,7 @@ def draw_batches(
     for k, network in enumerate(networks):
         split = examples.splits[network.replicate]
         offset = examples.row_offset(network.replicate)
-        count = used_examples(network, len(split.train))
+        count = used_examples(network.configuration, len(split.train))
         size = min(network.configuration.batch_size, count)
         order = example_order(seed, network.replicate, network.member, epoch, count)
         padded = np.full(steps[k] * size, split.train[order[-1]], np.int64)

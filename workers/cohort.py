@@ -10,7 +10,7 @@ from workers.examples import Examples
 from workers.layer_statistics import average_layers, probe_layers
 from workers.measuring import measure_curve_point, measure_replicate
 from workers.metrics import SMALLEST_PROBABILITY, Probabilities, Truth
-from workers.networks import Network, enumerate_networks, group_networks, used_examples
+from workers.networks import Network, enumerate_networks, group_networks
 from workers.program import Program
 from workers.schedule import evaluation_epochs
 from workers.segment import Segment, TrialMeasurements, TrialWork
@@ -36,7 +36,7 @@ class Cohort:
             for n in enumerate_networks(segment.trials, segment.settings)
         }
         self.truths = {
-            (work.trial, replicate): _truth(examples, work, replicate)
+            (work.trial, replicate): examples.truth(work.configuration, replicate)
             for work in segment.trials
             for replicate in range(segment.settings.replicates)
         }
@@ -321,22 +321,6 @@ class Cohort:
 
 def _key(network: Network) -> Key:
     return network.trial, network.replicate, network.member
-
-
-def _truth(examples: Examples, work: TrialWork, replicate: int) -> Truth:
-    split = examples.splits[replicate]
-    network = Network(work.trial, work.configuration, replicate, 0)
-    train = split.train[: used_examples(network, len(split.train))]
-    labels = examples.labels[replicate]
-    counts = np.bincount(labels[train], minlength=examples.classes)
-    return Truth(
-        labels=labels,
-        clean_labels=examples.clean_labels,
-        train=train,
-        validation=split.validation,
-        test=split.test,
-        frequencies=counts / len(train),
-    )
 
 
 def _take(program: Program, k: int) -> NetworkState:

@@ -7,8 +7,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from workers.configuration import Configuration
 from workers.data import Dataset, Split
 from workers.data.splitting import cached_split
+from workers.metrics import Truth
+from workers.networks import used_examples
 from workers.seeds import Purpose, random_generator
 from workers.shapes import output_units, pad
 
@@ -38,6 +41,19 @@ class Examples:
         """Row of a replicate's first example."""
         return replicate * self.count
 
+    def truth(self, configuration: Configuration, replicate: int) -> Truth:
+        """What predictions of a replicate's networks are judged by."""
+        split, labels = self.splits[replicate], self.labels[replicate]
+        train = split.train[: used_examples(configuration, len(split.train))]
+        return Truth(
+            labels=labels,
+            clean_labels=self.clean_labels,
+            train=train,
+            validation=split.validation,
+            test=split.test,
+            frequencies=np.bincount(labels[train], minlength=self.classes) / len(train),
+        )
+
 
 def prepare_examples(
     dataset: Dataset,
@@ -46,9 +62,11 @@ def prepare_examples(
     label_noise: float,
     dtype: torch.dtype,
     device: torch.device,
+    *,
+    refit: bool = False,
 ) -> Examples:
     """Split, preprocess and corrupt the data of all replicates, and put them on the device."""
-    splits = tuple(cached_split(dataset, seed, r) for r in range(replicates))
+    splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in range(replicates))
     count, classes = dataset.examples, len(dataset.classes)
     inputs, units = splits[0].features.shape[1], output_units(classes)
     labels = np.stack(

@@ -40,7 +40,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     """
     networks, examples = program.networks, program.examples
     used = [
-        min(PROBE_EXAMPLES, used_examples(n, len(examples.splits[n.replicate].train)))
+        min(PROBE_EXAMPLES, used_examples(n.configuration, len(examples.splits[n.replicate].train)))
         for n in networks
     ]
     rows = pad(max(used))

@@ -71,10 +71,21 @@ def correct_predictions(probabilities: Probabilities, truth: Truth) -> Correct:
     right: Correct = probabilities[truth.labels, examples] >= largest
     tied = np.count_nonzero(probabilities >= largest, axis=0) > 1
     if tied.any():
-        frequent = int(truth.frequencies.argmax())
-        predicted = np.where(probabilities[frequent] >= largest, frequent, probabilities.argmax(0))
-        right = predicted == truth.labels
+        right = predicted_classes(probabilities, int(truth.frequencies.argmax())) == truth.labels
     return right
+
+
+def predicted_classes(probabilities: Probabilities, frequent: int) -> npt.NDArray[np.int64]:
+    """The most probable class [N] by probabilities [classes, N].
+
+    In a tie that is `frequent`, the most frequent class of the training examples, where it is among
+    the most probable, else the first of them.
+    """
+    first = probabilities.argmax(0)
+    classes: npt.NDArray[np.int64] = np.where(
+        probabilities[frequent] >= probabilities.max(0), frequent, first
+    )
+    return classes
 
 
 def log_losses(probabilities: Probabilities, truth: Truth) -> npt.NDArray[np.float64]:

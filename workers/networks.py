@@ -60,9 +60,10 @@ def group_networks(
 
 def batch_rows(network: Network, training_examples: int) -> int:
     """Padded rows of the network's own batches."""
-    return pad(min(network.configuration.batch_size, used_examples(network, training_examples)))
+    configuration = network.configuration
+    return pad(min(configuration.batch_size, used_examples(configuration, training_examples)))
 
 
-def used_examples(network: Network, training_examples: int) -> int:
-    """How many of a training split's examples the network learns from: at least one."""
-    return max(1, round(network.configuration.train_fraction * training_examples))
+def used_examples(configuration: Configuration, training_examples: int) -> int:
+    """How many of a training split's examples a network learns from: at least one."""
+    return max(1, round(configuration.train_fraction * training_examples))

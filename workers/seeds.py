@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     WEIGHTS = 4
     DROPOUT = 5
     LABEL_NOISE = 6
+    REFIT = 7
 
 
 def random_generator(seed: int, purpose: Purpose, *names: int) -> np.random.Generator:

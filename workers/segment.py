@@ -23,6 +23,8 @@ class Segment:
 
     first_epoch 0 begins from initial weights; any other value needs the trials' states.
     seed is the study's: a trial's numbers follow from it, its configuration and the data alone.
+    refit says that validation examples are trained on as well: what is measured on them then is no
+    validation.
     """
 
     trials: tuple[TrialWork, ...]
@@ -31,6 +33,7 @@ class Segment:
     first_epoch: int
     last_epoch: int
     label_noise: float = 0.0
+    refit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

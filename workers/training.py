@@ -41,7 +41,13 @@ def train_segment(
     cpu = 0.0
     with independent_arithmetic():
         examples = prepare_examples(
-            dataset, segment.seed, segment.settings.replicates, segment.label_noise, dtype, place
+            dataset,
+            segment.seed,
+            segment.settings.replicates,
+            segment.label_noise,
+            dtype,
+            place,
+            refit=segment.refit,
         )
         measured: list[TrialMeasurements] = []
         after: list[TrialState] = []

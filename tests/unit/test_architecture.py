@@ -25,6 +25,7 @@ def imported_by(statement: str) -> set[str]:
     [
         "import study",
         "import study; study.StudySpec",
+        "import study; study.load_model, study.Model",
         "import study.cli",
         "import storage",
         "import workers.segment, workers.pool, workers.data",
@@ -85,6 +86,8 @@ def test_imports_flow_one_way():
         ("workers/training.py", "import ray"),
         ("study/launching.py", "import ray"),
         ("study/records.py", "import sqlalchemy"),
+        ("study/models/model.py", "import torch"),
+        ("study/models/model.py", "import safetensors"),
     ],
 )
 def test_a_planted_import_against_the_flow_is_found(copy, file, planted):

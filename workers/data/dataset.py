@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +15,14 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 FEWEST_PER_CLASS = 3  # one for each of train, validation and test
+
+
+class LabelKind(StrEnum):
+    """What the labels were before they became names of classes."""
+
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TEXT = "text"
 
 
 class Side(IntEnum):
@@ -32,7 +40,7 @@ class Dataset:
     numeric is [N, columns] with NaN where a value is missing; categorical is [N, columns] of codes
     into that column's levels, −1 where missing. target holds codes into classes. side holds Side
     values; groups codes (None: examples are independent). A truth table is its own train,
-    validation and test set.
+    validation and test set. label_kind is what the names of the classes stand for.
     """
 
     name: str
@@ -47,6 +55,7 @@ class Dataset:
     test_fraction: float
     validation_fraction: float
     names: tuple[str, ...] = ()
+    label_kind: LabelKind = LabelKind.TEXT
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +144,7 @@ def build_dataset(
         test_fraction=source.test_fraction,
         validation_fraction=source.validation_fraction,
         names=tuple(names),
+        label_kind=label_kind(target),
     )
     if not is_truth_table:
         _check_classes(dataset)
@@ -162,6 +172,13 @@ def encode_classes(target: npt.NDArray[np.generic], name: str) -> tuple[IntArray
     if distinct < 2:
         raise DataError("target", f"{name}: there is only one class; at least two are needed")
     return codes.reshape(-1).astype(np.int64), tuple(str(value) for value in values)
+
+
+def label_kind(target: npt.NDArray[np.generic]) -> LabelKind:
+    """Of labels that encode_classes accepted: whole floats are integers to it."""
+    if target.dtype.kind == "b":
+        return LabelKind.BOOLEAN
+    return LabelKind.INTEGER if target.dtype.kind in "iuf" else LabelKind.TEXT
 
 
 def _check_classes(dataset: Dataset) -> None:

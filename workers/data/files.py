@@ -1,12 +1,13 @@
 """Data sets from files and from OpenML: tables with a target column, or named arrays."""
 
 import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.data.dataset import Dataset, IntArray, Side, build_dataset
+from workers.data.dataset import Dataset, FloatArray, IntArray, Side, build_dataset
 from workers.data.source import DataError, DataSource
 
 if TYPE_CHECKING:
@@ -33,13 +34,19 @@ def load_table_file(source: DataSource) -> Dataset:
     return dataset_from_frame(both, source, name, side)
 
 
-def read_table(path: Path, field: str) -> "pd.DataFrame":
-    """The table in a file; DataError naming `field` if it is missing or no table."""
+def read_table(path: Path, field: str, texts: Collection[str] = ()) -> "pd.DataFrame":
+    """The table in a file; DataError naming `field` if it is missing or no table.
+
+    In a .csv the columns `texts` are read as they are written, whatever they look like.
+    """
     import pandas as pd
 
     _check_file(path, field)
     try:
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        if path.suffix == ".csv":
+            frame = pd.read_csv(path, dtype=dict.fromkeys(texts, "string"))
+        else:
+            frame = pd.read_parquet(path)
     except Exception as error:  # noqa: BLE001 - each reader raises kinds of its own
         raise DataError(field, f"{path} cannot be read as {path.suffix}: {error}") from None
     if frame.empty:
@@ -86,6 +93,15 @@ def _read_npz(path: Path, field: str, source: DataSource) -> dict[str, np.ndarra
         wanted["split"] = ("split", source.split)
     if source.group is not None:
         wanted["group"] = ("group", source.group)
+    arrays = _open_npz(path, field, wanted, {})
+    _check_npz(path, field, arrays)
+    return arrays
+
+
+def _open_npz(
+    path: Path, field: str, wanted: Mapping[str, tuple[str, str]], optional: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """Arrays by key: wanted are (field to blame, name), optional are names."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files)
@@ -94,15 +110,19 @@ def _read_npz(path: Path, field: str, source: DataSource) -> dict[str, np.ndarra
                     raise DataError(
                         where, f"{path} has no array {name!r}; it has {', '.join(names)}"
                     )
-            arrays = {key: np.asarray(archive[name]) for key, (_, name) in wanted.items()}
+            found = {key: name for key, (_, name) in wanted.items()}
+            found |= {key: name for key, name in optional.items() if name in names}
+            return {key: np.asarray(archive[name]) for key, name in found.items()}
     except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(field, f"{path} cannot be read as .npz: {error}") from None
+
+
+def _check_npz(path: Path, field: str, arrays: Mapping[str, np.ndarray]) -> None:
     features = arrays["X"]
     if features.ndim != 2 or features.dtype.kind not in "iufb":
         raise DataError(field, f"{path}: X must be numbers [examples, features]")
     if any(len(array) != len(features) for array in arrays.values()):
         raise DataError(field, f"{path}: its arrays differ in length")
-    return arrays
 
 
 def load_openml(source: DataSource) -> Dataset:
@@ -147,13 +167,11 @@ def dataset_from_frame(
     features = frame.drop(columns=special)
     numbers = [c for c in features.columns if pd.api.types.is_numeric_dtype(features[c].dtype)]
     texts = [c for c in features.columns if c not in numbers]
-    numeric = features[numbers].to_numpy(dtype=np.float64, na_value=np.nan)
-    numeric = np.where(np.isinf(numeric), np.nan, numeric)
+    numeric = finite_numbers(features[numbers])
     codes = np.zeros((len(frame), len(texts)), np.int64)
     levels: list[tuple[str, ...]] = []
     for position, column in enumerate(texts):
-        values = features[column].astype("string")
-        category = pd.Categorical(values)
+        category = pd.Categorical(features[column].astype("string"))
         codes[:, position] = category.codes
         levels.append(tuple(str(level) for level in category.categories))
     labels = target.to_numpy()
@@ -170,6 +188,35 @@ def dataset_from_frame(
         side=side,
         groups=groups,
     )
+
+
+def finite_numbers(numbers: "pd.DataFrame") -> FloatArray:
+    """Columns of numbers as [N, columns]; NaN where a value is missing or infinite."""
+    numeric = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    finite: FloatArray = np.where(np.isinf(numeric), np.nan, numeric)
+    return finite
+
+
+def read_examples(path: Path, texts: Collection[str], label: str) -> "pd.DataFrame":
+    """The examples to predict in a .csv, .parquet or .npz file, as a table; DataError if none.
+
+    In a .csv the columns `texts` are read as they are written, never as numbers. An .npz becomes
+    the columns x0, x1, … and, where it has an array of that name, `label`.
+    """
+    if path.suffix in (".csv", ".parquet"):
+        return read_table(path, "source", texts)
+    if path.suffix != ".npz":
+        raise DataError("source", f"{path} must be a .csv, .parquet or .npz file")
+    import pandas as pd
+
+    _check_file(path, "source")
+    arrays = _open_npz(path, "source", {"X": ("source", "X")}, {"y": label})
+    _check_npz(path, "source", arrays)
+    features = arrays["X"]
+    frame = pd.DataFrame(features, columns=[f"x{i}" for i in range(features.shape[1])])
+    if frame.empty:
+        raise DataError("source", f"{path} holds no examples")
+    return frame.assign(**{label: arrays["y"]}) if "y" in arrays else frame
 
 
 def _column(frame: "pd.DataFrame", name: str, field: str) -> "pd.Series[Any]":

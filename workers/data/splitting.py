@@ -61,6 +61,18 @@ def split_dataset(dataset: Dataset, seed: int, replicate: int) -> Split:
     return Split(train, np.sort(validation), np.sort(test), prepare_features(dataset, train))
 
 
+def refit_split(dataset: Dataset, seed: int, replicate: int) -> Split:
+    """The replicate's split with its validation examples among those to train on as well.
+
+    They are in validation still, where they measure nothing any more.
+    """
+    split = split_dataset(dataset, seed, replicate)
+    both = np.union1d(split.train, split.validation)
+    rng = random_generator(seed, Purpose.REFIT, replicate)
+    train = _stratified_order(dataset.target, both, rng)
+    return Split(train, split.validation, split.test, prepare_features(dataset, train))
+
+
 def describe_split(dataset: Dataset, seed: int, replicate: int) -> SplitDescription:
     """The sizes, identities and chance accuracies of a replicate's split."""
     split = split_dataset(dataset, seed, replicate)
@@ -128,6 +140,6 @@ def _stratified_order(target: IntArray, pool: IntArray, rng: np.random.Generator
 
 
 @lru_cache(maxsize=16)
-def cached_split(dataset: Dataset, seed: int, replicate: int) -> Split:
-    """split_dataset, remembered: a worker trains many segments of one study."""
-    return split_dataset(dataset, seed, replicate)
+def cached_split(dataset: Dataset, seed: int, replicate: int, *, refit: bool = False) -> Split:
+    """split_dataset or refit_split, remembered: a worker trains many segments of one study."""
+    return (refit_split if refit else split_dataset)(dataset, seed, replicate)

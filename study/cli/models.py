@@ -1,0 +1,108 @@
+"""Commands that take a trained ensemble out of a study, and that predict with one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
+from study.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from study.tables import Format
+
+
+@app.command()
+def export(
+    name: NameArgument,
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="The trial's number.", min=0)],
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Write to this folder, which must be new or empty.")
+    ],
+    storage: StorageOption = DEFAULT_STORAGE,
+    replicate: Annotated[
+        int, typer.Option(metavar="N", help="Whose networks: the split they were trained on.")
+    ] = 0,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit",
+            help="Train on train and validation together; the accuracy is then not measured.",
+        ),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model that is there.")] = False,
+) -> None:
+    """Train one trial again and write its ensemble, to predict with.
+
+    Exit code 1, and nothing is written, if it does not measure what was recorded.
+    """
+    from study.models.exporting import export_model
+
+    exported = export_model(
+        name, trial, storage, output, replicate=replicate, refit=refit, force=force
+    )
+    networks = "1 network" if exported.networks == 1 else f"{exported.networks} networks"
+    say(f"trial {trial} of study {name!r}, replicate {replicate}: {networks} in {output}")
+    if exported.replay is None:
+        say(
+            f"refit on the {exported.training_examples} examples of train and validation: "
+            "its accuracy was not measured"
+        )
+    else:
+        how = "bit for bit" if exported.replay.exact else f"within {exported.replay.tolerance:g}"
+        say(
+            f"test accuracy {exported.test_accuracy:.4f}; {exported.replay.compared} numbers came "
+            f"out as recorded, compared {how}"
+        )
+    say(f"to predict:  study predict {output} DATA.csv")
+
+
+@app.command()
+def predict(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What export wrote.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Examples: a .csv, .parquet or .npz file.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file, not to stdout.")
+    ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="csv|json|parquet",
+            help="How to write them. Default: as the output's name ends, else csv.",
+        ),
+    ] = None,
+) -> None:
+    """Predict examples: a row each, with its class and the probability of every class.
+
+    If the file has the column that was the target in training, the accuracy on it is said on
+    stderr.
+    """
+    from study.models.model import load_model, predictions_table
+    from study.models.predicting import examples_in
+    from study.tables import write_results
+
+    chosen = _format(style, output)
+    model = load_model(directory)
+    predicted = model.predict_examples(examples_in(data, model.description))
+    write_results(predictions_table(model, predicted), chosen, output)
+    for note in predicted.notes:
+        say(f"{data}: {note}")
+    if predicted.accuracy is not None:
+        accuracy, count = predicted.accuracy
+        target = model.description.target
+        say(f"accuracy {accuracy:.4f} on the {count} examples whose {target!r} {data} knows")
+
+
+def _format(style: str | None, output: Path | None) -> "Format":
+    from study.tables import Format
+
+    known = [Format.CSV, Format.JSON, Format.PARQUET]
+    if style is None:
+        suffix = "" if output is None else output.suffix.removeprefix(".")
+        return Format(suffix) if suffix in known else Format.CSV
+    if style not in known:
+        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(known)}")
+    return Format(style)

@@ -1,0 +1,1 @@
+"""Trained ensembles that leave the product: exported, read back, and predicting."""

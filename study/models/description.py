@@ -1,0 +1,237 @@
+"""What stands beside a model's weights: a JSON that a program of any language can read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from study.errors import InvalidInput
+from workers.configuration import Configuration, TrainingSettings
+from workers.data import Dataset, Preprocessing
+
+FORMAT_VERSION: Final = 1
+
+Label = StrictBool | StrictInt | StrictStr
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
+class Part(BaseModel):
+    """A frozen part of the description; what is not in this format is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NumberFeature(Part):
+    """A column of numbers: fill where one is missing, then (number − mean) / deviation.
+
+    missing_indicator says whether a further input is 1 where the number was missing.
+    """
+
+    kind: Literal["number"] = "number"
+    name: str
+    mean: float
+    deviation: float
+    fill: float
+    missing_indicator: bool
+
+
+class CategoryFeature(Part):
+    """A column of text: an input per level, which is 1 for that text.
+
+    trained says which levels the training examples had; the input of every other one stays 0.
+    """
+
+    kind: Literal["category"] = "category"
+    name: str
+    levels: tuple[str, ...]
+    trained: tuple[bool, ...]
+
+    @model_validator(mode="after")
+    def _has_as_many(self) -> Self:
+        if len(self.levels) != len(self.trained):
+            raise ValueError("levels and trained differ in length")
+        return self
+
+
+class Member(Part):
+    """A network of the ensemble: the epoch whose weights it has; diverged ones have none."""
+
+    epochs: Count
+    diverged: bool
+
+
+class Accuracies(Part):
+    """Shares of the examples of each side that were predicted right."""
+
+    train_accuracy: float
+    validation_accuracy: float
+    test_accuracy: float
+
+
+class Replayed(Part):
+    """How the training was repeated, and what these very weights measured then.
+
+    exact: every recorded number came out the same to the bit; else all within tolerance.
+    """
+
+    exact: bool
+    tolerance: float
+    measured: Accuracies
+
+
+class Provenance(Part):
+    """Where a model comes from. recorded and replayed are None after --refit, whose accuracy was
+    not measured; refit ones were trained on validation examples as well."""
+
+    study: str
+    trial: Count
+    replicate: Count
+    seed: int
+    data: str
+    data_sha256: str
+    refit: bool
+    training_examples: Count
+    recorded: Accuracies | None
+    replayed: Replayed | None
+    recorded_fingerprint: str
+    fingerprint: str
+    versions: Mapping[str, str]
+    exported_at: str
+
+
+class Description(Part):
+    """model.json: everything that predicting needs beside the weights, and where it comes from.
+
+    features are numbers first, then categories: the order of a network's inputs, in which the
+    indicators of missing numbers stand between the two. class_counts are of the examples that were
+    trained on. labels are JSON values of the kind that the target column had. ignored are columns
+    of the data that were no features.
+    """
+
+    format: Literal["overfit-study model"] = "overfit-study model"
+    format_version: Literal[1] = FORMAT_VERSION
+    target: str
+    labels: Annotated[tuple[Label, ...], Field(min_length=2)]
+    class_counts: tuple[Count, ...]
+    features: tuple[Annotated[NumberFeature | CategoryFeature, Field(discriminator="kind")], ...]
+    ignored: tuple[str, ...]
+    configuration: Mapping[str, Any]
+    training: Mapping[str, Any]
+    members: Annotated[tuple[Member, ...], Field(min_length=1)]
+    weights_sha256: str
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(self.labels) != len(self.class_counts) or not any(self.class_counts):
+            raise ValueError("labels and class_counts do not fit")
+        kinds = [feature.kind for feature in self.features]
+        if kinds != sorted(kinds, reverse=True) or not kinds:
+            raise ValueError("features must be numbers, then categories")
+        _check_complete("configuration", self.configuration, Configuration)
+        _check_complete("training", self.training, TrainingSettings)
+        return self
+
+    @property
+    def numbers(self) -> tuple[NumberFeature, ...]:
+        """The columns of numbers, in order."""
+        return tuple(f for f in self.features if isinstance(f, NumberFeature))
+
+    @property
+    def categories(self) -> tuple[CategoryFeature, ...]:
+        """The columns of text, in order."""
+        return tuple(f for f in self.features if isinstance(f, CategoryFeature))
+
+    def typed_configuration(self) -> Configuration:
+        """The trial's hyperparameters."""
+        return TypeAdapter(Configuration).validate_python(self.configuration)
+
+    def typed_training(self) -> TrainingSettings:
+        """What all trials of its study share."""
+        return TypeAdapter(TrainingSettings).validate_python(self.training)
+
+    def preprocessing(self) -> Preprocessing:
+        """The preprocessing that was fitted on the training examples."""
+        numbers = self.numbers
+        return Preprocessing(
+            fill=tuple(f.fill for f in numbers),
+            indicated=tuple(f.missing_indicator for f in numbers),
+            mean=tuple(f.mean for f in numbers),
+            deviation=tuple(f.deviation for f in numbers),
+            shown=tuple(f.trained for f in self.categories),
+        )
+
+
+def _check_complete(name: str, given: Mapping[str, Any], wanted: type) -> None:
+    """Nothing may fall back on a default that a later version may change."""
+    missing = [field.name for field in fields(wanted) if field.name not in given]
+    unknown = [key for key in given if key not in {field.name for field in fields(wanted)}]
+    for word, names in (("lacks", missing), ("has an unknown", unknown)):
+        if names:
+            raise ValueError(f"{name} {word} {names[0]!r}")
+    TypeAdapter(wanted).validate_python(given)
+
+
+def describe_features(
+    dataset: Dataset, preprocessing: Preprocessing
+) -> tuple[NumberFeature | CategoryFeature, ...]:
+    """The columns of a data set, with what was fitted to each."""
+    split = len(preprocessing.fill)
+    numbers = zip(
+        dataset.names[:split],
+        preprocessing.mean,
+        preprocessing.deviation,
+        preprocessing.fill,
+        preprocessing.indicated,
+        strict=True,
+    )
+    categories = zip(dataset.names[split:], dataset.levels, preprocessing.shown, strict=True)
+    return (
+        *(
+            NumberFeature(name=name, mean=mean, deviation=deviation, fill=fill, missing_indicator=i)
+            for name, mean, deviation, fill, i in numbers
+        ),
+        *(
+            CategoryFeature(name=name, levels=levels, trained=shown)
+            for name, levels, shown in categories
+        ),
+    )
+
+
+def read_description(found: object, where: str) -> Description:
+    """The description in a parsed JSON.
+
+    Raises:
+        InvalidInput: it is none, or one of a newer format.
+    """
+    if not isinstance(found, Mapping) or found.get("format") != "overfit-study model":
+        raise InvalidInput(f"{where} does not describe a model; give a folder that export wrote")
+    version = found.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise InvalidInput(
+            f"{where} has format version {version}, and this version of study reads up to "
+            f"{FORMAT_VERSION}; upgrade it"
+        )
+    try:
+        return Description.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the whole"
+        message = " ".join(str(first["msg"]).split())
+        raise InvalidInput(f"{where} is damaged: {field}: {message}; export it again") from None
+
+
+def label_names(labels: Sequence[Label]) -> list[str]:
+    """Labels as the product names classes everywhere else."""
+    return [str(label) for label in labels]

@@ -1,0 +1,161 @@
+"""A trained ensemble that was exported, ready to predict."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from study.errors import InvalidInput
+from study.models.columns import RawColumns, accuracy_on, raw_columns
+from study.models.description import Description, Label, label_names
+from study.models.directory import DESCRIPTION, WEIGHTS, Tensors, read_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workers.trained import TrainedEnsemble
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Of N examples: classes [N] as indices into the labels, their probabilities [classes, N], the
+    accuracy where there were labels (else None) with their number, and notes for a person."""
+
+    classes: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.floating]
+    accuracy: tuple[float, int] | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained ensemble. load_model() makes one; description is what model.json says of it."""
+
+    description: Description
+    _tensors: Tensors
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The classes: integers, booleans or text, as the training's target column had them."""
+        return self.description.labels
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that are needed to predict; their order in a table does not matter."""
+        return tuple(feature.name for feature in self.description.features)
+
+    def predict(self, examples: "pd.DataFrame") -> "pd.Series":
+        """The predicted label of every row, with the rows' index.
+
+        It is the most probable one; a tie goes to the most frequent of the training examples.
+
+        Raises:
+            InvalidInput: a column is missing or unknown, or is text where numbers were trained on.
+                The target's own column may be there, and is not looked at.
+        """
+        import pandas as pd
+
+        labels = pd.Index(self.labels)[self.predict_examples(examples).classes]
+        return pd.Series(labels, index=examples.index, name=self.description.target)
+
+    def predict_proba(self, examples: "pd.DataFrame") -> "pd.DataFrame":
+        """The probability of every label, a column each, for every row: the mean of the members'.
+
+        Raises:
+            InvalidInput: as predict() does.
+        """
+        import pandas as pd
+
+        probabilities = self.predict_examples(examples).probabilities
+        columns = pd.Index(self.labels, name=self.description.target)
+        return pd.DataFrame(probabilities.T, index=examples.index, columns=columns)
+
+    def predict_examples(self, examples: "pd.DataFrame") -> Predictions:
+        """All that is to be said of these rows, as predict() reads them."""
+        from workers.metrics import predicted_classes
+
+        columns = raw_columns(examples, self.description)
+        probabilities = self._probabilities(columns)
+        classes = np.asarray(
+            predicted_classes(probabilities, self.ensemble.most_frequent_class), np.int64
+        )
+        accuracy = accuracy_on(examples, self.description, classes)
+        return Predictions(classes, probabilities, accuracy, columns.notes)
+
+    def _probabilities(self, columns: RawColumns) -> npt.NDArray[np.floating]:
+        return self.ensemble.probabilities(columns.numeric, columns.categorical)
+
+    @cached_property
+    def ensemble(self) -> "TrainedEnsemble":
+        """The networks themselves."""
+        from workers.trained import TrainedEnsemble
+
+        members = [
+            None
+            if member.diverged
+            else {
+                name.removeprefix(f"members.{position}."): tensor
+                for name, tensor in self._tensors.items()
+                if name.startswith(f"members.{position}.")
+            }
+            for position, member in enumerate(self.description.members)
+        ]
+        return TrainedEnsemble(
+            configuration=self.description.typed_configuration(),
+            settings=self.description.typed_training(),
+            preprocessing=self.description.preprocessing(),
+            class_counts=self.description.class_counts,
+            members=tuple(members),
+        )
+
+
+def load_model(directory: str | Path) -> Model:
+    """The model that `study export` or export_model() wrote to a folder.
+
+    Raises:
+        InvalidInput: there is none, it is damaged, or its format is newer than this version.
+    """
+    folder = Path(directory)
+    description, tensors = read_folder(folder)
+    expected = expected_tensors(description)
+    found = {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
+    if found != expected:
+        wrong = sorted(expected.items() ^ found.items())[0][0]
+        raise InvalidInput(
+            f"{folder} is damaged: {wrong} in {WEIGHTS} is not as {DESCRIPTION} says; export it "
+            "again"
+        )
+    return Model(description, tensors)
+
+
+def expected_tensors(description: Description) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and type of every tensor of a model, by name."""
+    from workers.trained import tensor_shapes
+
+    shapes = tensor_shapes(
+        description.typed_configuration(),
+        description.typed_training(),
+        description.preprocessing().features,
+        len(description.labels),
+    )
+    return {
+        f"members.{position}.{name}": (shape, "float32")
+        for position, member in enumerate(description.members)
+        if not member.diverged
+        for name, shape in shapes.items()
+    }
+
+
+def predictions_table(model: Model, predicted: Predictions) -> "pd.DataFrame":
+    """A row per example: the label, and a column probability_LABEL for each."""
+    import pandas as pd
+
+    names = label_names(model.labels)
+    columns = {
+        f"probability_{name}": own for name, own in zip(names, predicted.probabilities, strict=True)
+    }
+    labels = pd.Index(model.labels)[predicted.classes]
+    return pd.DataFrame({"predicted": labels, **columns})
