@@ -201,7 +201,7 @@ def _provenance(
         replicate=replicate,
         seed=training.spec.seed,
         data=Path(training.spec.data.source).name,
-        data_sha256=run.data_sha256,
+        data_sha256=training.dataset.sha256,
         refit=trained.replay is None,
         training_examples=sum(trained.ensemble.class_counts),
         recorded=None if trained.replay is None else Accuracies(**{n: row[n] for n in names}),
