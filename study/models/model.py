@@ -54,7 +54,8 @@ class Model:
 
         Raises:
             InvalidInput: a column is missing or unknown, or is text where numbers were trained on.
-                The target's own column may be there, and is not looked at.
+                Those that were target, split or group in training may be there, and are not looked
+                at.
         """
         import pandas as pd
 

@@ -17,6 +17,8 @@ from workers.data import (
     load_dataset,
     split_dataset,
 )
+from workers.data.files import dataset_from_frame
+from workers.data.preprocessing import fit_preprocessing
 from workers.examples import noisy_labels
 
 
@@ -208,3 +210,31 @@ def test_the_hash_depends_on_contents_and_not_on_the_order_of_making(seed, class
     numbers[seed % 40, 0] += 1e-9
     other = dataset_from_arrays(numbers, labels, DataSource("arrays"))
     assert other.sha256 != first.sha256
+
+
+def test_preprocessing_is_a_function_of_the_row_and_of_what_was_fitted():
+    frame = table().assign(income=np.where(np.arange(60) % 5, 10.0, np.nan))
+    data = dataset_from_frame(frame.drop(columns="household"), DataSource("people"), "people")
+    split = split_dataset(data, 0, 0)
+    fitted = fit_preprocessing(data, split.train)
+    assert fitted.features == data.features
+    for row in range(60):
+        own = fitted.apply(data.numeric[[row]], data.categorical[[row]])
+        assert own.tobytes() == split.features[[row]].tobytes()
+    nowhere = fitted.apply(np.full((1, 2), np.nan), np.array([[-1]]))
+    age, income, income_missing, *towns = nowhere[0]
+    assert (age, income, income_missing, towns) == (pytest.approx(0), 0, 1, [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "classes"),
+    [
+        ([3, 1] * 9, "integer", ("1", "3")),
+        ([3.0, 1.0] * 9, "integer", ("1", "3")),
+        ([True, False] * 9, "boolean", ("False", "True")),
+        (["3", "x"] * 9, "text", ("3", "x")),
+    ],
+)
+def test_what_labels_were_is_remembered(labels, kind, classes):
+    data = dataset_from_arrays(np.arange(18.0)[:, None], labels, DataSource("arrays"))
+    assert (data.label_kind, data.classes) == (kind, classes)
