@@ -46,11 +46,13 @@ def open_pool(
 
         yield SerialPool(dataset)
         return
-    from workers.ray_pool import ClusterUnreachable, RayPool
+    from workers.ray_pool import ClusterUnreachable, RayPool, TokenRefused
 
     progress.note("starting Ray" if ray is None else f"connecting to Ray at {ray}")
     try:
         pool = RayPool(dataset, address=ray, gpus=gpus)
+    except TokenRefused as error:
+        raise InvalidInput(str(error)) from None
     except ClusterUnreachable as error:
         raise InvalidInput(f"{error}; give --ray ADDRESS of a running cluster") from None
     try:

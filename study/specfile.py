@@ -8,27 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from study import catalog
 from study.dimensions import SHAPES
+from study.documents import MOST_BYTES, MOST_LEVELS, Unreadable, read_document
 from study.errors import InvalidInput, nearest
 from study.spec import StudySpec
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 DATA_SUFFIXES = frozenset({".csv", ".parquet", ".npz"})
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with 1e-3 as a number: YAML 1.1 wants 1.0e-3 and silently reads the rest as text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
 
 
 def read_specification(
@@ -93,13 +82,13 @@ def _path_of(source: str) -> Path:
 
 def _parse(path: Path, where: str) -> dict[str, Any]:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "unreadable"
-        raise InvalidInput(f"{where}:{line} is not YAML: {problem}") from None
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            # A byte more than is allowed is enough to refuse the rest unread.
+            document = read_document(file.read(MOST_BYTES + 1))
+    except Unreadable as error:
+        line = f" line {error.line}" if error.line else ""
+        raise InvalidInput(f"{where}:{line} is not a YAML specification: {error}") from None
+    except OSError as error:
         raise InvalidInput(f"{where}: cannot be read: {error}") from None
     if not isinstance(document, dict):
         raise InvalidInput(f"{where}: found {_shown(document)}; give a mapping of fields to values")
@@ -116,12 +105,16 @@ def _make_absolute(section: Any, field: str, folder: Path) -> None:
 def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -> None:
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
-        raise InvalidInput(f"--set {override}: give field=value, such as search.depth=3")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError:
-        raise InvalidInput(f"--set {override}: {text!r} is not a YAML value") from None
+        raise InvalidInput(f"--set {_cut(override)}: give field=value, such as search.depth=3")
     *sections, field = dotted.split(".")
+    if len(sections) > MOST_LEVELS:
+        raise InvalidInput(f"--set {_cut(override)}: no field lies so deep")
+    try:
+        value = read_document(text)
+    except Unreadable as error:
+        raise InvalidInput(
+            f"--set {_cut(override)}: {_shown(text)} is not a YAML value: {error}"
+        ) from None
     section = document
     for key in sections:
         if not isinstance(section.get(key), dict):
@@ -188,5 +181,11 @@ def _dotted(location: Sequence[int | str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        return _cut(repr(value))
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,6 +14,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray.exceptions import (
+    AuthenticationError,
     NodeDiedError,
     ObjectLostError,
     OutOfMemoryError,
@@ -28,6 +29,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from workers import node_facts
 from workers.data import Dataset
 from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
+from workers.ray_token import keep_token_private
 from workers.segment import Segment, SegmentReport
 
 # A node that answers has to start a worker and import torch first.
@@ -36,6 +38,10 @@ ANSWER_SECONDS = 90.0
 
 class ClusterUnreachable(Exception):
     """No Ray cluster answers at the address; str() is one line."""
+
+
+class TokenRefused(ClusterUnreachable):
+    """A cluster answers, and wants a token that this process does not have."""
 
 
 def _train(segment: Segment, dataset: Dataset, *states: Any) -> tuple[SegmentReport, Any]:
@@ -176,7 +182,7 @@ def _connect(address: str | None) -> None:
     """Join the cluster at address, or start one of our own.
 
     Raises:
-        ClusterUnreachable: nothing answers there.
+        ClusterUnreachable: nothing answers there, or (TokenRefused) our token is not the cluster's.
     """
     quiet: dict[str, Any] = {
         "log_to_driver": False,
@@ -185,14 +191,26 @@ def _connect(address: str | None) -> None:
     }
     try:
         if address is None:
+            keep_token_private()
             with _without("RAY_ADDRESS"):
                 ray.init(include_dashboard=False, **quiet)
         else:
             _knock(address)
             ray.init(address=address, **quiet)
     except Exception as error:  # noqa: BLE001  Ray raises bare Exceptions where a node does not start
+        where = f"Ray at {address or 'this machine'}"
+        if _wants_another_token(error):
+            raise TokenRefused(
+                f"{where}: the token is missing or wrong; set RAY_AUTH_MODE=token and "
+                "RAY_AUTH_TOKEN_PATH to a file with the cluster's token"
+            ) from None
         reason = " ".join(str(error).split())[:200]
-        raise ClusterUnreachable(f"Ray at {address or 'this machine'}: {reason}") from None
+        raise ClusterUnreachable(f"{where}: {reason}") from None
+
+
+def _wants_another_token(error: Exception) -> bool:
+    # Ray tries for a while, and then hides the reason in the text of what caused a ConnectionError.
+    return isinstance(error, AuthenticationError) or "AuthenticationError" in str(error.__cause__)
 
 
 def _cluster_name() -> str:

@@ -122,9 +122,9 @@ def test_a_missing_file_is_named():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("name: [", "line 1 is not YAML"),
+        ("name: [", "line 1 is not a YAML specification"),
         ("- 1\n", "give a mapping"),
-        ("!!python/object/apply:os.system [true]\n", "is not YAML"),
+        ("!!python/object/apply:os.system [true]\n", "is not a YAML specification"),
     ],
 )
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, expected: str):

@@ -1,0 +1,176 @@
+"""A Ray cluster with a token lets in who has it, and runs nothing for anybody else."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+JOIN = """
+import sys
+from workers.data import DataSource, load_dataset
+from workers.ray_pool import ClusterUnreachable, RayPool
+
+try:
+    pool = RayPool(load_dataset(DataSource("wine")), address=sys.argv[1])
+except ClusterUnreachable as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+print("slots", pool.slots())
+pool.close()
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A head with one CPU on the loopback interface; other programs find it by its address."""
+
+    address: str
+    token: str
+    home: str
+
+    def environment(self, **changes: str) -> Mapping[str, str]:
+        """A user of this machine who knows nothing of the cluster, but for the changes."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+        return {**kept, "HOME": self.home, **changes}
+
+    def join(self, **changes: str) -> "subprocess.CompletedProcess[str]":
+        """What becomes of a study's pool that wants to use the cluster."""
+        return subprocess.run(
+            [sys.executable, "-c", JOIN, self.address],
+            env=self.environment(**changes),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # A short path: the names of Ray's sockets lie below it.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        made = Cluster(f"127.0.0.1:{port}", secrets.token_hex(32), folder)
+        token = Path(folder, "token")
+        token.write_text(f"{made.token}\n")
+        options = [f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}"]
+        options += ["--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", "--block"]
+        head = subprocess.Popen(
+            [str(Path(sys.executable).parent / "ray"), "start", "--head", *options],
+            env=made.environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            wait_until_it_answers(made, head)
+            yield made
+        finally:
+            os.killpg(head.pid, signal.SIGTERM)
+            try:
+                head.wait(30)
+            finally:
+                if head.poll() is None:
+                    os.killpg(head.pid, signal.SIGKILL)
+
+
+def wait_until_it_answers(cluster: Cluster, head: "subprocess.Popen[bytes]") -> None:
+    agent = Path(cluster.home, "session_latest", "sockets", "raylet")
+    for _ in range(600):
+        if head.poll() is not None:
+            pytest.fail(f"the head ended with code {head.returncode}")
+        if agent.exists():
+            return
+        time.sleep(0.1)
+    pytest.fail("the head did not start")
+
+
+def test_with_the_token_a_study_uses_the_cluster(cluster):
+    joined = cluster.join(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=cluster.token)
+    assert joined.returncode == 0, joined.stderr
+    assert "slots 1" in joined.stdout
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"RAY_AUTH_MODE": "token"},
+        {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64},
+    ],
+    ids=["no token", "a token is wanted and not found", "a wrong token"],
+)
+def test_without_it_a_study_is_told_so_in_one_line(cluster, changes):
+    refused = cluster.join(**changes)
+    assert refused.returncode == 1
+    line = refused.stderr.strip().splitlines()[-1]
+    assert line.startswith(f"TokenRefused: Ray at {cluster.address}: the token is missing or wrong")
+    assert cluster.token not in refused.stdout + refused.stderr
+
+
+@pytest.mark.parametrize("token", [None, "f" * 64])
+def test_without_it_no_node_joins(cluster, token):
+    changes = {} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    refused = subprocess.run(
+        [str(Path(sys.executable).parent / "ray"), "start", f"--address={cluster.address}"],
+        env=cluster.environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert refused.returncode != 0
+    assert "Authentication token is missing or incorrect" in refused.stdout + refused.stderr
+
+
+def test_without_it_no_port_runs_anything(cluster):
+    """Every port of the cluster that speaks HTTP, found in the sockets of its processes."""
+    agents = [port for port in listening(cluster) if speaks_http(port)]
+    assert agents
+    for port in agents:
+        url = f"http://127.0.0.1:{port}/get_or_create_runtime_env"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(url, data=b""), timeout=10)
+        assert refused.value.code == 401
+
+
+def test_the_token_is_in_no_command_line(cluster):
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            assert cluster.token.encode() not in process.read_bytes()
+        except OSError:  # it has ended
+            continue
+
+
+def listening(cluster: Cluster) -> set[int]:
+    """The TCP ports that processes of the cluster listen on."""
+    import psutil
+
+    ports = set()
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("HOME") == cluster.home:
+                ports |= {c.laddr.port for c in process.net_connections("tcp") if not c.raddr}
+        except psutil.Error:
+            continue
+    return ports
+
+
+def speaks_http(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return client.recv(8).startswith(b"HTTP/1.")
+    except OSError:
+        return False
