@@ -4,6 +4,7 @@ In a specification these are written as a scalar, a list, and {low, high, log, s
 pydantic types, so bounds, error messages and the JSON schema come from one declaration.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Self, TypeVar
@@ -69,7 +70,7 @@ def _shape(value: Any) -> str:
 def _is_a_choice(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     if not levels:
         raise ValueError("the choice is empty; list at least one level")
-    repeated = [level for i, level in enumerate(levels) if level in levels[:i]]
+    repeated = [level for level, count in Counter(levels).items() if count > 1]
     if repeated:
         raise ValueError(f"{_plain(repeated[0])!r} is listed twice; list each level once")
     return levels

@@ -22,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many times the storage chaos tests kill a writer on each database",
     )
     parser.addoption(
+        "--service-kill-seconds",
+        type=float,
+        default=4.0,
+        help="how often the service chaos test kills one of its services; its studies grow with it",
+    )
+    parser.addoption(
         "--storage-examples",
         type=int,
         default=15,

@@ -14,11 +14,12 @@ import pytest
 from storage.engine import Database
 from storage.runs import StudyRun, list_runs, read_run
 from study.service.queueing import put_in_queue
+from study.spec import StudySpec
 from study.specfile import validated
 
 
-def queue(url: str, name: str, *, trials: int = 6, epochs: int = 4, **changes: object) -> None:
-    """Put a study of small networks in the queue."""
+def spec_of(name: str, *, trials: int = 6, epochs: int = 4, **changes: object) -> StudySpec:
+    """A study of small networks."""
     document = {
         "name": name,
         "data": {"source": "wine"},
@@ -31,7 +32,12 @@ def queue(url: str, name: str, *, trials: int = 6, epochs: int = 4, **changes: o
         "sampler": "random",
         "budget": {"trials": trials},
     }
-    put_in_queue(validated(document | changes, name), url)
+    return validated(document | changes, name)
+
+
+def queue(url: str, name: str, *, trials: int = 6, epochs: int = 4, **changes: object) -> None:
+    """Put a study of small networks in the queue."""
+    put_in_queue(spec_of(name, trials=trials, epochs=epochs, **changes), url)
 
 
 class Serve:

@@ -13,6 +13,7 @@ from study.spec import Data
 from study.specfile import DATA_SUFFIXES
 
 VARIABLE = "STUDY_DATA_ROOTS"
+LONGEST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ def permitted(data: Data, rules: DataRules) -> Data:
     """
     if data.source.startswith("openml:") and not rules.openml:
         raise InvalidInput(
-            f"data.source: {data.source} is refused: this service does not fetch data from OpenML"
+            f"data.source: {_shown(data.source)} is refused: this service does not fetch data "
+            "from OpenML"
         )
     changed = {}
     if Path(data.source).suffix in DATA_SUFFIXES:
@@ -53,17 +55,22 @@ def permitted(data: Data, rules: DataRules) -> Data:
 def _file(field: str, given: str, roots: tuple[Path, ...]) -> Path:
     if not roots:
         raise InvalidInput(
-            f"data.{field}: {given} is refused: this service reads no files, only built-in data"
+            f"data.{field}: {_shown(given)} is refused: this service reads no files, only "
+            "built-in data"
         )
     inside = False
     for root in roots:
         resolved = _below(root, given)
         if resolved is not None:
             inside = True
-            if resolved.is_file():
+            if os.path.isfile(resolved):  # noqa: PTH113  Path's raises for a name that is too long
                 return resolved
     where = "there is no such file below" if inside else "lies outside of"
-    raise InvalidInput(f"data.{field}: {given}: {where} the service's data roots")
+    raise InvalidInput(f"data.{field}: {_shown(given)}: {where} the service's data roots")
+
+
+def _shown(given: str) -> str:
+    return repr(given if len(given) <= LONGEST_SHOWN else f"{given[:LONGEST_SHOWN]}…")
 
 
 def _below(root: Path, given: str) -> Path | None:

@@ -37,8 +37,8 @@ def put_in_queue(spec: StudySpec, storage: str) -> Queued:
         StudyBusy: a coordinator is running the study.
         StorageError: the database cannot be used.
     """
-    check_parts(spec)
     check_size(spec)
+    check_parts(spec)
     with open_database(storage) as database:
         run = known_run(database, spec.name)
         if run is None:

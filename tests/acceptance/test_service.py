@@ -113,7 +113,7 @@ def test_a_study_whose_data_are_missing_fails_with_the_one_line(study, url, data
     with serving(tmp_path / "serve", url, "--ray", "serial", "--data-root", str(data)):
         run = wait_for_status(database, "own", "failed")
         assert run.error == (
-            "data.source: rows.csv: there is no such file below the service's data roots"
+            "data.source: 'rows.csv': there is no such file below the service's data roots"
         )
         assert run.error in " ".join(study.run("status", "own").out.split())
         watched = study.run("watch", "own")
