@@ -119,9 +119,11 @@ class Dispatcher:
             return
         target = self.networks_that_pay(trials_to_come + len(self._ready))
         replicates = self.settings.replicates
-        for cohort in pack(self._ready, replicates=replicates, slots=free, target=target):
+        cohorts = pack(self._ready, replicates=replicates, slots=free, target=target)
+        for cohort in cohorts[:free]:
             self._dispatch(Flight(cohort, target))
-        self._ready = []
+        # More of them would only wait in the cluster, before those of other studies.
+        self._ready = [candidate for cohort in cohorts[free:] for candidate in cohort]
 
     def collect(self, timeout: float) -> list[Trained | GaveUp]:
         """What has ended, waiting up to timeout seconds; failures that can be mended are not in it.
