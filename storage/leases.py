@@ -83,7 +83,8 @@ def acquire_within(connection: Connection, run: Row[Any], owner: Owner, seconds:
         expires_at,
         taken_from=None if holder == owner else holder,
     )
-    _write(connection, lease)
+    # Where it is trained now, nobody knows yet: see storage.neighbours.
+    _write(connection, lease, cluster=None, slots_wanted=None)
     return lease
 
 
@@ -149,8 +150,9 @@ def _locked_run(connection: Connection, condition: ColumnElement[bool]) -> Row[A
     return connection.execute(run_query(condition)).one_or_none()
 
 
-def _write(connection: Connection, lease: Lease) -> None:
+def _write(connection: Connection, lease: Lease, **others: Any) -> None:
     held = {
+        **others,
         "owner": lease.owner.stored,
         "lease_epoch": lease.epoch,
         "lease_expires_at": lease.expires_at,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from storage.engine import Database
 from storage.errors import LeaseLost
@@ -13,9 +13,13 @@ from storage.status import RunStatus
 _WORKED_ON = (RunStatus.RUNNING.value, RunStatus.STOPPING.value)
 
 
+EVERYTHING = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The study's own status, and the slots that each other study on its cluster could use."""
+    """The study's own status, and the slots that each other study on its cluster could use:
+    EVERYTHING for one that has begun and not said yet where it will be trained."""
 
     status: RunStatus
     wanted_by_others: tuple[int, ...]
@@ -40,12 +44,13 @@ def listen(database: Database, lease: Lease, cluster: str | None) -> Heard:
             raise LeaseLost(lease.study, None)
         wanted: list[int] = []
         if cluster is not None:
+            here = or_(study_runs.c.cluster == cluster, study_runs.c.slots_wanted.is_(None))
             query = select(study_runs.c.slots_wanted).where(
                 study_runs.c.status.in_(_WORKED_ON),
-                study_runs.c.cluster == cluster,
                 study_runs.c.lease_expires_at > database_now(connection),
                 study_runs.c.study_id != lease.study_id,
-                study_runs.c.slots_wanted.is_not(None),
+                here,
             )
-            wanted = list(connection.scalars(query))
+            told = connection.scalars(query)
+            wanted = [EVERYTHING if slots is None else slots for slots in told]
         return Heard(RunStatus(status), tuple(wanted))

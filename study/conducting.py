@@ -87,7 +87,7 @@ def conduct(
             user_attributes=_facts(plan),
         )
     write_splits(database, heartbeat.lease(), _splits(plan))
-    heartbeat.join(pool.cluster)
+    heartbeat.join(pool.cluster, pool.slots())
     pruning = Pruning(spec)
     coordinator = Coordinator(
         spec=spec,

@@ -57,16 +57,19 @@ class Heartbeat:
         # The main thread may be deep in a training step, which only a signal leaves.
         _thread.interrupt_main(signal.SIGTERM)
 
-    def join(self, cluster: str | None) -> None:
-        """From now on share this cluster with the others that are trained on it; None: with
-        nobody. Knows of them when it returns.
+    def join(self, cluster: str | None, slots: int) -> None:
+        """From now on share this cluster, of so many slots, with the others that are trained on
+        it; None: with nobody. Of two that join, at least one knows of the other when this returns.
 
         Raises:
             LeaseLost: another coordinator has the study.
             DatabaseUnreachable: nothing is known of the others.
         """
-        self._cluster = cluster
-        self._wanted_by_others = listen(self._database, self.lease(), cluster).wanted_by_others
+        lease = self.lease()
+        announce(self._database, lease, cluster, slots)
+        self._wanted_by_others = listen(self._database, lease, cluster).wanted_by_others
+        self._announced = (cluster, slots)
+        self._cluster, self._wanted = cluster, slots
 
     def want(self, slots: int) -> None:
         """How many slots of the cluster the study could use now; others are told by the next

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--service-kill-seconds",
         type=float,
-        default=4.0,
+        default=3.0,
         help="how often the service chaos test kills one of its services; its studies grow with it",
     )
     parser.addoption(

@@ -95,6 +95,9 @@ def test_a_study_goes_on_by_its_name_alone(study, small):
 def test_a_study_that_runs_is_not_queued_a_second_time(study, url, database, serve):
     queue(url, "long", epochs=4000)
     wait_for(lambda: trials_of(database, "long", "RUNNING") > 0, "long runs")
+    # The URL, which may hold a password, is not among the arguments that everybody can read.
+    (child,) = serve.children()
+    assert "sqlite" not in Path(f"/proc/{child}/cmdline").read_text()
     again = study.run("resume", "long", "--trials", "99", "--detach")
     assert again.code == 3
     assert "is being worked on by process" in again.err
@@ -140,7 +143,7 @@ def test_a_service_without_data_roots_reads_no_files(study, url, database, serve
 def test_sigterm_puts_studies_back_within_seconds_and_another_service_goes_on(
     study, url, database, serve, tmp_path
 ):
-    queue(url, "long", trials=6, epochs=3000)
+    queue(url, "long", trials=2, epochs=2000)
     wait_for(lambda: trials_of(database, "long", "RUNNING") > 0, "long runs")
     (child,) = serve.children()
     assert serve.stop(8.0) == 0
@@ -150,7 +153,7 @@ def test_sigterm_puts_studies_back_within_seconds_and_another_service_goes_on(
     assert trials_of(database, "long", "RUNNING") == 0
     with serving(tmp_path / "next", url, "--ray", "serial"):
         assert wait_for_status(database, "long", "finished").lease_epoch > run.lease_epoch
-    assert list(load_results("long", url)["trial"]) == list(range(6))
+    assert list(load_results("long", url)["trial"]) == [0, 1]
 
 
 def test_the_processes_of_a_service_that_is_killed_give_their_studies_back(
@@ -177,13 +180,6 @@ def test_a_study_that_kills_its_process_again_and_again_fails_with_its_reason(ur
     assert run.error == (
         "its coordinator was killed by SIGKILL (5 times without a finished trial in between)"
     )
-
-
-def test_no_password_is_among_the_arguments_of_a_process(study, url, database, serve):
-    queue(url, "long", epochs=4000)
-    wait_for(lambda: trials_of(database, "long", "RUNNING") > 0, "long runs")
-    (child,) = serve.children()
-    assert "sqlite" not in Path(f"/proc/{child}/cmdline").read_text()
 
 
 def holder(database: Database, name: str) -> int | None:

@@ -15,7 +15,7 @@ from tests.service_processes import Serve, queue
 
 SERVICES = 3
 STUDIES = 10
-KILLS = 4
+KILLS = 3
 
 
 def test_ten_studies_finish_though_a_service_is_killed_again_and_again(
@@ -25,7 +25,7 @@ def test_ten_studies_finish_though_a_service_is_killed_again_and_again(
     larger = max(1, round(interval / 4))
     sizes = {f"s{number}": (2 + 2 * number) * larger for number in range(STUDIES)}
     for number, (name, trials) in enumerate(sizes.items()):
-        queue(postgres_url, name, trials=trials, epochs=(5, 40, 200)[number % 3])
+        queue(postgres_url, name, trials=trials, epochs=(5, 20, 80)[number % 3])
 
     def start(number: int) -> Serve:
         options = ("--ray", "serial", "--max-studies", "2")

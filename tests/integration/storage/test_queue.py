@@ -11,7 +11,7 @@ from storage.crashes import MOST_CRASHES
 from storage.engine import Database, open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyNotFound
 from storage.leases import Lease, renew_lease
-from storage.neighbours import announce, listen
+from storage.neighbours import EVERYTHING, announce, listen
 from storage.owners import Owner
 from storage.queue import (
     claim_next,
@@ -255,6 +255,8 @@ def test_studies_on_one_cluster_know_how_many_slots_the_others_want(database: Da
     for name in ("one", "two", "elsewhere", "alone"):
         queue(database, name)
     leases = {lease.study: lease for lease in (claim(database) for _ in range(4))}
+    assert listen(database, leases["one"], "ray:a").wanted_by_others == (EVERYTHING,) * 3
+    assert listen(database, leases["alone"], None).wanted_by_others == ()
     announce(database, leases["one"], "ray:a", 8)
     announce(database, leases["two"], "ray:a", 3)
     announce(database, leases["elsewhere"], "ray:b", 5)
@@ -265,3 +267,6 @@ def test_studies_on_one_cluster_know_how_many_slots_the_others_want(database: Da
     set_status(database, leases["two"], RunStatus.FINISHED)
     heard = listen(database, leases["one"], "ray:a")
     assert (heard.status, heard.wanted_by_others) == (RunStatus.RUNNING, ())
+    # What a study wanted of one cluster says nothing of its next coordinator.
+    hand_over(database, leases["elsewhere"], THERE)
+    assert listen(database, leases["one"], "ray:a").wanted_by_others == (EVERYTHING,)
