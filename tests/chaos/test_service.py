@@ -22,10 +22,10 @@ def test_ten_studies_finish_though_a_service_is_killed_again_and_again(
     postgres_url, tmp_path, request: pytest.FixtureRequest
 ):
     interval = request.config.getoption("--service-kill-seconds")
-    larger = max(1, round(interval / 4))
+    larger = max(1, round(interval / 4))  # work for at least a few kills
     sizes = {f"s{number}": (2 + 2 * number) * larger for number in range(STUDIES)}
     for number, (name, trials) in enumerate(sizes.items()):
-        queue(postgres_url, name, trials=trials, epochs=(5, 20, 80)[number % 3])
+        queue(postgres_url, name, trials=trials, epochs=(5, 20, 80)[number % 3] * larger**2)
 
     def start(number: int) -> Serve:
         options = ("--ray", "serial", "--max-studies", "2")
