@@ -2,8 +2,8 @@
 
 The statement is written once, and the rows go to the driver as tuples, one after the other: a
 pass of SQLAlchemy over every value would cost more than the database does. On SQLite that is one
-prepared statement for all rows. On PostgreSQL plain rows are streamed by binary COPY, and rows
-that may replace older ones go as one array per column.
+prepared statement for all rows. On PostgreSQL plain rows go by binary COPY, those of numbers alone
+as one block, and rows that may replace older ones go as one array per column.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Dialect, Table, types
 
+from storage.binary_rows import encode_rows
 from storage.schema import UtcDateTime
 
 Row = tuple[Any, ...]
@@ -46,8 +47,13 @@ def insert_rows(
         return
     with driver.cursor() as cursor:
         if not replacing:
+            rows, types = list(rows), [_postgresql_type(table.c[name]) for name in columns]
+            block = encode_rows(types, rows)
             with cursor.copy(statement.sql) as copy:
-                copy.set_types([_postgresql_type(table.c[name]) for name in columns])
+                if block is not None:
+                    copy.write(block)
+                    return
+                copy.set_types(types)
                 for row in rows:
                     # SQLite has no NaN and keeps NULL in its place; so the same is done here.
                     copy.write_row([None if v != v else v for v in row])  # noqa: PLR0124

@@ -6,15 +6,18 @@ other instead of failing half-way; on PostgreSQL whoever must be alone locks a r
 A block of `Database.read()` sees one moment of the database.
 """
 
+import select
 import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
 from storage.errors import DatabaseMissing, DatabaseNotWritable
 from storage.translation import translated
@@ -25,6 +28,11 @@ BUSY_SECONDS = 30
 
 IDLE_TRANSACTION_SECONDS = 20
 """After this long PostgreSQL drops the locks of a writer that was paused in mid-transaction."""
+
+SECONDS_OF_TRUST = 1.0
+"""How long a connection may rest in the pool before the server is asked whether it still stands."""
+
+_RESTING_SINCE = "resting_since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +153,14 @@ def _make_engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=4,
         max_overflow=4,
         pool_timeout=BUSY_SECONDS,
         connect_args={"connect_timeout": 10, "application_name": "overfit-study"},
     )
     event.listen(engine, "connect", _prepare_postgresql_connection)
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", partial(_ping, engine.dialect))
     return engine
 
 
@@ -167,6 +176,32 @@ def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
 def _begin_sqlite_transaction(connection: Connection) -> None:
     writes = connection.get_execution_options().get("storage_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _note_rest(_connection: object, record: Any) -> None:
+    record.info[_RESTING_SINCE] = time.monotonic()
+
+
+def _ping(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> None:
+    """Have a connection replaced that was lost while it rested.
+
+    SQLAlchemy's own pre-ping asks the server each time, which is a twentieth of a batch's time.
+    Between statements a server says something only when it ends the connection.
+    """
+    rested = time.monotonic() - record.info.get(_RESTING_SINCE, time.monotonic())
+    if rested < SECONDS_OF_TRUST and not _has_word(connection):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        # This and all others of its time: see "Disconnect Handling" in SQLAlchemy's manual.
+        raise InvalidatePoolError from None
+
+
+def _has_word(connection: Any) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _prepare_postgresql_connection(connection: Any, _record: object) -> None:

@@ -65,7 +65,7 @@ def insert_results(connection: Connection, study: str, endings: Sequence[Ending]
 def _values(
     table: Table, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
 ) -> Iterable[Row]:
-    if all(len(row) == len(columns) for row in rows):
+    if set(map(len, rows)) <= {len(columns)}:
         try:
             return list(map(_getter(columns), rows))
         except KeyError:

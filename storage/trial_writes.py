@@ -2,9 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Table, bindparam, func, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    DateTime,
+    Integer,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.types import TypeEngine
 
 from storage.bulk import insert_rows
 from storage.frozen import TrialRows
@@ -16,7 +33,7 @@ from storage.optuna_schema import (
     trial_values,
     trials,
 )
-from storage.schema import TRIAL_TABLES
+from storage.schema import results
 
 # Columns and unique key of each, for writing.
 _WRITTEN: dict[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
@@ -98,8 +115,10 @@ def analyze(connection: Connection, before: int, after: int) -> None:
     """
     grown = any(before < 4**power <= after for power in range(5, 16))
     if grown and connection.dialect.name == "postgresql":
-        tables = [trials, *(table for table, _, _ in _WRITTEN.values()), *TRIAL_TABLES]
-        connection.exec_driver_sql(f"ANALYZE {', '.join(table.name for table in tables)}")
+        # The columns that rows are found by; the others' statistics would take longer than a batch.
+        hanging = [f"{table.name} (trial_id)" for table, _, _ in _WRITTEN.values()]
+        found = ", ".join(["trials (trial_id, study_id, state)", *hanging])
+        connection.exec_driver_sql(f"ANALYZE {found}, {results.name} (trial_id, study)")
 
 
 def write_children(
@@ -116,15 +135,40 @@ def set_states(
     connection: Connection, changes: Sequence[tuple[int, TrialState, Mapping[str, datetime | None]]]
 ) -> None:
     """Set state and times of trials; the keys of the times are columns of `trials`, all alike."""
-    if changes:
-        rows = [{"id": i, "new_state": state.name, **times} for i, state, times in changes]
-        connection.execute(_SET_STATE[frozenset(changes[0][2])], rows)
+    if not changes:
+        return
+    names = tuple(changes[0][2])
+    rows = [(i, state.name, *times.values()) for i, state, times in changes]
+    if connection.dialect.name == "postgresql":
+        # One statement for all: psycopg would send one per row.
+        ids, states, *moments = map(list, zip(*rows, strict=True))
+        given = {"id": ids, "new_state": states, **dict(zip(names, moments, strict=True))}
+        connection.execute(_SET_STATES[frozenset(names)], given)
+        return
+    given_rows = [dict(zip(("id", "new_state", *names), row, strict=True)) for row in rows]
+    connection.execute(_SET_STATE[frozenset(names)], given_rows)
 
 
 _TIMES = ("datetime_start", "datetime_complete")
+_SETS_OF_TIMES = ((), _TIMES[:1], _TIMES[1:], _TIMES)
 _SET_STATE = {
     frozenset(names): update(trials)
     .where(trials.c.trial_id == bindparam("id"))
     .values({"state": bindparam("new_state"), **{name: bindparam(name) for name in names}})
-    for names in ((), _TIMES[:1], _TIMES[1:], _TIMES)
+    for names in _SETS_OF_TIMES
 }
+
+
+def _set_states(names: tuple[str, ...]) -> Update:
+    """An update of many trials at once, from one array per column."""
+    types: dict[str, TypeEngine[Any]] = {"id": Integer(), "new_state": Text()}
+    types |= dict.fromkeys(names, DateTime())
+    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()]
+    columns = [column(name, kind) for name, kind in types.items()]
+    new = func.unnest(*arrays).table_valued(*columns).render_derived()
+    state = cast(new.c.new_state, trials.c.state.type)
+    values = {"state": state, **{name: new.c[name] for name in names}}
+    return update(trials).where(trials.c.trial_id == new.c.id).values(values)
+
+
+_SET_STATES = {frozenset(names): _set_states(names) for names in _SETS_OF_TIMES}

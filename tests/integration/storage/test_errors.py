@@ -168,7 +168,7 @@ def test_a_connection_that_the_server_ended_is_replaced(postgres_url: str):
     with open_database(postgres_url) as database:
         make_run(database)
         with open_database(postgres_url) as other, other.write() as connection:
-            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             mine = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             connection.execute(text(ended + mine))
         assert read_run(database, "digits").study == "digits"
