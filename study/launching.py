@@ -1,30 +1,19 @@
-"""Launching a study: where specification, data, database, pool and coordinator meet."""
+"""Launching a study: what a launch is given, and what comes of it.
+
+Light to import, so that worker processes can begin to import torch before this one has imported
+what a study needs.
+"""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from storage.engine import Database, open_database
-from storage.errors import DatabaseMissing, LeaseLost
-from storage.leases import release_lease
-from storage.queue import take_out
-from storage.runs import StudyRun, set_status, update_specification
-from storage.status import RunStatus
-from storage.trials import TrialStorage
-from study import events
-from study.conducting import conduct, create_study, tell_of_transactions
-from study.coordinator import Ending
-from study.heartbeat import Heartbeat
-from study.ownership import take_study
-from study.plan import Plan, make_plan
-from study.pools import open_pool
-from study.progress import Progress, Silence
-from study.resuming import check_same_study, is_over, known_run
-from study.spec import StudySpec
-from workers.pool import Pool
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from storage.trials import TrialStorage
+    from study.coordinator import Ending
+    from study.progress import Progress
+    from study.spec import StudySpec
 
 DEFAULT_STORAGE = "sqlite:///study.db"
 
@@ -39,7 +28,7 @@ class StudyOutcome:
     study: str
     storage: str
     storage_url: str = field(repr=False)
-    ending: Ending | None
+    ending: "Ending | None"
     complete: int
     failed: int
 
@@ -51,18 +40,19 @@ class StudyOutcome:
 
 
 def launch(
-    spec: StudySpec,
+    spec: "StudySpec",
     *,
     data: tuple[Any, Any] | None = None,
     storage: str = DEFAULT_STORAGE,
     ray: str | None = None,
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
 ) -> StudyOutcome:
     """Run a study until its budget is reached, from its beginning or from where it stopped.
 
     data, (features [N, F], labels [N]), stands in for spec.data.source. storage is the URL of a
-    SQLite or PostgreSQL database. ray is the address of a Ray cluster, "serial" to train in this
-    process, or None for a cluster of this machine's cores that ends with the launch.
+    SQLite or PostgreSQL database. ray is the address of a Ray cluster, "local" for one of this
+    machine's cores that ends with the launch, "serial" to train in this process, or None to train
+    in processes of this machine (with spec.resources.gpus: like "local").
 
     Raises:
         InvalidInput: specification, data, database or cluster cannot be used; nothing was written.
@@ -70,74 +60,23 @@ def launch(
         StudyFailed: every trial failed.
         StorageError: the database is not there, or was lost on the way.
     """
-    shown = progress or Silence()
-    plan = make_plan(spec, data)
-    before = _ended_before(plan, storage)
-    if before is not None:
-        return before
-    # The pool comes first: where there is none, no database is made.
-    with (
-        open_pool(plan.dataset, ray=ray, gpus=spec.resources.gpus, progress=shown) as pool,
-        open_database(storage) as database,
-    ):
-        tell_of_transactions(database, shown)
-        run = known_run(database, spec.name) or create_study(database, spec)
-        check_same_study(run, plan)
-        ending = _run_here(database, run, plan, pool, shown)
-        trials = TrialStorage(database)
-        return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
+    from study.pools import early_workers
 
+    with early_workers(ray, spec.resources.gpus) as workers:
+        from study.foreground import run_study
 
-def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
-    """The outcome where the study's budget was reached by earlier launches; None: there is
-    something to do.
-
-    Raises:
-        InvalidInput: another study has the name.
-        StorageError: the database cannot be used.
-    """
-    try:
-        database = open_database(storage, create=False)
-    except DatabaseMissing:
-        return None
-    with database:
-        run = known_run(database, plan.spec.name)
-        if run is None:
-            return None
-        check_same_study(run, plan)
-        trials = TrialStorage(database)
-        if not is_over(plan.spec, trials, run.study_id):
-            return None
-        name = plan.spec.name
-        return outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
-
-
-def _run_here(
-    database: Database, run: StudyRun, plan: Plan, pool: Pool, progress: Progress
-) -> Ending:
-    spec = plan.spec
-    taken = take_study(database, spec.name, progress)
-    try:
-        with Heartbeat(database, taken) as heartbeat:
-            take_out(database, taken)
-            set_status(database, taken, RunStatus.RUNNING)
-            update_specification(database, taken, spec.document(), spec.sha256())
-            stopped = partial(set_status, database, status=RunStatus.STOPPED)
-            return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)
-    except LeaseLost as lost:
-        progress.tell(events.LeaseLost(str(lost)))
-        raise
-    finally:
-        release_lease(database, taken)
+        return run_study(
+            spec, data=data, storage=storage, ray=ray, progress=progress, workers=workers
+        )
 
 
 def outcome_of(
     name: str,
-    trials: TrialStorage,
+    trials: "TrialStorage",
     study_id: int,
     storage: str,
     storage_url: str,
-    ending: Ending | None,
+    ending: "Ending | None",
 ) -> StudyOutcome:
     """How a study stands that ended so, here or elsewhere."""
     states = [t.state.name for t in trials.get_all_trials(study_id, deepcopy=False)]

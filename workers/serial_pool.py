@@ -15,6 +15,9 @@ class SerialPool:
     cluster: str | None = None
 
     def __init__(self, dataset: Dataset, *, device: str | None = None) -> None:
+        # Here already, because collect() may be interrupted, and an import must not be.
+        import workers.training  # noqa: F401
+
         self._dataset = dataset
         self._device = device
         self._queue: deque[tuple[int, Segment, tuple[StateHandle, ...]]] = deque()

@@ -36,8 +36,8 @@ RayOption = Annotated[
         "--ray",
         envvar="RAY_ADDRESS",
         metavar="ADDRESS",
-        help="A running Ray cluster, or 'serial' to train in this process. "
-        "Default: a cluster of this machine's cores.",
+        help="A running Ray cluster, 'local' for one of this machine's cores, or 'serial' to train "
+        "in this process. Default: processes of this machine, one a core.",
     ),
 ]
 DetachOption = Annotated[

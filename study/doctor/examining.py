@@ -11,7 +11,7 @@ from study.doctor.disks import database_disk, judge_disks
 from study.doctor.gpus import judge_gpus
 from study.doctor.versions import judge_versions
 from study.errors import InvalidInput
-from study.pools import SERIAL
+from study.pools import LOCAL, SERIAL
 from workers.node_facts import NodeAnswer, gather_node_facts
 
 
@@ -53,7 +53,7 @@ def _cluster(address: str | None) -> tuple[list[Check], tuple[NodeAnswer, ...]]:
     from workers.ray_pool import ClusterUnreachable, inspect_cluster
 
     try:
-        facts = inspect_cluster(address)
+        facts = inspect_cluster(None if address == LOCAL else address)
     except ClusterUnreachable as error:
         return [judge_unreachable(str(error))], ()
     return judge_cluster(facts, address), facts.nodes

@@ -16,8 +16,9 @@ from storage.schema import results as results_table
 from tests.acceptance.conftest import SMALL
 
 
-def test_a_study_on_ray_ends_with_its_best_trials_and_what_to_do_next(study, small):
-    ran = study.run("launch", small)
+@pytest.mark.parametrize("ray", [[], ["--ray", "local"]], ids=["processes", "ray"])
+def test_a_study_ends_with_its_best_trials_and_what_to_do_next(study, small, ray):
+    ran = study.run("launch", small, *ray)
     assert ran.code == 0, ran.err
     assert "Best of 6 trials by validation_accuracy" in ran.out
     assert "study results small" in ran.err
@@ -27,17 +28,18 @@ def test_a_study_on_ray_ends_with_its_best_trials_and_what_to_do_next(study, sma
     assert (study.folder / "study.db").exists()
 
 
-def test_results_are_the_same_with_and_without_ray(study, small):
-    assert study.run("launch", small).code == 0
-    serial = "sqlite:///serial.db"
-    assert study.run("launch", small, "--storage", serial, "--ray", "serial").code == 0
-    tables = [
-        pd.read_csv(StringIO(study.run("results", "small", "--format", "csv", *more).out))
-        for more in ([], ["--storage", serial])
-    ]
+def test_results_are_the_same_wherever_they_are_trained(study, small):
+    tables = []
+    for where in ("processes", "serial", "local"):
+        place = ("--storage", f"sqlite:///{where}.db")
+        ray = () if where == "processes" else ("--ray", where)
+        assert study.run("launch", small, *place, *ray).code == 0
+        ran = study.run("results", "small", "--format", "csv", *place)
+        tables.append(pd.read_csv(StringIO(ran.out)))
     unlike = ["cohort", "worker", "seconds", "started_at", "finished_at"]
-    first, second = (table.drop(columns=unlike) for table in tables)
-    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    first, *others = (table.drop(columns=unlike) for table in tables)
+    for other in others:
+        pd.testing.assert_frame_equal(first, other, check_exact=True)
 
 
 def test_a_study_on_postgresql(study, small, postgres_url):
@@ -119,8 +121,9 @@ def test_different_data_under_the_same_name_are_refused(study, refused):
     assert "was begun with other data" in refused("launch", "own.yaml", "--ray", "serial")
 
 
-@pytest.mark.parametrize("ray", [["--ray", "serial"], []], ids=["serial", "ray"])
-def test_ctrl_c_leaves_in_seconds_and_the_study_can_be_launched_again(study, ray):
+@pytest.mark.parametrize("where", ["processes", "serial", "local"])
+def test_ctrl_c_leaves_in_seconds_and_the_study_can_be_launched_again(study, where):
+    ray = () if where == "processes" else ("--ray", where)
     study.write("long.yaml", SMALL.replace("small", "long").replace("epochs: 4", "epochs: 4000"))
     process = study.start("launch", "long.yaml", *ray)
     _wait_for_running_trials(study.folder / "study.db")

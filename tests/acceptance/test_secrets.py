@@ -115,7 +115,7 @@ def test_a_password_file_is_enough(study, locked_url, monkeypatch):
 def test_while_a_study_runs_on_a_cluster_the_password_is_in_no_command_line(study, locked_url):
     url = with_password(locked_url, PASSWORD)
     with subprocess.Popen(
-        [str(Path(sys.executable).parent / "study"), "launch", "digits"],
+        [str(Path(sys.executable).parent / "study"), "launch", "digits", "--ray", "local"],
         cwd=study.folder,
         env={**study.environment(), "STUDY_STORAGE": url},
         stdout=subprocess.DEVNULL,

@@ -21,10 +21,21 @@ def ray_pool() -> Iterator[Pool]:
     pool.close()
 
 
-@pytest.fixture(params=["serial", "simulated", "ray"])
+@pytest.fixture(scope="module")
+def process_pool() -> Iterator[Pool]:
+    from workers.process_pool import ProcessPool
+
+    pool = ProcessPool(load_dataset(DataSource("wine")), slots=2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(params=["serial", "processes", "simulated", "ray"])
 def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
     if request.param == "ray":
         yield request.getfixturevalue("ray_pool")
+    elif request.param == "processes":
+        yield request.getfixturevalue("process_pool")
     elif request.param == "serial":
         from workers.serial_pool import SerialPool
 
@@ -89,10 +100,11 @@ def test_there_is_at_least_one_slot(pool):
     assert pool.slots() >= 1
 
 
-@pytest.mark.parametrize("name", ["serial", "ray"])
+@pytest.mark.parametrize("name", ["serial", "processes", "ray"])
 def test_an_error_in_a_segment_is_its_outcome_in_one_line(request, name):
     make: Callable[[], Pool] = {
         "ray": lambda: request.getfixturevalue("ray_pool"),
+        "processes": lambda: request.getfixturevalue("process_pool"),
         "serial": _serial,
     }[name]
     pool = make()

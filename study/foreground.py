@@ -1,0 +1,97 @@
+"""A launch in the foreground: where specification, data, database, pool and coordinator meet."""
+
+from functools import partial
+from typing import Any
+
+from storage.engine import Database, open_database
+from storage.errors import DatabaseMissing, LeaseLost
+from storage.leases import release_lease
+from storage.queue import take_out
+from storage.runs import StudyRun, set_status, update_specification
+from storage.status import RunStatus
+from storage.trials import TrialStorage
+from study import events
+from study.conducting import conduct, create_study, tell_of_transactions
+from study.coordinator import Ending
+from study.heartbeat import Heartbeat
+from study.launching import StudyOutcome, outcome_of
+from study.ownership import take_study
+from study.plan import Plan, make_plan
+from study.pools import open_pool
+from study.progress import Progress, Silence
+from study.resuming import check_same_study, is_over, known_run
+from study.spec import StudySpec
+from workers.pool import Pool
+from workers.worker_processes import ForkServer
+
+
+def run_study(
+    spec: StudySpec,
+    *,
+    data: tuple[Any, Any] | None,
+    storage: str,
+    ray: str | None,
+    progress: Progress | None,
+    workers: ForkServer | None,
+) -> StudyOutcome:
+    """What study.launching.launch does; workers are the processes that it has begun to start."""
+    shown = progress or Silence()
+    plan = make_plan(spec, data)
+    before = _ended_before(plan, storage)
+    if before is not None:
+        return before
+    gpus = spec.resources.gpus
+    # The pool comes first: where there is none, no database is made.
+    with (
+        open_pool(plan.dataset, ray=ray, gpus=gpus, progress=shown, workers=workers) as pool,
+        open_database(storage) as database,
+    ):
+        tell_of_transactions(database, shown)
+        run = known_run(database, spec.name) or create_study(database, spec)
+        check_same_study(run, plan)
+        ending = _run_here(database, run, plan, pool, shown)
+        trials = TrialStorage(database)
+        return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
+
+
+def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
+    """The outcome where the study's budget was reached by earlier launches; None: there is
+    something to do.
+
+    Raises:
+        InvalidInput: another study has the name.
+        StorageError: the database cannot be used.
+    """
+    try:
+        database = open_database(storage, create=False)
+    except DatabaseMissing:
+        return None
+    with database:
+        run = known_run(database, plan.spec.name)
+        if run is None:
+            return None
+        check_same_study(run, plan)
+        trials = TrialStorage(database)
+        if not is_over(plan.spec, trials, run.study_id):
+            return None
+        name = plan.spec.name
+        return outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
+
+
+def _run_here(
+    database: Database, run: StudyRun, plan: Plan, pool: Pool, progress: Progress
+) -> Ending:
+    spec = plan.spec
+    taken = take_study(database, spec.name, progress)
+    try:
+        with Heartbeat(database, taken) as heartbeat:
+            take_out(database, taken)
+            set_status(database, taken, RunStatus.RUNNING)
+            update_specification(database, taken, spec.document(), spec.sha256())
+            stopped = partial(set_status, database, status=RunStatus.STOPPED)
+            return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)
+    except LeaseLost as lost:
+        progress.tell(events.LeaseLost(str(lost)))
+        raise
+    finally:
+        release_lease(database, taken)
