@@ -50,7 +50,6 @@ def framed(page: str, *, allow_edit: bool, can_leave: bool) -> str:
         + '<span id="study-told" role="status" hidden></span></nav>'
     )
     head = (
-        '<link rel="stylesheet" href="/assets/bar.css">'
-        '<script defer src="/assets/bar.js"></script>'
+        '<link rel="stylesheet" href="/assets/bar.css"><script defer src="/assets/bar.js"></script>'
     )
     return page.replace("</head>", f"{head}</head>").replace("</body>", f"{bar}</body>")

@@ -35,9 +35,9 @@ _DEFECT = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error")
 class Guard:
     """A WSGI application around another one.
 
-    sessions is None where no token is needed. is_away tells whether the database does not answer,
-    asked when the application failed. tell hears, in one line each, what was asked for and what
-    came of it: reading at the level DEBUG, changes and refusals above.
+    inner is what is guarded. sessions is None where no token is needed. is_away tells whether the
+    database does not answer, asked when the application failed. tell hears, in one line each, what
+    was asked for and what came of it: reading at the level DEBUG, changes and refusals above.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Guard:
         is_away: Callable[[], bool],
         tell: Tell,
     ) -> None:
-        self._inner = inner
+        self.inner = inner
         self._rules = rules
         self._sessions = sessions
         self._is_away = is_away
@@ -113,7 +113,7 @@ class Guard:
             answer.append((status, headers))
 
         try:
-            body = self._inner(environ, start)
+            body = self.inner(environ, start)
         except DatabaseUnreachable:
             return _line(_AWAY)
         except StorageError as error:

@@ -51,7 +51,7 @@ def add_login(app: Any, sessions: Sessions | None, may_enter: Callable[[str], bo
         # Only a proxy knows whether the way to the browser is encrypted; who lies about it gets a
         # cookie that does not come back.
         secure = request.get_header("X-Forwarded-Proto") == "https"
-        rules = {"path": "/", "httponly": True, "samesite": "strict", "max_age": seconds}
+        rules = {"path": "/", "httponly": True, "samesite": "Strict", "max_age": seconds}
         response.set_cookie(name, text, secure=secure, **rules)
 
     add(app, "GET", LOGIN, ask)
