@@ -1,5 +1,6 @@
 """Puts it together: Optuna's application, what is ours in it, and the guard before it."""
 
+import logging
 from typing import TYPE_CHECKING
 
 from storage.engine import Database
@@ -27,6 +28,8 @@ def make_application(
     """
     from optuna_dashboard import wsgi
 
+    log = logging.getLogger("optuna_dashboard")
+    log.handlers, log.propagate = [_OneLine(tell)], False
     sessions = None if token is None else Sessions(token)
     health = Health(database)
     app = wsgi(TrialStorage(database))
@@ -38,3 +41,15 @@ def make_application(
     add_frame(app, allow_edit=rules.allow_edit, can_leave=sessions is not None)
     add_report_pages(app, database, Reports(database, storage))
     return guard
+
+
+class _OneLine(logging.Handler):
+    """Tells what Optuna's views log, of which all but the first line is a traceback."""
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the first line."""
+        self._tell(record.levelno, record.getMessage().partition("\n")[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 from study.dashboard.access import LOGOUT
 from study.dashboard.routes import add, replace, send
+from study.errors import StudyFailed
 
 _ASSETS = {"bar.js": "text/javascript; charset=utf-8", "bar.css": "text/css; charset=utf-8"}
 
@@ -38,10 +39,10 @@ def framed(page: str, *, allow_edit: bool, can_leave: bool) -> str:
     """The page with the bar.
 
     Raises:
-        RuntimeError: it is not the page that was known when this was written.
+        StudyFailed: it is not the page that was known when this was written.
     """
     if page.count("</head>") != 1 or page.count("</body>") != 1:
-        raise RuntimeError("this version of optuna-dashboard has a page that is not known here")
+        raise StudyFailed("this version of optuna-dashboard has a page that is not known here")
     leave = f'<form method="post" action="{LOGOUT}"><button>Sign out</button></form>'
     bar = (
         '<nav id="study-bar"><a id="study-report" href="/report/">Overfitting report</a>'

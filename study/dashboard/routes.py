@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from study.errors import StudyFailed
+
 View = Callable[..., Any]
 
 
@@ -17,7 +19,7 @@ def replace(app: Any, method: str, rule: str, view: View) -> View:
     By its own rule and not by the path before it: there are many ways to write a path.
 
     Raises:
-        RuntimeError: this version has no such route, so that replacing it would protect nothing.
+        StudyFailed: this version has no such route, so that replacing it would protect nothing.
     """
     theirs = find(app, method, rule)
     app.route(rule, method, view)
@@ -25,12 +27,12 @@ def replace(app: Any, method: str, rule: str, view: View) -> View:
 
 
 def find(app: Any, method: str, rule: str) -> View:
-    """Optuna's own view. Raises RuntimeError where this version has none."""
+    """Optuna's own view. Raises StudyFailed where this version has none."""
     for route in app.routes:
         if (route.method, route.rule) == (method, rule):
             theirs: View = route.callback
             return theirs
-    raise RuntimeError(f"this version of optuna-dashboard has no route {method} {rule}")
+    raise StudyFailed(f"this version of optuna-dashboard has no route {method} {rule}")
 
 
 def send(location: str) -> str:

@@ -105,8 +105,6 @@ def _run(
     from study.dashboard.application import make_application
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    # What its views log about an error of theirs is a traceback; the guard says it in one line.
-    logging.getLogger("optuna_dashboard").addFilter(_first_line)
     logging.getLogger("waitress").setLevel(logging.ERROR)
     application = make_application(database, storage, rules, token, tell)
     server = create_server(
@@ -127,8 +125,3 @@ def _run(
         server.run()  # until KeyboardInterrupt
     finally:
         server.close()
-
-
-def _first_line(record: logging.LogRecord) -> bool:
-    record.msg, record.args = record.getMessage().splitlines()[0], None
-    return True

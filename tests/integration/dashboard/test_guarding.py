@@ -177,7 +177,7 @@ def test_every_kind_of_answer_is_protected(url, serve: Serve):
     assert (head.status, head.content) == (200, b"")
 
 
-def test_a_database_that_is_away_is_one_line(serve: Serve, private_postgres_server):
+def test_a_database_that_is_away_is_one_line(serve: Serve, private_postgres_server, capfd):
     url = private_postgres_server.get_uri()
     with open_database(url) as database:
         measured_study(database, "digits")
@@ -192,4 +192,6 @@ def test_a_database_that_is_away_is_one_line(serve: Serve, private_postgres_serv
         assert answer.json == {"reason": "the database does not answer; try again later"}
     health = served("GET", "/healthz")
     assert (health.status, health.json) == (503, {"status": "the database does not answer"})
-    assert "Traceback" not in "\n".join(served.told)
+    assert not any("\n" in line or "File" in line for line in served.told)
+    assert any(" GET /csv/1: 503 in " in line for line in served.told)
+    assert capfd.readouterr() == ("", "")

@@ -4,10 +4,13 @@ import base64
 import hashlib
 
 import pytest
+from bottle import Bottle
 
 from study.dashboard.frame import framed
 from study.dashboard.headers import secured
+from study.dashboard.routes import find, replace
 from study.dashboard.scripts import scripts_of
+from study.errors import StudyFailed
 
 
 def policy(path, given=()):
@@ -60,5 +63,15 @@ def test_the_bar_says_what_can_be_done():
 
 
 def test_a_page_that_is_not_optuna_s_is_not_framed():
-    with pytest.raises(RuntimeError, match="not known here"):
+    with pytest.raises(StudyFailed, match="not known here"):
         framed("<html></html>", allow_edit=False, can_leave=False)
+
+
+def test_a_route_is_replaced_and_one_that_is_missing_is_noticed():
+    app = Bottle()
+    app.route("/a/<n:int>", "POST", theirs := lambda n: f"theirs {n}")
+    assert replace(app, "POST", "/a/<n:int>", lambda n: f"ours {n}") is theirs
+    route, arguments = app.match({"REQUEST_METHOD": "POST", "PATH_INFO": "/a/1"})
+    assert route.call(**arguments) == "ours 1"
+    with pytest.raises(StudyFailed, match="no route DELETE /a/<n:int>"):
+        find(app, "DELETE", "/a/<n:int>")
