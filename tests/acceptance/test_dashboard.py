@@ -7,8 +7,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,15 @@ def get(url: str) -> Any:
         return json.load(answer)
 
 
+def status_of_body(address: str, size: int) -> int:
+    """What a request is answered that announces a body of so many bytes, and sends none."""
+    with closing(HTTPConnection(address.removeprefix("http://"), timeout=30)) as connection:
+        connection.putrequest("PUT", "/api/studies/1/note")
+        connection.putheader("Content-Length", str(size))
+        connection.endheaders()
+        return connection.getresponse().status
+
+
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory) -> CommandLine:
     """A folder with the study `small`, of twelve trials: enough for figures in the dashboard."""
@@ -97,16 +107,20 @@ def test_the_dashboard_lists_the_study_its_trials_and_four_sortable_metrics(laun
         (summary,) = get(f"{running.address}/api/studies")["study_summaries"]
         assert summary["study_name"] == "small"
         detail = get(f"{running.address}/api/studies/{summary['study_id']}?after=0")
+        assert status_of_body(running.address, 2 << 20) == 413
+        assert status_of_body(running.address, 0) == 403
     assert len(detail["trials"]) == 12
     assert detail["objective_names"] == ["validation_accuracy"]
     sortable = {attr["key"] for attr in detail["union_user_attrs"] if attr["sortable"]}
     assert sortable == METRICS
     assert running.code == 0
     assert running.seconds < 5
-    assert running.err.splitlines() == [
+    announced, refusal = running.err.splitlines()
+    assert announced == (
         f"dashboard of sqlite:///study.db on {running.address}/ "
         "(read-only, without a token; Ctrl-C ends it)"
-    ]
+    )
+    assert "PUT /api/studies/1/note: 403" in refusal
 
 
 def test_a_port_that_is_taken_is_refused(study, refused):
