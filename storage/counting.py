@@ -34,3 +34,11 @@ def read_counts(database: Database) -> Counts:
         studies = {RunStatus(status): count for status, count in connection.execute(by_status)}
         counted = {(name, state): n for name, state, n in connection.execute(by_state)}
     return Counts({status: studies.get(status, 0) for status in RunStatus}, counted)
+
+
+def count_finished(database: Database, study_id: int) -> int:
+    """How many trials of a study have ended, whichever way; 0 where there is no such study."""
+    ended = trials.c.state.in_(["COMPLETE", "PRUNED", "FAIL"])
+    query = select(func.count()).where(trials.c.study_id == study_id, ended)
+    with database.read() as connection:
+        return connection.scalar(query) or 0

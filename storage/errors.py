@@ -97,7 +97,7 @@ class StudyWithoutRun(StorageError):
         super().__init__(
             f"study {name!r} has Optuna's trials but no specification or measurements: it was made "
             "by another program, or renamed by Optuna's own dashboard, which copies the trials to "
-            "a new study and drops what was measured ('study dashboard' renames without loss)"
+            "a new study and drops what was measured ('study rename' renames without loss)"
         )
 
 

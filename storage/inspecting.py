@@ -136,3 +136,9 @@ def _try_to_write(database: Database) -> None:
                 connection.execute(text("CREATE TABLE study_doctor (nothing INTEGER)"))
         finally:
             transaction.rollback()
+
+
+def answers(database: Database) -> None:
+    """Read something. Raises StorageError where the database is away, or is none any more."""
+    with database.read() as connection:
+        connection.execute(select(studies.c.study_id).limit(1))

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from storage.errors import StorageError, StudyNotFound, StudyWithoutRun
-from storage.optuna_schema import studies
+from storage.optuna_schema import studies, trials
 from storage.schema import study_runs
 
 
@@ -17,6 +17,12 @@ def names_without_run(connection: Connection) -> list[str]:
     ours = select(study_runs.c.study_id)
     foreign = select(studies.c.study_name).where(studies.c.study_id.not_in(ours))
     return list(connection.scalars(foreign.order_by(studies.c.study_name)))
+
+
+def run_of_trial(connection: Connection, trial_id: int) -> str | None:
+    """The name of the study that this product trains the trial for; None: it is not ours."""
+    ours = select(study_runs.c.study).join(trials, trials.c.study_id == study_runs.c.study_id)
+    return connection.scalar(ours.where(trials.c.trial_id == trial_id))
 
 
 def missing_study(connection: Connection, name: str) -> StorageError:

@@ -8,11 +8,11 @@ from typing import NoReturn
 
 import typer
 
-from study.cli import models, operating, running, service, showing
+from study.cli import dashboard, models, operating, running, service, showing
 from study.cli.application import app, say
 from study.errors import ExitCode, StudyError
 
-__all__ = ["app", "main", "models", "operating", "running", "service", "showing"]
+__all__ = ["app", "dashboard", "main", "models", "operating", "running", "service", "showing"]
 
 
 def main() -> NoReturn:

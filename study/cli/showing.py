@@ -1,4 +1,4 @@
-"""Commands that read what is in a database, show it, or delete it."""
+"""Commands that read what is in a database, show it, rename it or delete it."""
 
 import sys
 from pathlib import Path
@@ -94,21 +94,6 @@ def compare(
     data_console().print(compare_sides(name, others, storage))
 
 
-@app.command()
-def dashboard(
-    storage: StorageOption = DEFAULT_STORAGE,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8080,
-) -> None:
-    """Serve the Optuna dashboard on a study's database.
-
-    It has no authentication: whoever reaches it can rename and delete studies.
-    """
-    from study.dashboard import serve
-
-    serve(storage, host, port)
-
-
 @app.command("catalog")
 def catalog_command() -> None:
     """List the built-in studies."""
@@ -140,6 +125,23 @@ def delete(
             raise typer.Exit(ExitCode.FAILED)
         delete_study(database, name)
     say(f"study {name!r} is deleted")
+
+
+@app.command()
+def rename(
+    name: NameArgument,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What to call it from now on.")],
+    storage: StorageOption = DEFAULT_STORAGE,
+) -> None:
+    """Rename a study: its trials and its results stay as they are."""
+    from storage.deleting import rename_study
+    from storage.engine import open_database
+    from study.naming import checked_name
+
+    new = checked_name(new, "NEW")
+    with open_database(storage, create=False) as database:
+        rename_study(database, name, new)
+    say(f"study {name!r} is called {new!r} now")
 
 
 @app.command()

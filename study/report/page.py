@@ -13,10 +13,11 @@ from study.report.style import percent, points, shown_p
 _CONFIG = {"displaylogo": False, "responsive": True, "showTips": False}
 
 
-def as_page(report: Report) -> str:
-    """The whole page."""
+def as_page(report: Report, *, above: str = "") -> str:
+    """The whole page; above: HTML to begin it with."""
     body = "\n".join(
         [
+            above,
             f"<h1>{escape(report.study)}</h1>",
             '<section class="answer">' + _paragraphs(report.answer) + "</section>",
             *(f'<p class="caution">{escape(word)}</p>' for word in report.caution),

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 
 from storage.deleting import delete_study, rename_study
 from storage.engine import Database, open_database
-from storage.errors import LeaseHeld, StudyExists, StudyNotFound, StudyWithoutRun
+from storage.errors import LeaseHeld, LeaseLost, StudyExists, StudyNotFound, StudyWithoutRun
 from storage.leases import release_lease
 from storage.reading import load_members, load_results
 from storage.runs import list_names_without_run, list_runs, read_run
@@ -120,9 +120,11 @@ def test_what_a_lost_trigger_let_through_is_swept_up_on_opening(sqlite_url: str)
 def test_renaming_keeps_trials_and_measurements(database: Database):
     study_id = measured_study(database, "old")
     before = rows(database)
-    rename_study(database, "old", "new")
+    assert rename_study(database, "old", "new") == study_id
     assert rows(database) == before
-    assert read_run(database, "new").study_id == study_id
+    run = read_run(database, "new")
+    assert run.study_id == study_id
+    assert run.specification == {"name": "new", "budget": {"trials": 10}}
     assert load_results("new", database).study.unique().tolist() == ["new"]
     assert len(read_splits(database, "new")) == 1
     with pytest.raises(StudyNotFound):
@@ -130,6 +132,32 @@ def test_renaming_keeps_trials_and_measurements(database: Database):
     make_run(database, "other")
     with pytest.raises(StudyExists, match="'other' exists already"):
         rename_study(database, "new", "other")
+
+
+def test_a_study_is_renamed_and_deleted_by_its_id_as_well(database: Database):
+    study_id = measured_study(database, "old")
+    optunas = TrialStorage(database).create_new_study([optuna.study.StudyDirection.MINIMIZE], "o")
+    assert rename_study(database, study_id, "new") == study_id
+    assert rename_study(database, study_id, "new") == study_id
+    assert rename_study(database, optunas, "old") == optunas
+    delete_study(database, study_id)
+    assert list_names_without_run(database) == ["old"]
+    delete_study(database, optunas)
+    for gone in (study_id, optunas):
+        with pytest.raises(StudyNotFound, match=f"number {gone}"):
+            rename_study(database, gone, "other")
+        with pytest.raises(StudyNotFound):
+            delete_study(database, gone)
+
+
+def test_a_coordinator_that_fell_silent_cannot_write_under_the_old_name(database: Database):
+    make_run(database, "old")
+    lease = take_lease(database, "old", seconds=-1.0)
+    rename_study(database, "old", "new")
+    storage = TrialStorage(database)
+    with pytest.raises(LeaseLost):
+        storage.create_trials(lease.study_id, [new_trial()], lease)
+    assert take_lease(database, "new").epoch > lease.epoch
 
 
 class Quiet(WSGIRequestHandler):

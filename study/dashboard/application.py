@@ -1,0 +1,55 @@
+"""Puts it together: Optuna's application, what is ours in it, and the guard before it."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from storage.engine import Database
+from storage.trials import TrialStorage
+from study.dashboard.access import Rules
+from study.dashboard.editing import add_editing
+from study.dashboard.frame import add_frame
+from study.dashboard.guard import Guard, Tell
+from study.dashboard.health import Health, add_health
+from study.dashboard.login import add_login
+from study.dashboard.report_pages import add_report_pages
+from study.dashboard.reports import Reports
+from study.dashboard.sessions import Sessions
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+def make_application(
+    database: Database, storage: str, rules: Rules, token: str | None, tell: Tell
+) -> "WSGIApplication":
+    """The dashboard of the database, which is at the URL `storage`, as a WSGI application.
+
+    token is None where nobody needs one. tell hears of every request: see Guard.
+    """
+    from optuna_dashboard import wsgi
+
+    log = logging.getLogger("optuna_dashboard")
+    log.handlers, log.propagate = [_OneLine(tell)], False
+    sessions = None if token is None else Sessions(token)
+    health = Health(database)
+    app = wsgi(TrialStorage(database))
+    app.catchall = False  # the guard answers for what goes wrong
+    guard = Guard(app, rules, sessions, is_away=health.is_away, tell=tell)
+    add_health(app, health)
+    add_login(app, sessions, guard.may_enter)
+    add_editing(app, database)
+    add_frame(app, allow_edit=rules.allow_edit, can_leave=sessions is not None)
+    add_report_pages(app, database, Reports(database, storage))
+    return guard
+
+
+class _OneLine(logging.Handler):
+    """Tells what Optuna's views log, of which all but the first line is a traceback."""
+
+    def __init__(self, tell: Tell) -> None:
+        super().__init__(logging.WARNING)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the first line."""
+        self._tell(record.levelno, record.getMessage().partition("\n")[0])

@@ -1,0 +1,35 @@
+"""The frame of our own pages."""
+
+from html import escape
+from importlib import resources
+
+
+def whole(title: str, body: str) -> str:
+    """A page without scripts and without anything to load."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{escape(title)}</title>\n<style>{style()}</style>\n"
+        f"</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def style() -> str:
+    """That of reports, and what they do not have."""
+    reports = resources.files("study.report").joinpath("page.css").read_text(encoding="utf-8")
+    return reports + resources.files("study.dashboard").joinpath("page.css").read_text("utf-8")
+
+
+def told(title: str, text: str) -> str:
+    """A page that says one thing, and leads back."""
+    return whole(
+        title,
+        f'{way_back()}<h1>{escape(title)}</h1><p class="caution">{escape(text)}</p>',
+    )
+
+
+def way_back(*further: str) -> str:
+    """The line above a page: where else to go. further: links as HTML."""
+    links = ('<a href="/dashboard">Dashboard</a>', '<a href="/report/">Reports</a>', *further)
+    return f'<nav class="above">{"".join(links)}</nav>'

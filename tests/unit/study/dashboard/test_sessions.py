@@ -1,0 +1,103 @@
+"""Tokens, sessions, and how many tokens may be wrong."""
+
+import pytest
+
+from study.dashboard import tokens
+from study.dashboard.guesses import AT_ONCE, PER_SECOND, Guesses
+from study.dashboard.sessions import SECONDS, Sessions
+from study.errors import InvalidInput
+
+TOKEN = "0123456789abcdef" * 4
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(scope="module")
+def sessions():
+    return Sessions(TOKEN)
+
+
+def test_only_the_token_is_the_token(sessions):
+    assert sessions.is_token(TOKEN)
+    for other in ("", TOKEN[:-1], TOKEN + "0", TOKEN.upper(), "ü\ud800"):
+        assert not sessions.is_token(other)
+
+
+def test_a_session_lasts_its_time_and_holds_no_part_of_the_token(sessions):
+    session = sessions.begin(NOW)
+    assert sessions.is_valid(session, NOW)
+    assert sessions.is_valid(session, NOW + SECONDS - 1)
+    assert not sessions.is_valid(session, NOW + SECONDS)
+    assert not any(TOKEN[start : start + 8] in session for start in range(len(TOKEN) - 8))
+
+
+def test_a_session_outlives_a_restart_and_ends_with_its_token(sessions):
+    session = sessions.begin(NOW)
+    assert Sessions(TOKEN).is_valid(session, NOW)
+    other = Sessions(TOKEN.replace("0", "1"))
+    assert not other.is_valid(session, NOW)
+    assert other.cookie != sessions.cookie
+
+
+def test_a_session_that_was_tampered_with_is_none(sessions):
+    ends, _, code = sessions.begin(NOW).partition(".")
+    changed = ("0" if code[0] != "0" else "1") + code[1:]
+    for forged in ("", ".", code, f"{int(ends) + 1}.{code}", f"{ends}.{changed}", f"{ends}.é"):
+        assert not sessions.is_valid(forged, NOW)
+
+
+def test_guessing_ends_after_some_tries_and_goes_on_slowly():
+    guesses = Guesses().later(100.0)
+    for _ in range(AT_ONCE):
+        assert not guesses.exhausted
+        guesses = guesses.wrong()
+    assert guesses.exhausted
+    assert guesses.later(100.0 + 0.9 / PER_SECOND).exhausted
+    assert not guesses.later(100.0 + 1.1 / PER_SECOND).exhausted
+    assert guesses.later(1e9).left == AT_ONCE
+
+
+def test_a_token_is_read_from_its_file_before_the_environment(tmp_path):
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    other = {tokens.VARIABLE: "f" * 32}
+    assert tokens.find_token(file, other) == TOKEN
+    assert tokens.find_token(None, other) == "f" * 32
+    assert tokens.find_token(None, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "is empty"),
+        ("\n \n", "is empty"),
+        ("hunter2", "fewer than 16 characters"),
+        ("correct horse battery staple", "is one word"),
+        ("pässword" * 4, "is one word"),
+        ("x" * 2000, "is one word of up to 1024"),
+    ],
+)
+def test_what_could_protect_nothing_is_refused_without_repeating_it(tmp_path, text, what):
+    file = tmp_path / "token"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidInput, match=what) as refused:
+        tokens.find_token(file, {})
+    assert str(refused.value).startswith(f"--token-file {file}: ")
+    assert not text.strip() or text.strip()[:60] not in str(refused.value)
+    with pytest.raises(InvalidInput, match=f"^{tokens.VARIABLE}: .*{what}"):
+        tokens.find_token(None, {tokens.VARIABLE: text})
+
+
+def test_a_token_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=f"--token-file {tmp_path}/none: cannot be read"):
+        tokens.find_token(tmp_path / "none", {})
+    with pytest.raises(InvalidInput, match="cannot be read: Is a directory"):
+        tokens.find_token(tmp_path, {})
+
+
+def test_a_token_file_that_others_read_is_noticed(tmp_path):
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    file.chmod(0o644)
+    assert tokens.is_read_by_others(file)
+    file.chmod(0o600)
+    assert not tokens.is_read_by_others(file)
