@@ -80,7 +80,7 @@ def launch(
         open_pool(plan.dataset, ray=ray, gpus=spec.resources.gpus, progress=shown) as pool,
         open_database(storage) as database,
     ):
-        tell_of_transactions(database, shown)
+        tell_of_transactions(database, shown.tell)
         run = known_run(database, spec.name) or create_study(database, spec)
         check_same_study(run, plan)
         ending = _run_here(database, run, plan, pool, shown)

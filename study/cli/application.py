@@ -74,14 +74,15 @@ def say(line: str, level: int = logging.INFO) -> None:
     _voices[-1](level, line)
 
 
-def use_logs(style: str, level: str) -> None:
-    """Write logs from now on, and what say() is told as well.
+def use_logs(style: str, level: str, study: str | None = None) -> None:
+    """Write logs from now on, and what say() is told as well. study is the only one of this
+    process, where it is known.
 
     Raises:
         InvalidInput: no such format or level.
     """
     from study.monitoring.logs import configure_logs, log_of
 
-    configure_logs(style, level)
+    configure_logs(style, level, study=study)
     log = log_of()
     _voices.append(log.log)

@@ -130,7 +130,7 @@ def _run_or_queue(
     log_level: str,
 ) -> None:
     if log_format is not None:
-        use_logs(log_format, log_level)
+        use_logs(log_format, log_level, spec.name)
     if detach:
         _queue(spec, storage)
         return

@@ -52,7 +52,7 @@ def main() -> int:
         open_database(options.storage, create=False) as database,
         progress_of(instructions) as progress,
     ):
-        tell_of_transactions(database, progress)
+        tell_of_transactions(database, progress.tell)
         try:
             with Heartbeat(database, lease) as heartbeat:
                 heed(PIPE, heartbeat.ask_to_stop)
