@@ -37,7 +37,7 @@ def test_a_database_with_studies_is_well(doctor, database_url):
     ran = doctor(database_url)
     assert ran.code == 0
     assert json.loads(ran.out)["healthy"]
-    assert "1 studies" in checks_of(ran)["database", "latency"]["found"]
+    assert ", 1 study" in checks_of(ran)["database", "latency"]["found"]
     assert outcome(ran, "clock", "database") == "ok"
 
 
