@@ -127,23 +127,30 @@ class ProcessStarted(Event):
 @dataclass(frozen=True, slots=True)
 class ProcessEnded(Event):
     """The study's process has ended, and the study has this status. died says how, where it did
-    not end by itself; crashed: which counts against the study."""
+    not end by itself."""
 
     name: ClassVar[str] = "process ended"
     shown: ClassVar[bool] = True
     status: str
     died: str | None = None
-    crashed: bool = False
-
-    @property
-    def level(self) -> int:
-        """A crash is tried again, and fails the study in the end."""
-        return logging.WARNING if self.crashed else logging.INFO
 
     @property
     def line(self) -> str:
         """What became of the study."""
         return f"is {self.status}" + (f" after its process {self.died}" if self.died else "")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyCrashed(Event):
+    """A coordinator died of the study, or could not go on: it is tried again, not too often."""
+
+    name: ClassVar[str] = "study crashed"
+    reason: str
+
+    @property
+    def level(self) -> int:
+        """It is mended, and fails the study in the end."""
+        return logging.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +337,7 @@ KINDS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
         *(StudyBegan, StudyEnded, StopRequested, LeaseTaken, LeaseLost),
-        *(ProcessStarted, ProcessEnded, StudyRecovered),
+        *(ProcessStarted, ProcessEnded, StudyCrashed, StudyRecovered),
         *(CohortDispatched, CohortReturned, CohortFailed),
         *(TrialsCommitted, TrialFailed, Occupancy),
         *(DatabaseAway, DatabaseBack, DatabaseUsed),

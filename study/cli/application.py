@@ -1,6 +1,7 @@
 """The command `study` itself, and what its commands have in common."""
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def storage_option(storage: str) -> str:
     URL is shown as it would be typed: never."""
     from storage.urls import parse_url, without_secrets
 
-    return "" if storage == DEFAULT_STORAGE else f" --storage {without_secrets(parse_url(storage))}"
+    if storage in (DEFAULT_STORAGE, os.environ.get("STUDY_STORAGE")):
+        return ""
+    return f" --storage {without_secrets(parse_url(storage))}"
 
 
 LogFormatOption = Annotated[

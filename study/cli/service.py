@@ -132,5 +132,5 @@ def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     from study.service.watching import watch as watch_study
 
     with progress_on(Console(stderr=True)) as progress:
-        spec, outcome = watch_study(name, storage, progress)
-    say_how_it_ended(spec, outcome)
+        spec, outcome, detached = watch_study(name, storage, progress)
+    say_how_it_ended(spec, outcome, detached=detached)

@@ -64,8 +64,8 @@ class Metrics:
             registry=of,
         )
         self._crashes = Counter(
-            "study_process_crashes",
-            "Processes of studies that died, and did not end by themselves.",
+            "study_crashes",
+            "Coordinators that died of their study, or could not go on.",
             registry=of,
         )
         for change in ("taken", "taken_over", "lost"):
@@ -166,7 +166,7 @@ class Metrics:
                 self._leases.labels("taken_over").inc()
             case events.LeaseLost():
                 self._leases.labels("lost").inc()
-            case events.ProcessEnded(crashed=True):
+            case events.StudyCrashed():
                 self._crashes.inc()
             case events.DatabaseUsed():
                 outcome = "undone" if event.failed else "done"

@@ -32,7 +32,7 @@ from storage.queue import (
     recover_lost,
 )
 from storage.runs import read_run
-from study.events import LeaseTaken, ProcessEnded, ProcessStarted, StudyRecovered
+from study.events import LeaseTaken, ProcessEnded, ProcessStarted, StudyCrashed, StudyRecovered
 from study.ownership import LEASE_SECONDS, is_gone
 from study.service.child import DATABASE_LOST
 from study.service.instructions import Instructions, Options
@@ -152,18 +152,19 @@ class Service:
         if child.process.stdin is not None:
             with suppress(BrokenPipeError):
                 child.process.stdin.close()
-        died, crashed = None if code == 0 else _death(code), False
+        died = None if code == 0 else _death(code)
         try:
             if died is None:
                 status = read_run(self._database, lease.study).status
             elif self._stopping.is_set() or code == DATABASE_LOST:
                 status = put_back(self._database, lease)
             else:
-                status = note_crash(self._database, lease, f"its coordinator {died}")
-                crashed = True
+                reason = f"its coordinator {died}"
+                status = note_crash(self._database, lease, reason)
+                self._report.tell(lease.study, StudyCrashed(reason))
         except (LeaseLost, StudyNotFound):
             return  # others have it already, or nobody needs it any more
-        self._report.tell(lease.study, ProcessEnded(status.value, died, crashed))
+        self._report.tell(lease.study, ProcessEnded(status.value, died))
 
     def _recover(self) -> None:
         gone = [owner for owner in owners_at_work(self._database) if is_gone(owner)]

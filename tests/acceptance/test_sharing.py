@@ -57,7 +57,7 @@ def test_two_equal_studies_on_one_cluster_progress_alike(url, database, serve):
     wait_for(finished, "both are finished", seconds=200)
     between = [(one, two) for one, two in seen if min(one, two) > 0 and max(one, two) < TRIALS]
     assert len(between) > 3, seen
-    print(f"most apart: {max(abs(one - two) for one, two in between)} of {TRIALS} trials")
+    print(f"most apart: {max(abs(one - two) for one, two in between)} of {TRIALS} trials", between)
     assert all(abs(one - two) <= 0.2 * TRIALS for one, two in between), between
 
 

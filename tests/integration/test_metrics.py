@@ -133,15 +133,15 @@ def test_the_late_end_of_a_process_leaves_the_next_one_of_its_study_alone():
     assert not any(name == "study_slots_busy_ratio" for name, _ in scraped(metrics))
 
 
-def test_what_becomes_of_leases_and_processes_is_counted():
+def test_what_becomes_of_leases_and_crashes_is_counted():
     metrics = Metrics()
     for event in (
         events.LeaseTaken("host/1", 1),
         events.LeaseTaken("host/2", 2),
         events.LeaseLost("gone"),
         events.StudyRecovered("queued"),
-        events.ProcessEnded("queued", "was killed by SIGKILL", crashed=True),
-        events.ProcessEnded("finished"),
+        events.StudyCrashed("its coordinator was killed by SIGKILL"),
+        events.ProcessEnded("queued", "was killed by SIGKILL"),
     ):
         metrics.tell("digits", event)
     samples = scraped(metrics)
@@ -150,7 +150,7 @@ def test_what_becomes_of_leases_and_processes_is_counted():
         for change in ("taken", "taken_over", "lost")
     }
     assert changes == {"taken": 2, "taken_over": 1, "lost": 1}
-    assert value(samples, "study_process_crashes_total") == 1
+    assert value(samples, "study_crashes_total") == 1
 
 
 @pytest.mark.parametrize(
