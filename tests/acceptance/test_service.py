@@ -189,6 +189,23 @@ def test_a_study_whose_data_are_missing_fails_with_the_one_line(study, database,
     assert run.specification["data"]["source"] == "rows.csv"
 
 
+def test_data_outside_of_the_roots_are_read_by_no_service(study, database, data, anyone):
+    (data.parent / "secret.csv").write_text("a,target\n1,0\n2,1\n")
+    (data / "link.csv").symlink_to(data.parent / "secret.csv")
+    sources = {
+        "up": "../secret.csv",
+        "absolute": str(data.parent / "secret.csv"),
+        "absent": "/no/such/place/secret.csv",
+        "link": "link.csv",
+    }
+    for name, source in sources.items():
+        study.write("own.yaml", SMALL.replace("small", name).replace("wine", source))
+        assert anyone("launch", "own.yaml", "--detach").code == 0
+    for name, source in sources.items():
+        run = wait_for_status(database, name, "failed")
+        assert run.error == f"data.source: {source!r}: lies outside of the service's data roots"
+
+
 def test_sigterm_puts_studies_back_within_seconds_and_another_service_goes_on(
     study, own_url, own, serve, tmp_path
 ):
