@@ -5,6 +5,8 @@ Each command still has a process of its own, with its own arguments, folder, env
 and exit code. What it is spared is two seconds of imports.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -77,6 +79,7 @@ def serve(orders: socket.socket) -> None:
     """Carry out one command after the other; in its process this ends as the command does."""
     for name in LOADED:
         importlib.import_module(name)
+    gc.freeze()  # or each command's collector would copy all of it
     while True:
         order, descriptors, _, _ = socket.recv_fds(orders, 2**20, 3)
         if not order:
@@ -84,7 +87,7 @@ def serve(orders: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             orders.close()
-            become(*json.loads(order), *descriptors)
+            os._exit(become(*json.loads(order), *descriptors))
         out, err, answers = descriptors
         with socket.socket(fileno=answers) as client:
             client.send(pid.to_bytes(8))
@@ -96,7 +99,9 @@ def serve(orders: socket.socket) -> None:
 
 def become(
     arguments: list[str], folder: str, environment: dict[str, str], out: int, err: int, answers: int
-) -> None:
+) -> int:
+    """Be the command; its exit code. What follows an exit is done here, but for taking apart the
+    libraries, which takes as long as loading them."""
     os.close(answers)
     os.dup2(out, 1)
     os.dup2(err, 2)
@@ -106,7 +111,17 @@ def become(
     sys.argv = ["study", *arguments]
     from study.cli import main
 
-    main()
+    code = 1
+    try:
+        main()
+    except SystemExit as left:
+        code = int(left.code or 0)
+    except BaseException as error:  # noqa: BLE001  as the interpreter would
+        sys.excepthook(type(error), error, error.__traceback__)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 if __name__ == "__main__":
