@@ -216,7 +216,7 @@ def test_sigterm_puts_studies_back_within_seconds_and_another_service_goes_on(
     run = wait_for_status(own, "own", "failed")
     assert "reads no files, only built-in data" in str(run.error)
 
-    queue(own_url, "long", trials=2, epochs=2000)
+    queue(own_url, "long", trials=2, epochs=1200)
     wait_for(lambda: trials_of(own, "long", "RUNNING") > 0, "long runs")
     (child,) = serve.children()
     assert serve.stop(8.0) == 0
