@@ -54,6 +54,14 @@ def test_a_database_that_is_not_there_yet_is_well_and_is_not_made(doctor, sqlite
     assert not (tmp_path / "study.db").exists()
 
 
+def test_an_empty_file_is_well_and_stays_empty(doctor, sqlite_url, tmp_path):
+    (tmp_path / "study.db").touch()
+    ran = doctor(sqlite_url)
+    assert ran.code == 0
+    assert outcome(ran, "database", "writable") == "ok"
+    assert (tmp_path / "study.db").read_bytes() == b""
+
+
 def test_an_empty_server_is_well_and_stays_empty(doctor, postgres_url):
     ran = doctor(postgres_url)
     assert ran.code == 0
