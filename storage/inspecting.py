@@ -133,7 +133,7 @@ def _try_to_write(database: Database) -> None:
             if inspect(connection).has_table(studies.name):
                 connection.execute(text("UPDATE studies SET study_name = study_name WHERE 1 = 0"))
             else:
-                connection.execute(text("CREATE TABLE study_doctor (nothing INTEGER)"))
+                connection.execute(text("CREATE TABLE study_doctor (id INTEGER)"))
         finally:
             transaction.rollback()
 

@@ -135,14 +135,14 @@ def conduct(
     return ending
 
 
-def tell_of_transactions(database: Database, progress: Progress) -> None:
-    """Let progress hear of every transaction from now on."""
+def tell_of_transactions(database: Database, tell: Callable[[DatabaseUsed], None]) -> None:
+    """Tell of every transaction from now on, in the thread that made it."""
 
-    def tell(done: Transaction) -> None:
+    def note(done: Transaction) -> None:
         kind = "write" if done.writes else "read"
-        progress.tell(DatabaseUsed(kind, done.seconds, done.failed))
+        tell(DatabaseUsed(kind, done.seconds, done.failed))
 
-    database.observe(tell)
+    database.observe(note)
 
 
 def _splits(plan: Plan) -> list[Split]:

@@ -325,4 +325,6 @@ def _committed(written: list[FinishedTrial]) -> events.TrialsCommitted:
         pruned=states.count(TrialState.PRUNED),
         failed=states.count(TrialState.FAIL),
         copied=sum(trial.result.get("duplicate_of") is not None for trial in written),
+        trials=tuple(trial.number for trial in written),
+        cohorts=tuple(sorted({str(c) for t in written if (c := t.result.get("cohort"))})),
     )

@@ -107,6 +107,71 @@ class LeaseLost(Event):
         return logging.ERROR
 
 
+# ── The process that a service gives a study ──────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStarted(Event):
+    """A service has claimed the study, and a process of its own runs it."""
+
+    name: ClassVar[str] = "process started"
+    shown: ClassVar[bool] = True
+    process: int
+
+    @property
+    def line(self) -> str:
+        """Which."""
+        return f"is run by process {self.process}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessEnded(Event):
+    """The study's process has ended, and the study has this status. died says how, where it did
+    not end by itself."""
+
+    name: ClassVar[str] = "process ended"
+    shown: ClassVar[bool] = True
+    status: str
+    died: str | None = None
+
+    @property
+    def line(self) -> str:
+        """What became of the study."""
+        return f"is {self.status}" + (f" after its process {self.died}" if self.died else "")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyCrashed(Event):
+    """A coordinator died of the study, or could not go on: it is tried again, not too often."""
+
+    name: ClassVar[str] = "study crashed"
+    reason: str
+
+    @property
+    def level(self) -> int:
+        """It is mended, and fails the study in the end."""
+        return logging.WARNING
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecovered(Event):
+    """A coordinator elsewhere fell silent: its study was taken from it, and has this status."""
+
+    name: ClassVar[str] = "study recovered"
+    shown: ClassVar[bool] = True
+    status: str
+
+    @property
+    def level(self) -> int:
+        """A coordinator has died or was cut off."""
+        return logging.WARNING
+
+    @property
+    def line(self) -> str:
+        """What became of the study."""
+        return f"is {self.status}: its coordinator fell silent"
+
+
 # ── Cohorts and trials ───────────────────────────────────────────────────────────────────────────
 
 
@@ -170,13 +235,15 @@ class CohortFailed(Event):
 @dataclass(frozen=True, slots=True)
 class TrialsCommitted(Event):
     """Trials that ended are in the database; copied counts those of complete ones that have the
-    results of an equal trial."""
+    results of an equal trial. cohorts are those in which the trials were trained."""
 
     name: ClassVar[str] = "trials committed"
     complete: int
     pruned: int
     failed: int
     copied: int
+    trials: tuple[int, ...] = ()
+    cohorts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +337,7 @@ KINDS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
         *(StudyBegan, StudyEnded, StopRequested, LeaseTaken, LeaseLost),
+        *(ProcessStarted, ProcessEnded, StudyCrashed, StudyRecovered),
         *(CohortDispatched, CohortReturned, CohortFailed),
         *(TrialsCommitted, TrialFailed, Occupancy),
         *(DatabaseAway, DatabaseBack, DatabaseUsed),

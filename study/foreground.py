@@ -46,7 +46,7 @@ def run_study(
         open_pool(plan.dataset, ray=ray, gpus=gpus, progress=shown, workers=workers) as pool,
         open_database(storage) as database,
     ):
-        tell_of_transactions(database, shown)
+        tell_of_transactions(database, shown.tell)
         run = known_run(database, spec.name) or create_study(database, spec)
         check_same_study(run, plan)
         ending = _run_here(database, run, plan, pool, shown)

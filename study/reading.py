@@ -9,6 +9,8 @@ from rich.table import Table
 from storage.engine import open_database
 from storage.runs import RunSummary, StudyRun, list_names_without_run, list_runs, read_run
 from storage.status import RunStatus
+from study.errors import InvalidInput
+from study.service.documents import stored_specification
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +32,7 @@ def studies_table(storage: str) -> Table:
             _status(run, queue),
             _counts(summary),
             ", ".join("–" if best is None else f"{best:.4g}" for best in summary.best_values),
-            ", ".join(run.specification["objective"]),
+            ", ".join(_objectives(run)) or "cannot be read",
             f"{run.created_at:%Y-%m-%d %H:%M}",
         )
     for name in others:
@@ -73,32 +75,47 @@ def _status(run: StudyRun, queue: Sequence[str]) -> str:
 
 
 def _facts(run: StudyRun, summary: RunSummary, queue: Sequence[str]) -> dict[str, str]:
-    specification = run.specification
-    budget = [
-        f"{amount:g} {unit}"
-        for unit, amount in specification["budget"].items()
-        if amount is not None
-    ]
-    objectives = zip(specification["objective"], summary.best_values, strict=True)
     return {
         "study": run.study,
         "status": _status(run, queue),
         "run by": "a service" if run.detached else "whoever launches it",
         "coordinator": str(run.owner) if run.owner else "none",
         "trials": _counts(summary),
-        "budget": ", ".join(budget) or "the default",
-        "best": ", ".join(
-            f"{objective} {'–' if best is None else f'{best:.4f}'}"
-            for objective, best in objectives
-        ),
-        "data": f"{specification['data']['source']} ({_data_hash(run)})",
-        "sampler": specification["sampler"],
+        **_specified(run, summary),
         "seed": str(run.seed),
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
         "created": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC",
         "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "–",
         "finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "–",
     }
+
+
+def _specified(run: StudyRun, summary: RunSummary) -> dict[str, str]:
+    """What the study was asked for, if it can be read: whoever reaches the database wrote it."""
+    try:
+        spec = stored_specification(run.specification, run.study)
+    except InvalidInput as error:
+        return {"specification": str(error)}
+    budget = [
+        f"{amount:g} {unit}"
+        for unit, amount in spec.budget.model_dump().items()
+        if amount is not None
+    ]
+    objectives = zip(spec.objective, summary.best_values, strict=False)
+    return {
+        "budget": ", ".join(budget) or "the default",
+        "best": ", ".join(
+            f"{objective.value} {'–' if best is None else f'{best:.4f}'}"
+            for objective, best in objectives
+        ),
+        "data": f"{spec.data.source} ({_data_hash(run)})",
+        "sampler": spec.sampler.value,
+    }
+
+
+def _objectives(run: StudyRun) -> list[str]:
+    found = run.specification.get("objective") if isinstance(run.specification, dict) else None
+    return [str(name)[:40] for name in found] if isinstance(found, list) else []
 
 
 def _data_hash(run: StudyRun) -> str:

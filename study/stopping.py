@@ -21,12 +21,13 @@ def stop_study(name: str, storage: str, *, timeout: float) -> str:
             return f"study {name!r} was {before.status.value} already"
         gone = before.owner is None or is_gone(before.owner)
         if gone and not before.detached:
-            return f"study {name!r} has no coordinator; launch it again to go on"
+            return f"study {name!r} has no coordinator; to go on: study resume {name}"
         if request_stop(database, name) is RunStatus.STOPPED:
             return f"study {name!r} left the queue; to go on: study resume {name} --detach"
         run = _wait(database, name, timeout)
     if run.status in ENDED:
-        return f"study {name!r} is {run.status.value}; to go on: study resume {name}"
+        again = f"study resume {name}" + (" --detach" if run.detached else "")
+        return f"study {name!r} is {run.status.value}; to go on: {again}"
     return f"study {name!r} was asked to stop; {run.owner} has not done so within {timeout:g} s"
 
 

@@ -74,10 +74,17 @@ def running_postgres() -> Iterator[Any]:
 @pytest.fixture
 def postgres_url(postgres_server: Any) -> Iterator[str]:
     """The URL of a new, empty database."""
+    with new_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def new_database(server: Any) -> Iterator[str]:
+    """The URL of a new, empty database of the server, dropped with the block."""
     name = f"test_{uuid.uuid4().hex}"
-    _administer(postgres_server, f"CREATE DATABASE {name}")
-    yield postgres_server.get_uri(database=name)
-    _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    _administer(server, f"CREATE DATABASE {name}")
+    yield server.get_uri(database=name)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

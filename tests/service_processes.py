@@ -1,6 +1,7 @@
 """Services as processes, for tests of what they do together."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,8 +47,8 @@ class Serve:
     def __init__(self, folder: Path, url: str, *options: str) -> None:
         folder.mkdir(exist_ok=True)
         self.log = folder / "serve.log"
-        ours = ("STUDY_STORAGE", "RAY_ADDRESS", "STUDY_DATA_ROOTS", "STUDY_LOG_FORMAT")
-        kept = {key: value for key, value in os.environ.items() if key not in ours}
+        ours = ("STUDY_", "RAY_")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [str(Path(sys.executable).parent / "study"), "serve", *options],
@@ -63,6 +64,17 @@ class Serve:
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         pids = [int(pid) for pid in listed.read_text().split()] if listed.exists() else []
         return [pid for pid in pids if "study.service.child" in command_line(pid)]
+
+    def metrics_url(self) -> str:
+        """Where it is scraped, started with --metrics 0."""
+        said: list[str] = []
+
+        def is_said() -> bool:
+            said[:] = re.findall(r"http://127\.0\.0\.1:\d+/metrics", self.log.read_text())
+            return bool(said)
+
+        wait_for(is_said, "it says where its metrics are")
+        return said[0]
 
     def stop(self, seconds: float = 15.0) -> int:
         """SIGTERM; its exit code."""

@@ -1,6 +1,7 @@
 """The command `study` itself, and what its commands have in common."""
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -36,7 +37,9 @@ def storage_option(storage: str) -> str:
     URL is shown as it would be typed: never."""
     from storage.urls import parse_url, without_secrets
 
-    return "" if storage == DEFAULT_STORAGE else f" --storage {without_secrets(parse_url(storage))}"
+    if storage in (DEFAULT_STORAGE, os.environ.get("STUDY_STORAGE")):
+        return ""
+    return f" --storage {without_secrets(parse_url(storage))}"
 
 
 LogFormatOption = Annotated[
@@ -74,14 +77,15 @@ def say(line: str, level: int = logging.INFO) -> None:
     _voices[-1](level, line)
 
 
-def use_logs(style: str, level: str) -> None:
-    """Write logs from now on, and what say() is told as well.
+def use_logs(style: str, level: str, study: str | None = None) -> None:
+    """Write logs from now on, and what say() is told as well. study is the only one of this
+    process, where it is known.
 
     Raises:
         InvalidInput: no such format or level.
     """
     from study.monitoring.logs import configure_logs, log_of
 
-    configure_logs(style, level)
+    configure_logs(style, level, study=study)
     log = log_of()
     _voices.append(log.log)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from study.spec import StudySpec
 
 
-def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome") -> None:
-    """The best trials on stdout, and on stderr why it ended and what to do next.
+def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bool = False) -> None:
+    """The best trials on stdout, and on stderr why it ended and what to do next; detached: it was
+    a service's to run.
 
     Raises:
         typer.Exit: it was stopped, which has an exit code of its own.
@@ -32,9 +33,10 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome") -> None:
         varying = varying_hyperparameters(results)
         stdout = data_console()
         stdout.print(as_table(best, title, varying=varying, width=stdout.width))
-    option = storage_option(outcome.storage)
+    option = storage_option(outcome.storage_url)
     if outcome.ending is Ending.STOPPED:
-        say("to go on:     launch it again with the same options")
+        again = f"study resume {spec.name} --detach{option}"
+        say(f"to go on:     {again if detached else 'launch it again with the same options'}")
     say(f"report:       study report {spec.name}{option}")
     say(f"all results:  study results {spec.name}{option}")
     say(f"dashboard:    study dashboard{option}")

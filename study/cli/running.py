@@ -114,9 +114,10 @@ def resume(
 
     with open_database(storage, create=False) as database:
         document = read_run(database, name).specification
-    if trials is not None:
-        document = {**document, "budget": {**document["budget"], "trials": trials}}
     spec = stored_specification(document, name)
+    if trials is not None:
+        budget = {**spec.budget.model_dump(), "trials": trials}
+        spec = stored_specification({**document, "budget": budget}, name)
     _run_or_queue(spec, storage, ray, detach=detach, log_format=log_format, log_level=log_level)
 
 
@@ -130,7 +131,7 @@ def _run_or_queue(
     log_level: str,
 ) -> None:
     if log_format is not None:
-        use_logs(log_format, log_level)
+        use_logs(log_format, log_level, spec.name)
     if detach:
         _queue(spec, storage)
         return

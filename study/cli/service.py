@@ -1,8 +1,11 @@
 """Commands of the service: serve queued studies, watch one that runs elsewhere."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +22,10 @@ from study.cli.application import (
 )
 from study.cli.ending import say_how_it_ended
 from study.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from storage.engine import Database
+    from study.monitoring.metrics import Metrics
 
 
 @app.command()
@@ -47,6 +54,15 @@ def serve(
     allow_openml: Annotated[
         bool, typer.Option("--allow-openml", help="Queued studies may fetch data from OpenML.")
     ] = False,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            envvar="STUDY_METRICS",
+            metavar="[HOST:]PORT",
+            help="Answer Prometheus at http://HOST:PORT/metrics, to whoever reaches it. "
+            "HOST: 127.0.0.1 unless given. Default: no metrics.",
+        ),
+    ] = None,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = "info",
 ) -> None:
@@ -58,6 +74,7 @@ def serve(
     from study.pools import shared_cluster
     from study.service.data_roots import VARIABLE, DataRules, roots_in
     from study.service.instructions import Options
+    from study.service.reporting import ServiceReport
     from study.service.serving import Service
 
     if log_format is not None:
@@ -67,13 +84,45 @@ def serve(
         if not root.is_dir():
             raise InvalidInput(f"--data-root: {root} is no folder")
     rules = DataRules(tuple(root.resolve() for root in roots), allow_openml)
-    with open_database(storage) as database, shared_cluster(ray) as address:
+    with (
+        _metrics_at(metrics) as counting,
+        open_database(storage) as database,
+        shared_cluster(ray) as address,
+    ):
+        if counting is not None:
+            _count_in(database, counting)
+        report = ServiceReport(say, logs=log_format is not None, metrics=counting)
         options = Options(
             storage=storage, ray=address, data=rules, log_format=log_format, log_level=log_level
         )
         say(f"serving {database.url}, up to {max_studies} studies at once, on Ray at {address}")
-        Service(database, options, max_studies=max_studies, say=say).run()
+        Service(database, options, max_studies=max_studies, report=report).run()
     say("left; studies that were running are in the queue again")
+
+
+@contextmanager
+def _metrics_at(address: str | None) -> Iterator["Metrics | None"]:
+    """What is counted, to be scraped at the address within the block; None: nobody asked."""
+    if address is None:
+        yield None
+        return
+    from study.monitoring.metrics import Metrics, metrics_address, serving_metrics
+
+    metrics = Metrics()
+    host, port = metrics_address(address)
+    with serving_metrics(metrics, host, port) as listening:
+        say(f"metrics are at http://{f'[{host}]' if ':' in host else host}:{listening}/metrics")
+        yield metrics
+
+
+def _count_in(database: "Database", metrics: "Metrics") -> None:
+    """Count what the database holds, at every scrape, and the service's own transactions."""
+    from storage.counting import read_counts
+    from study.conducting import tell_of_transactions
+    from study.monitoring.stored import StoredCounts
+
+    metrics.registry.register(StoredCounts(lambda: read_counts(database)))
+    tell_of_transactions(database, partial(metrics.tell, ""))
 
 
 @app.command()
@@ -83,5 +132,5 @@ def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     from study.service.watching import watch as watch_study
 
     with progress_on(Console(stderr=True)) as progress:
-        spec, outcome = watch_study(name, storage, progress)
-    say_how_it_ended(spec, outcome)
+        spec, outcome, detached = watch_study(name, storage, progress)
+    say_how_it_ended(spec, outcome, detached=detached)

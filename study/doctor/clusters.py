@@ -14,6 +14,8 @@ def judge_unreachable(reason: str) -> Check:
     remedy = "start one by `ray start --head`, and check the address and the network between"
     if token:
         remedy = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) as the nodes"
+    elif "Invalid address" in reason:
+        remedy = "give the head's HOST:PORT, such as head:6379, or 'serial' to do without Ray"
     elif "ersion mismatch" in reason:
         remedy = "install the cluster's versions of Python and Ray here, or the other way round"
     return failed(GROUP, "reachable", reason, remedy)

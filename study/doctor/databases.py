@@ -3,7 +3,13 @@
 import os
 from pathlib import Path
 
-from storage.errors import NetworkFileSystem, StorageError
+from storage.errors import (
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseNotWritable,
+    NetworkFileSystem,
+    StorageError,
+)
 from storage.history import HEAD, KNOWN
 from storage.inspecting import DatabaseFacts
 from study.doctor.check import Check, failed, ok, size, warning
@@ -11,15 +17,28 @@ from study.doctor.check import Check, failed, ok, size, warning
 GROUP = "database"
 # A cohort's commit takes a dozen round trips; a worker's segment takes seconds.
 SLOW_SECONDS = 0.05
+GRANT = "make the user the owner of the database and of its tables"
 
 
 def judge_unreadable(error: StorageError) -> Check:
     """What it means that the database could not be looked at."""
-    if isinstance(error, NetworkFileSystem):
-        remedy = "move the file to a local disk, or use PostgreSQL"
-        return failed(GROUP, "file system", str(error), remedy)
+    name, remedy = _reading(error)
+    return failed(GROUP, name, str(error), remedy)
+
+
+def _reading(error: StorageError) -> tuple[str, str]:
+    match error:
+        case NetworkFileSystem():
+            return "file system", "move the file to a local disk, or use PostgreSQL"
+        case DatabaseDamaged():
+            return "readable", "put a back-up in its place, or name another file by --storage"
+        case DatabaseNotWritable():  # which the driver also says of what may not be read
+            return "readable", f"{GRANT}; for a file, give this user the right to read and write it"
+        case DatabaseBusy():
+            remedy = "end the program that holds it: `fuser FILE`, or pg_stat_activity, names it"
+            return "reachable", remedy
     remedy = "check that the server runs, and the URL's host, port, user, password and database"
-    return failed(GROUP, "reachable", str(error), remedy)
+    return "reachable", remedy
 
 
 def judge_database(facts: DatabaseFacts) -> list[Check]:
@@ -50,7 +69,7 @@ def _judge_absent(url: str, file: Path) -> Check:
 
 def _judge_latency(facts: DatabaseFacts) -> Check:
     found = f"{facts.latency_seconds * 1000:.2g} ms a round trip, {size(facts.size_bytes)}"
-    found += f", {facts.studies} studies"
+    found += f", {facts.studies} " + ("study" if facts.studies == 1 else "studies")
     if facts.latency_seconds > SLOW_SECONDS:
         remedy = "run the coordinator nearer to the database"
         return warning(GROUP, "latency", found, remedy)
@@ -60,7 +79,7 @@ def _judge_latency(facts: DatabaseFacts) -> Check:
 def _judge_writing(facts: DatabaseFacts) -> Check:
     if facts.write_problem is None:
         return ok(GROUP, "writable", "yes, shown by a transaction that was undone")
-    remedy = "grant the user its tables, or name the primary server instead of a standby"
+    remedy = f"{GRANT}, or name the primary server instead of a standby"
     if facts.file is not None:
         remedy = f"give this user the right to write {facts.file} and its folder"
     return failed(GROUP, "writable", facts.write_problem, remedy)

@@ -31,8 +31,9 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 LEVELS["error"] = logging.ERROR
 
 
-def configure_logs(style: str, level: str = "info") -> None:
-    """Write the logs of this process to stderr from now on.
+def configure_logs(style: str, level: str = "info", *, study: str | None = None) -> None:
+    """Write the logs of this process to stderr from now on. study is on every line, whoever
+    writes it: the only one of this process.
 
     Raises:
         InvalidInput: no such format or level.
@@ -52,6 +53,7 @@ def configure_logs(style: str, level: str = "info") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                *([] if study is None else [_naming(study)]),
                 _mask_passwords,
                 _renderer(LogFormat(style)),
             ],
@@ -86,6 +88,13 @@ def _renderer(style: LogFormat) -> Any:
 def _log_uncaught(kind: Any, error: Any, trace: Any) -> None:
     if not issubclass(kind, KeyboardInterrupt | SystemExit):
         log_of().critical("error", exc_info=(kind, error, trace))
+
+
+def _naming(study: str) -> Any:
+    def name(_logger: Any, _method: str, line: Mapping[str, Any]) -> dict[str, Any]:
+        return {**line, "study": study}
+
+    return name
 
 
 _PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s@/]+@")

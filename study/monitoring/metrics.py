@@ -7,6 +7,7 @@ processes can do.
 """
 
 import threading
+from collections import Counter as Count
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._lock = threading.Lock()
+        self._at_work: Count[str] = Count()  # the end of one process may be heard of late
         self._ended: OrderedDict[str, None] = OrderedDict()
         if stored is not None:
             self.registry.register(stored)
@@ -57,10 +59,17 @@ class Metrics:
         )
         self._leases = Counter(
             "study_lease_changes",
-            "Leases by what became of them: taken, taken_over from one that died, or lost.",
+            "Leases by what became of them: taken, taken_over from one that fell silent, or lost.",
             ["change"],
             registry=of,
         )
+        self._crashes = Counter(
+            "study_crashes",
+            "Coordinators that died of their study, or could not go on.",
+            registry=of,
+        )
+        for change in ("taken", "taken_over", "lost"):
+            self._leases.labels(change)
         self._trials = Counter(
             "study_trials", "Trials that ended and were committed.", ["study", "state"], registry=of
         )
@@ -118,15 +127,21 @@ class Metrics:
         """A process begins to run the study."""
         with self._lock:
             self._ended.pop(study, None)
+            self._at_work[study] += 1
             self._running.inc()
             for state in ("complete", "pruned", "failed"):
                 self._trials.labels(study, state)
+            self._failures.labels(study, "worker_lost", "retry")
             self._away.labels(study).set(0)
 
     def end(self, study: str) -> None:
         """The process that ran the study is gone, however it ended."""
         with self._lock:
             self._running.dec()
+            self._at_work[study] -= 1
+            if self._at_work[study]:
+                return
+            del self._at_work[study]
             for gauge in (self._training, self._slots, self._busy, self._away):
                 gauge.remove_by_labels({"study": study})
             self._ended[study] = None
@@ -137,13 +152,29 @@ class Metrics:
 
     def tell(self, study: str, event: Event) -> None:
         """Count the event of that study."""
+        self._count(event)
+        self._count_of(study, event)
+
+    def _count(self, event: Event) -> None:
+        """Of all studies together."""
         match event:
             case events.StudyEnded():
                 self._endings.labels(event.ending).inc()
             case events.LeaseTaken():
                 self._leases.labels("taken_over" if event.taken_from else "taken").inc()
+            case events.StudyRecovered():
+                self._leases.labels("taken_over").inc()
             case events.LeaseLost():
                 self._leases.labels("lost").inc()
+            case events.StudyCrashed():
+                self._crashes.inc()
+            case events.DatabaseUsed():
+                outcome = "undone" if event.failed else "done"
+                self._transactions.labels(event.kind, outcome).observe(event.seconds)
+
+    def _count_of(self, study: str, event: Event) -> None:
+        """Of this study alone."""
+        match event:
             case events.CohortDispatched():
                 self._fill.labels(study).observe(event.networks / event.wanted)
             case events.CohortReturned():
@@ -160,13 +191,26 @@ class Metrics:
                 self._training.labels(study).set(event.trials)
                 self._slots.labels(study).set(event.slots)
                 self._busy.labels(study).set(event.busy / event.slots if event.slots else 0)
-            case events.DatabaseUsed():
-                outcome = "undone" if event.failed else "done"
-                self._transactions.labels(event.kind, outcome).observe(event.seconds)
             case events.DatabaseAway():
                 self._away.labels(study).set(1)
             case events.DatabaseBack():
                 self._away.labels(study).set(0)
+
+
+LOOPBACK = "127.0.0.1"
+
+
+def metrics_address(text: str) -> tuple[str, int]:
+    """Host and port of "PORT", "HOST:PORT" or "[IPV6]:PORT"; without a host, this machine alone.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not port.isdecimal() or int(port) > 65535 or text.startswith(":"):
+        raise InvalidInput(f"--metrics: found {text!r}; give PORT or HOST:PORT, such as 9464")
+    return host or LOOPBACK, int(port)
 
 
 @contextmanager
@@ -180,7 +224,7 @@ def serving_metrics(metrics: Metrics, host: str, port: int) -> Iterator[int]:
         server, thread = start_http_server(port, host, metrics.registry)
     except OSError as error:
         reason = error.strerror or error
-        raise InvalidInput(f"--metrics-port: cannot listen on {host}:{port}: {reason}") from None
+        raise InvalidInput(f"--metrics: cannot listen on {host}:{port}: {reason}") from None
     try:
         yield server.server_port
     finally:

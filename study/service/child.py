@@ -8,7 +8,6 @@ Whatever else it ends with, the process died, and its service notes a crash.
 
 import signal
 import sys
-import traceback
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -52,7 +51,7 @@ def main() -> int:
         open_database(options.storage, create=False) as database,
         progress_of(instructions) as progress,
     ):
-        tell_of_transactions(database, progress)
+        tell_of_transactions(database, progress.tell)
         try:
             with Heartbeat(database, lease) as heartbeat:
                 heed(PIPE, heartbeat.ask_to_stop)
@@ -82,9 +81,10 @@ def _run_or_put_back(
     except (LeaseLost, DatabaseUnreachable):
         raise
     except Exception as error:  # noqa: BLE001  the study is tried again, not too often
-        traceback.print_exc()
-        reason = " ".join(str(error).split())[:500]
-        note_crash(database, heartbeat.lease(), f"{type(error).__name__}: {reason}")
+        sys.excepthook(type(error), error, error.__traceback__)  # where there are logs, one line
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        note_crash(database, heartbeat.lease(), reason)
+        progress.tell(events.StudyCrashed(reason))
     return None
 
 

@@ -30,10 +30,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """Run the study of this lease, which is the reader's."""
+    """Run the study of this lease, which is the reader's.
+
+    events is an inherited descriptor to tell events to; None: nobody listens.
+    """
 
     lease: Lease
     options: Options
+    events: int | None = None
 
     def line(self) -> bytes:
         """One line of JSON."""
@@ -53,4 +57,4 @@ class Instructions:
         lease["expires_at"] = datetime.fromisoformat(lease["expires_at"])
         rules = options.pop("data")
         data = DataRules(tuple(map(Path, rules["roots"])), rules["openml"])
-        return cls(Lease(**lease), Options(data=data, **options))
+        return cls(Lease(**lease), Options(data=data, **options), document["events"])

@@ -1,25 +1,85 @@
-"""Where a service's studies say how they go: the one place that composes it."""
+"""Where a service and its studies say how they go: the one place that composes it."""
 
-from typing import Self
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
 from study.events import Event
-from study.progress import PlainLines, Progress, Snapshot
+from study.progress import PlainLines, Progress, Several, Snapshot
 from study.service.instructions import Instructions
+
+if TYPE_CHECKING:
+    from study.monitoring.metrics import Metrics
 
 SECONDS_BETWEEN_LINES = 30.0
 
 
+class ServiceReport:
+    """What the process that serves says itself, and what it hears of the studies' processes.
+
+    say takes lines that are of no study. logs: the studies' lines are logs as well.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], *, logs: bool, metrics: "Metrics | None" = None
+    ) -> None:
+        self.say = say
+        self._logs = logs
+        self._metrics = metrics
+
+    def tell(self, study: str, event: Event) -> None:
+        """Say what became of a study, and count it."""
+        if self._logs:
+            from study.monitoring.logs import StudyLog
+
+            StudyLog(study).tell(event)
+        elif event.shown and event.line:
+            self.say(f"study {study!r} {event.line}")
+        self.count(study, event)
+
+    def count(self, study: str, event: Event) -> None:
+        """Count what nobody is to read; study "": the service itself."""
+        if self._metrics is not None:
+            self._metrics.tell(study, event)
+
+    @contextmanager
+    def hearing(self, study: str) -> Iterator[int | None]:
+        """The descriptor through which the study's process, to be started within the block, tells
+        of its events; None: nobody counts them."""
+        if self._metrics is None:
+            yield None
+            return
+        from study.monitoring.channel import event_channel
+
+        metrics = self._metrics
+        metrics.begin(study)
+        with event_channel(partial(metrics.tell, study), partial(metrics.end, study)) as descriptor:
+            yield descriptor
+
+
 def progress_of(instructions: Instructions) -> Progress:
     """How the process of one study tells of it: on stderr, which is the service's, as lines for a
-    person or, with a log format, as logs."""
+    person or, with a log format, as logs; and to the service, where that counts."""
+    said = _said_of(instructions)
+    if instructions.events is None:
+        return said
+    from study.monitoring.channel import EventSender
+
+    os.set_inheritable(instructions.events, False)
+    return Several((said, EventSender(instructions.events)))
+
+
+def _said_of(instructions: Instructions) -> Progress:
     study, options = instructions.lease.study, instructions.options
     if options.log_format is None:
         return NamedLines(study)
     from study.monitoring.logs import StudyLog, configure_logs
 
-    configure_logs(options.log_format, options.log_level)
+    configure_logs(options.log_format, options.log_level, study=study)
     return StudyLog(study)
 
 

@@ -32,10 +32,12 @@ from storage.queue import (
     recover_lost,
 )
 from storage.runs import read_run
+from study.events import LeaseTaken, ProcessEnded, ProcessStarted, StudyCrashed, StudyRecovered
 from study.ownership import LEASE_SECONDS, is_gone
 from study.service.child import DATABASE_LOST
 from study.service.instructions import Instructions, Options
 from study.service.parent import LEAVE_SECONDS, STOP
+from study.service.reporting import ServiceReport
 from study.signals import stopping_on_signals
 
 POLL_SECONDS = 1.0
@@ -51,18 +53,16 @@ class Child:
 
 
 class Service:
-    """Runs up to max_studies queued studies at once, until stop().
-
-    say hears, in one line each, what becomes of studies.
-    """
+    """Runs up to max_studies queued studies at once, until stop(); report hears what becomes of
+    them."""
 
     def __init__(
-        self, database: Database, options: Options, *, max_studies: int, say: Callable[[str], None]
+        self, database: Database, options: Options, *, max_studies: int, report: ServiceReport
     ) -> None:
         self._database = database
         self._options = options
         self._max_studies = max_studies
-        self._say = say
+        self._report = report
         self._me = Owner.here()
         self._children: list[Child] = []
         self._ended: list[tuple[Child, int]] = []  # whose end is not in the database yet
@@ -96,20 +96,25 @@ class Service:
             act()
         except DatabaseUnreachable as error:
             if not self._away:
-                self._say(f"{error}; waiting for it to be back")
+                self._report.say(f"{error}; waiting for it to be back")
             self._away = True
         else:
             if self._away:
-                self._say("the database is back")
+                self._report.say("the database is back")
             self._away = False
 
     # ── A study's process begins ─────────────────────────────────────────────────────────────
 
     def _start(self, claimed: Lease) -> None:
         # Ctrl-C in a terminal reaches us alone; we tell them.
-        process = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
-        )
+        with self._report.hearing(claimed.study) as events:
+            process = subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr.fileno(),
+                start_new_session=True,
+                pass_fds=() if events is None else (events,),
+            )
         child = Child(process, claimed)
         self._children.append(child)
         owner = Owner(socket.gethostname(), process.pid)
@@ -119,8 +124,9 @@ class Service:
             process.kill()  # nothing has begun; its end is noted in the next step
             raise
         self._children[-1] = Child(process, lease)
-        self._say(f"study {lease.study!r} is run by process {process.pid}")
-        self._tell(process, Instructions(lease, self._options).line())
+        self._report.count(lease.study, LeaseTaken(str(owner), lease.epoch))
+        self._report.tell(lease.study, ProcessStarted(process.pid))
+        self._tell(process, Instructions(lease, self._options, events).line())
 
     def _tell(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
         with suppress(BrokenPipeError):  # it died: which is seen when it is reaped
@@ -146,22 +152,24 @@ class Service:
         if child.process.stdin is not None:
             with suppress(BrokenPipeError):
                 child.process.stdin.close()
+        died = None if code == 0 else _death(code)
         try:
-            if code == 0:
+            if died is None:
                 status = read_run(self._database, lease.study).status
             elif self._stopping.is_set() or code == DATABASE_LOST:
                 status = put_back(self._database, lease)
             else:
-                status = note_crash(self._database, lease, f"its coordinator {_death(code)}")
+                reason = f"its coordinator {died}"
+                status = note_crash(self._database, lease, reason)
+                self._report.tell(lease.study, StudyCrashed(reason))
         except (LeaseLost, StudyNotFound):
             return  # others have it already, or nobody needs it any more
-        how = "" if code == 0 else f" after its process {_death(code)}"
-        self._say(f"study {lease.study!r} is {status.value}{how}")
+        self._report.tell(lease.study, ProcessEnded(status.value, died))
 
     def _recover(self) -> None:
         gone = [owner for owner in owners_at_work(self._database) if is_gone(owner)]
         for study, status in recover_lost(self._database, gone):
-            self._say(f"study {study!r} is {status.value}: its coordinator fell silent")
+            self._report.tell(study, StudyRecovered(status.value))
 
     # ── The service ends ─────────────────────────────────────────────────────────────────────
 

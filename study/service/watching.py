@@ -23,8 +23,9 @@ from study.tally import Tally
 LOOK_SECONDS = 1.0
 
 
-def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, StudyOutcome]:
-    """Show how the study goes until it ends: its specification, and its outcome as of a launch.
+def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, StudyOutcome, bool]:
+    """Show how the study goes until it ends: its specification, its outcome as of a launch, and
+    whether a service ran it.
 
     Raises:
         StudyFailed: it failed, with its reason.
@@ -45,7 +46,8 @@ def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, Study
         # The budget is the newest one: somebody may have raised it meanwhile.
         spec = stored_specification(view.run.specification, name)
         ending = _ending_of(view.run, spec, trials)
-        return spec, outcome_of(name, trials, run.study_id, database.url, storage, ending)
+        outcome = outcome_of(name, trials, run.study_id, database.url, storage, ending)
+        return spec, outcome, view.run.detached
 
 
 def _raise_if_failed(run: StudyRun) -> None:
@@ -132,4 +134,8 @@ class View:
             return waiting + (f"; last time: {run.error}" if run.error else "")
         if run.status is RunStatus.STOPPING:
             return "stopping"
-        return "" if run.owner is not None or run.status in ENDED else "between two coordinators"
+        if run.owner is not None or run.status in ENDED:
+            return ""
+        if run.detached:
+            return "between two coordinators"
+        return f"nobody works on it; to go on: study resume {run.study}"

@@ -53,6 +53,8 @@ def parzen_batch(
     tried are the keys of configurations to avoid, if the space is finite. A point is None where
     all configurations that agree with what is given have been tried.
     """
+    if not given:
+        return []
 
     def draw(count: int) -> Floats:
         return good.draw(count, rng)

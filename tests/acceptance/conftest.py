@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.forking import Forks
 
 SMALL = """\
 name: small
@@ -42,13 +45,16 @@ class CommandLine:
     """Runs `study` in its folder, with nothing of the tester's environment that it reads."""
 
     folder: Path
+    forks: Forks
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, **changes: str) -> dict[str, str]:
+        """The tester's, without what the command reads of it."""
         ours = ("STUDY_STORAGE", "RAY_ADDRESS", "COLUMNS")
         kept = {key: value for key, value in os.environ.items() if key not in ours}
-        return {**kept, "PYTHONWARNINGS": "default"}
+        return {**kept, "PYTHONWARNINGS": "default", **changes}
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Run it from its first line of Python on."""
         return subprocess.Popen(
             [str(Path(sys.executable).parent / "study"), *arguments],
             cwd=self.folder,
@@ -59,24 +65,41 @@ class CommandLine:
             text=True,
         )
 
-    def run(self, *arguments: str, timeout: float = 120) -> Ran:
-        with self.start(*arguments) as process:
-            try:
-                out, err = process.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return Ran(process.returncode, out, err)
+    def run(self, *arguments: str, timeout: float = 120, **changes: str) -> Ran:
+        """Run it to its end, with these changes of its environment; its libraries are loaded."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            code = self.forks.run(
+                arguments,
+                cwd=self.folder,
+                env=self.environment(**changes),
+                out=out,
+                err=err,
+                timeout=timeout,
+            )
+            for file in (out, err):
+                file.seek(0)
+            return Ran(code, out.read().decode(), err.read().decode())
 
     def write(self, name: str, text: str) -> str:
         (self.folder / name).write_text(text)
         return name
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Where commands come from; what their libraries warn of is a failure at the end."""
+    said = tmp_path_factory.mktemp("forks") / "stderr"
+    with said.open("wb") as log:
+        made = Forks({**os.environ, "PYTHONWARNINGS": "default"}, log)
+    yield made
+    made.close()
+    assert said.read_text() == ""
+
+
 @pytest.fixture
-def study(tmp_path: Path) -> CommandLine:
+def study(tmp_path: Path, forks: Forks) -> CommandLine:
     """The command line, in an empty folder."""
-    return CommandLine(tmp_path)
+    return CommandLine(tmp_path, forks)
 
 
 @pytest.fixture

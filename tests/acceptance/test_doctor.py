@@ -37,7 +37,7 @@ def test_a_database_with_studies_is_well(doctor, database_url):
     ran = doctor(database_url)
     assert ran.code == 0
     assert json.loads(ran.out)["healthy"]
-    assert "1 studies" in checks_of(ran)["database", "latency"]["found"]
+    assert ", 1 study" in checks_of(ran)["database", "latency"]["found"]
     assert outcome(ran, "clock", "database") == "ok"
 
 
@@ -52,6 +52,14 @@ def test_a_file_is_the_same_after_the_look(doctor, sqlite_url, tmp_path):
 def test_a_database_that_is_not_there_yet_is_well_and_is_not_made(doctor, sqlite_url, tmp_path):
     assert doctor(sqlite_url).code == 0
     assert not (tmp_path / "study.db").exists()
+
+
+def test_an_empty_file_is_well_and_stays_empty(doctor, sqlite_url, tmp_path):
+    (tmp_path / "study.db").touch()
+    ran = doctor(sqlite_url)
+    assert ran.code == 0
+    assert outcome(ran, "database", "writable") == "ok"
+    assert (tmp_path / "study.db").read_bytes() == b""
 
 
 def test_an_empty_server_is_well_and_stays_empty(doctor, postgres_url):

@@ -1,5 +1,8 @@
 """Specifications by somebody who means harm: one line, exit code 2, and nothing happens."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 HEAD = "name: harmful\ndata: {source: wine}\n"
@@ -56,3 +59,25 @@ def test_an_override(refused, override, expected):
     line = refused("launch", "digits", "--set", override)
     assert expected in line
     assert len(line) < 500
+
+
+@pytest.mark.parametrize("document", ["{}", "[1]", '{"objective": 3, "budget": "much"}', '"text"'])
+def test_a_document_in_the_database_leaves_other_studies_readable(study, small, document):
+    for name in ("harmful", "small"):
+        study.run("launch", small, "--detach", "--name", name)
+    with closing(sqlite3.connect(study.folder / "study.db")) as database, database:
+        change = "UPDATE study_runs SET specification = ? WHERE study = 'harmful'"
+        database.execute(change, (document,))
+    listed = study.run("list")
+    assert listed.code == 0, listed.err
+    assert "small" in listed.out
+    assert "queued (1 of 2)" in listed.out
+    shown = study.run("status", "harmful")
+    assert shown.code == 0, shown.err
+    assert "study 'harmful': " in shown.out
+    for command in (["watch"], ["resume", "--detach"]):
+        refused = study.run(*command, "harmful")
+        assert refused.code == 2
+        assert refused.err.startswith("study: study 'harmful': ")
+        assert refused.err.count("\n") == 1
+    assert study.run("stop", "harmful").code == 0

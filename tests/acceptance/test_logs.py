@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from study import load_results
+from tests.acceptance.conftest import SMALL, CommandLine, Ran
 
 QUICK = ("--ray", "serial", "--trials", "4")
 
@@ -14,8 +15,18 @@ def lines_of(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_json_logs_are_all_that_stderr_has_and_say_what_the_database_says(study, small):
-    ran = study.run("launch", small, *QUICK, "--log-format", "json", "--log-level", "debug")
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory, forks) -> tuple[CommandLine, datetime, Ran]:
+    """A launch with all that there is to log: where, from when on, and what it said."""
+    study = CommandLine(tmp_path_factory.mktemp("logs"), forks)
+    study.write("small.yaml", SMALL)
+    before = datetime.now(UTC)
+    options = ("--log-format", "json", "--log-level", "debug")
+    return study, before, study.run("launch", "small.yaml", *QUICK, *options)
+
+
+def test_json_logs_are_all_that_stderr_has_and_say_what_the_database_says(launched):
+    study, _, ran = launched
     assert ran.code == 0
     lines = lines_of(ran.err)
     results = load_results("small", f"sqlite:///{study.folder / 'study.db'}")
@@ -26,22 +37,21 @@ def test_json_logs_are_all_that_stderr_has_and_say_what_the_database_says(study,
         for trial in line["trials"]
     }
     assert returned == dict(zip(results["trial"], results["cohort"], strict=True))
-    committed = sum(line["complete"] for line in lines if line["event"] == "trials committed")
-    assert committed == 4
+    committed = [line for line in lines if line["event"] == "trials committed"]
+    assert sum(line["complete"] for line in committed) == 4
+    assert sorted(trial for line in committed for trial in line["trials"]) == list(results["trial"])
+    assert {c for line in committed for c in line["cohorts"]} == set(results["cohort"])
     assert {"lease taken", "study began", "study ended"} <= {line["event"] for line in lines}
 
 
-def test_every_line_has_a_time_in_utc_and_a_level_and_the_study_that_it_is_of(study, small):
-    before = datetime.now(UTC)
-    ran = study.run("launch", small, *QUICK, "--log-format", "json")
+def test_every_line_has_a_time_in_utc_and_a_level_and_the_study(launched):
+    _, before, ran = launched
     for line in lines_of(ran.err):
         when = datetime.fromisoformat(str(line["time"]))
         assert before <= when <= datetime.now(UTC)
         assert str(line["time"]).endswith("Z")
-        assert line["level"] in {"info", "warning"}
-    of_the_study = [line for line in lines_of(ran.err) if line["event"] == "trials committed"]
-    assert of_the_study
-    assert all(line["study"] == "small" for line in of_the_study)
+        assert line["level"] in {"debug", "info"}
+        assert line["study"] == "small"
 
 
 def test_a_launch_that_is_refused_says_so_in_a_line_of_the_logs(study, small):

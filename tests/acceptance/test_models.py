@@ -51,12 +51,12 @@ def people(rows=210):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, forks):
     """A folder with a finished study of every topology, and trial 0 exported to `model`."""
     folder = tmp_path_factory.mktemp("people")
     people().to_csv(folder / "people.csv", index=False)
     (folder / "people.yaml").write_text(PEOPLE)
-    here = CommandLine(folder)
+    here = CommandLine(folder, forks)
     launched = here.run("launch", "people.yaml", "--ray", "serial")
     assert launched.code == 0, launched.err
     exported = here.run("export", "people", "0", "--output", "model")

@@ -29,17 +29,8 @@ ARGUMENTS = {"trial": "0", "others": "1", "source": "digits", "new": "other"}
 
 def with_database(study: CommandLine, url: str, *arguments: str) -> tuple[int, str]:
     """The exit code and all output of a command that finds the URL in its environment."""
-    ran = subprocess.run(
-        [str(Path(sys.executable).parent / "study"), *arguments],
-        cwd=study.folder,
-        env={**study.environment(), "STUDY_STORAGE": url},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
+    ran = study.run(*arguments, STUDY_STORAGE=url)
+    return ran.code, ran.out + ran.err
 
 
 def arguments_of(name: str) -> list[str]:

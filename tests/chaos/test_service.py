@@ -1,6 +1,6 @@
 """Three services on PostgreSQL, one of them killed again and again: every study ends as it should.
 
-`pytest tests/chaos/test_service.py --service-kill-seconds 20` is the long version.
+`pytest tests/chaos/test_service.py --service-kill-seconds 20` is the long version, of ten studies.
 """
 
 import time
@@ -14,16 +14,16 @@ from storage.runs import list_runs
 from tests.service_processes import Serve, queue
 
 SERVICES = 3
-STUDIES = 10
 KILLS = 3
 
 
-def test_ten_studies_finish_though_a_service_is_killed_again_and_again(
+def test_all_studies_finish_though_a_service_is_killed_again_and_again(
     postgres_url, tmp_path, request: pytest.FixtureRequest
 ):
     interval = request.config.getoption("--service-kill-seconds")
     larger = max(1, round(interval / 4))  # work for at least a few kills
-    sizes = {f"s{number}": (2 + 2 * number) * larger for number in range(STUDIES)}
+    studies = 6 if larger == 1 else 10  # most of a small study's time is its process's start
+    sizes = {f"s{number}": (2 + 2 * number) * larger for number in range(studies)}
     for number, (name, trials) in enumerate(sizes.items()):
         queue(postgres_url, name, trials=trials, epochs=(5, 20, 80)[number % 3] * larger**2)
 

@@ -1,18 +1,17 @@
-"""Metrics as Prometheus sees them: scraped from the endpoint, held against the database."""
+"""Metrics as Prometheus sees them, held against the database."""
 
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client import generate_latest
 
 from storage.counting import read_counts
 from storage.engine import Database, open_database
@@ -22,14 +21,18 @@ from study import events
 from study.errors import InvalidInput
 from study.events import Event
 from study.monitoring.channel import EventSender, decode, event_channel
-from study.monitoring.metrics import ENDED_STUDIES_KEPT, Metrics, serving_metrics
+from study.monitoring.metrics import (
+    ENDED_STUDIES_KEPT,
+    Metrics,
+    metrics_address,
+    serving_metrics,
+)
 from study.monitoring.stored import StoredCounts
 from study.progress import Silence
 from tests.integration.storage.studies import make_run
 from tests.integration.study.bench import Bench, spec_of
+from tests.scraping import Samples, samples_of, scrape, value
 from workers.pool import FailureKind
-
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
@@ -39,18 +42,8 @@ def bench(sqlite_url: str) -> Iterator[Bench]:
 
 
 def scraped(metrics: Metrics) -> Samples:
-    """Every sample of the endpoint, by name and labels."""
-    with serving_metrics(metrics, "127.0.0.1", 0) as port:
-        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def value(samples: Samples, name: str, **labels: str) -> float:
-    return samples[name, frozenset(labels.items())]
+    """Every sample, as a scrape would have it."""
+    return samples_of(generate_latest(metrics.registry).decode())
 
 
 class Counting(Silence):
@@ -127,6 +120,63 @@ def test_the_series_of_studies_that_ended_long_ago_are_forgotten():
         metrics.end(name)
     kept = {dict(labels)["study"] for name, labels in scraped(metrics) if "trials_total" in name}
     assert kept == set(names[1:])
+
+
+def test_the_late_end_of_a_process_leaves_the_next_one_of_its_study_alone():
+    metrics = Metrics()
+    metrics.begin("digits")
+    metrics.begin("digits")
+    metrics.tell("digits", events.Occupancy(busy=1, slots=2, trials=8))
+    metrics.end("digits")
+    assert value(scraped(metrics), "study_slots_busy_ratio", study="digits") == 0.5
+    metrics.end("digits")
+    assert not any(name == "study_slots_busy_ratio" for name, _ in scraped(metrics))
+
+
+def test_what_becomes_of_leases_and_crashes_is_counted():
+    metrics = Metrics()
+    for event in (
+        events.LeaseTaken("host/1", 1),
+        events.LeaseTaken("host/2", 2),
+        events.LeaseLost("gone"),
+        events.StudyRecovered("queued"),
+        events.StudyCrashed("its coordinator was killed by SIGKILL"),
+        events.ProcessEnded("queued", "was killed by SIGKILL"),
+    ):
+        metrics.tell("digits", event)
+    samples = scraped(metrics)
+    changes = {
+        change: value(samples, "study_lease_changes_total", change=change)
+        for change in ("taken", "taken_over", "lost")
+    }
+    assert changes == {"taken": 2, "taken_over": 1, "lost": 1}
+    assert value(samples, "study_crashes_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("9464", ("127.0.0.1", 9464)),
+        ("0.0.0.0:9464", ("0.0.0.0", 9464)),
+        ("[::1]:0", ("::1", 0)),
+    ],
+)
+def test_without_a_host_only_this_machine_is_answered(text, expected):
+    assert metrics_address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "here", "host:", ":9464", "70000", "host:-1"])
+def test_an_address_without_a_port_is_refused(text):
+    with pytest.raises(InvalidInput, match=f"--metrics: found '{text}'; give PORT or HOST:PORT"):
+        metrics_address(text)
+
+
+def test_the_endpoint_answers_with_them():
+    metrics = Metrics()
+    metrics.begin("digits")
+    with serving_metrics(metrics, "127.0.0.1", 0) as port:
+        samples = samples_of(scrape(f"http://127.0.0.1:{port}/metrics"))
+    assert value(samples, "study_running") == 1
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line():

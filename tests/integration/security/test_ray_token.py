@@ -45,16 +45,20 @@ class Cluster:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         return {**kept, "HOME": self.home, **changes}
 
-    def join(self, **changes: str) -> "subprocess.CompletedProcess[str]":
-        """What becomes of a study's pool that wants to use the cluster."""
-        return subprocess.run(
-            [sys.executable, "-c", JOIN, self.address],
+    def start(self, *command: str, **changes: str) -> "subprocess.Popen[str]":
+        """A program of somebody who wants to use the cluster."""
+        return subprocess.Popen(
+            command,
             env=self.environment(**changes),
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
-            check=False,
         )
+
+    def join(self, **changes: str) -> "subprocess.Popen[str]":
+        """A study's pool that wants to use it."""
+        return self.start(sys.executable, "-c", JOIN, self.address, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -97,42 +101,50 @@ def wait_until_it_answers(cluster: Cluster) -> None:
     pytest.fail("the head did not start")
 
 
-def test_with_the_token_a_study_uses_the_cluster(cluster):
+STRANGERS = {
+    "no token": {},
+    "a token is wanted and not found": {"RAY_AUTH_MODE": "token"},
+    "a wrong token": {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64},
+}
+NODES = ("no token", "a wrong token")
+
+
+@pytest.fixture(scope="module")
+def strangers(cluster: Cluster) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
+    """Studies and nodes without the token. Ray tries again for 20 s before it says so, so they
+    all try at once."""
+    node = [str(Path(sys.executable).parent / "ray"), "start", f"--address={cluster.address}"]
+    trying = {f"study, {who}": cluster.join(**changes) for who, changes in STRANGERS.items()}
+    trying |= {f"node, {who}": cluster.start(*node, **STRANGERS[who]) for who in NODES}
+    yield trying
+    for process in trying.values():
+        process.kill()
+        process.communicate()
+
+
+def test_with_the_token_a_study_uses_the_cluster(cluster, strangers):
     joined = cluster.join(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=cluster.token)
-    assert joined.returncode == 0, joined.stderr
-    assert "slots 1" in joined.stdout
+    said, complaint = joined.communicate(timeout=120)
+    assert joined.returncode == 0, complaint
+    assert "slots 1" in said
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"RAY_AUTH_MODE": "token"},
-        {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64},
-    ],
-    ids=["no token", "a token is wanted and not found", "a wrong token"],
-)
-def test_without_it_a_study_is_told_so_in_one_line(cluster, changes):
-    refused = cluster.join(**changes)
+@pytest.mark.parametrize("who", STRANGERS)
+def test_without_it_a_study_is_told_so_in_one_line(cluster, strangers, who):
+    refused = strangers[f"study, {who}"]
+    said, complaint = refused.communicate(timeout=120)
     assert refused.returncode == 1
-    line = refused.stderr.strip().splitlines()[-1]
+    line = complaint.strip().splitlines()[-1]
     assert line.startswith(f"TokenRefused: Ray at {cluster.address}: the token is missing or wrong")
-    assert cluster.token not in refused.stdout + refused.stderr
+    assert cluster.token not in said + complaint
 
 
-@pytest.mark.parametrize("token", [None, "f" * 64])
-def test_without_it_no_node_joins(cluster, token):
-    changes = {} if token is None else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-    refused = subprocess.run(
-        [str(Path(sys.executable).parent / "ray"), "start", f"--address={cluster.address}"],
-        env=cluster.environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.mark.parametrize("who", NODES)
+def test_without_it_no_node_joins(strangers, who):
+    refused = strangers[f"node, {who}"]
+    said, complaint = refused.communicate(timeout=120)
     assert refused.returncode != 0
-    assert "Authentication token is missing or incorrect" in refused.stdout + refused.stderr
+    assert "Authentication token is missing or incorrect" in said + complaint
 
 
 def test_without_it_no_port_runs_anything(cluster):

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import DatabaseUnreachable, NetworkFileSystem
+from storage.errors import (
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseNotWritable,
+    DatabaseUnreachable,
+    NetworkFileSystem,
+)
 from storage.history import HEAD
 from storage.inspecting import DatabaseFacts
 from study.doctor.check import Check, Outcome, size
@@ -88,6 +94,22 @@ def test_a_database_that_does_not_answer_has_failed_with_its_reason():
     check = judge_unreadable(DatabaseUnreachable("database x cannot be reached: refused"))
     assert check.outcome is Outcome.FAILED
     assert "refused" in check.found
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (DatabaseUnreachable("cannot be reached"), "check that the server runs"),
+        (DatabaseBusy("is locked by others"), "end the program that holds it"),
+        (DatabaseDamaged("is damaged or not a database"), "put a back-up in its place"),
+        (DatabaseNotWritable("permission denied for table studies"), "make the user the owner"),
+    ],
+)
+def test_each_reason_for_not_reading_a_database_has_its_own_remedy(error, remedy):
+    check = judge_unreadable(error)
+    assert check.outcome is Outcome.FAILED
+    assert check.found == str(error)
+    assert check.remedy.startswith(remedy)
 
 
 def test_sqlite_on_a_network_file_system_has_failed_naming_postgresql():

@@ -213,6 +213,15 @@ def test_running_trials_keep_others_away():
     assert near(pending=100) < near(pending=0)
 
 
+def test_asked_for_nothing_it_gives_nothing():
+    study, sampler = new_study(), BatchTPESampler(0)
+    for trials in (0, 40):
+        for _ in range(trials):
+            (parameters,) = sampler.sample_batch(study, MIXED, 1)
+            add(study, MIXED, parameters, loss(parameters))
+        assert sampler.sample_batch(study, MIXED, 0) == []
+
+
 def test_what_is_given_is_kept_and_the_rest_goes_with_it():
     sampler = BatchTPESampler(0)
     space = {"side": CategoricalDistribution("lr"), "x": FloatDistribution(-1, 1)}
