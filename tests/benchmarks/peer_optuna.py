@@ -1,6 +1,12 @@
-"""One Optuna process of the comparison: python peer_optuna.py TRIALS SEED"""
+"""One Optuna process of the comparison: python peer_optuna.py TRIALS SEED
+
+The one with seed 0 makes the study; the others wait for it, because Optuna's storage does not stand
+two processes that make its tables at the same time.
+"""
 
 import sys
+import time
+from pathlib import Path
 
 import optuna
 
@@ -10,6 +16,9 @@ from tests.benchmarks.reference_study import load, train_trial
 def main(trials: int, seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     data = load()
+    made = Path("made")
+    while seed and not made.exists():
+        time.sleep(0.02)
     study = optuna.create_study(
         study_name="reference",
         storage="sqlite:///optuna.db",
@@ -17,6 +26,7 @@ def main(trials: int, seed: int) -> None:
         sampler=optuna.samplers.TPESampler(seed=seed),
         load_if_exists=True,
     )
+    made.touch()
 
     def objective(trial: optuna.Trial) -> float:
         measured = train_trial(
