@@ -28,7 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from workers import node_facts
 from workers.data import Dataset
-from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
+from workers.pool import Completion, Done, Failed, FailureKind, StateHandle, kind_of
 from workers.ray_token import keep_token_private
 from workers.segment import Segment, SegmentReport
 
@@ -252,9 +252,7 @@ def _kind(error: RayError) -> FailureKind:
     if isinstance(error, OutOfMemoryError):
         return FailureKind.OUT_OF_MEMORY
     if isinstance(error, RayTaskError):
-        cause = type(error.cause).__name__
-        memory = cause in ("OutOfMemoryError", "MemoryError")
-        return FailureKind.OUT_OF_MEMORY if memory else FailureKind.ERROR
+        return kind_of(error.cause)
     if isinstance(error, OwnerDiedError | ObjectLostError):
         return FailureKind.STATE_LOST
     if isinstance(error, WorkerCrashedError | NodeDiedError):

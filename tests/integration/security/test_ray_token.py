@@ -1,21 +1,19 @@
 """A Ray cluster with a token lets in who has it, and runs nothing for anybody else."""
 
-import os
-import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.ray_cluster import Cluster, running_cluster
 
 JOIN = """
 import sys
@@ -31,76 +29,28 @@ pool.close()
 """
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A head with one CPU on the loopback interface; other programs find it by its address."""
-
-    address: str
-    token: str
-    home: str
-    head: psutil.Process
-
-    def environment(self, **changes: str) -> Mapping[str, str]:
-        """A user of this machine who knows nothing of the cluster, but for the changes."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        return {**kept, "HOME": self.home, **changes}
-
-    def join(self, **changes: str) -> "subprocess.CompletedProcess[str]":
-        """What becomes of a study's pool that wants to use the cluster."""
-        return subprocess.run(
-            [sys.executable, "-c", JOIN, self.address],
-            env=self.environment(**changes),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    # A short path: the names of Ray's sockets lie below it.
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        token = secrets.token_hex(32)
-        file = Path(folder, "token")
-        file.write_text(f"{token}\n")
-        options = [f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}"]
-        options += ["--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", "--block"]
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        with subprocess.Popen(
-            [str(Path(sys.executable).parent / "ray"), "start", "--head", *options],
-            env={**kept, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            head = psutil.Process(process.pid)
-            made = Cluster(f"127.0.0.1:{port}", token, folder, head)
-            try:
-                wait_until_it_answers(made)
-                yield made
-            finally:
-                for part in (*head.children(recursive=True), head):
-                    with suppress(psutil.NoSuchProcess):
-                        part.kill()
+    with running_cluster(cpus=1) as made:
+        yield made
 
 
-def wait_until_it_answers(cluster: Cluster) -> None:
-    agent = Path(cluster.home, "session_latest", "sockets", "raylet")
-    for _ in range(600):
-        if not cluster.head.is_running():
-            pytest.fail("the head ended")
-        if agent.exists():
-            return
-        time.sleep(0.1)
-    pytest.fail("the head did not start")
+def joined(cluster: Cluster, **changes: str) -> "subprocess.CompletedProcess[str]":
+    """What becomes of a study's pool that wants to use the cluster."""
+    return subprocess.run(
+        [sys.executable, "-c", JOIN, cluster.address],
+        env=cluster.environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_with_the_token_a_study_uses_the_cluster(cluster):
-    joined = cluster.join(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=cluster.token)
-    assert joined.returncode == 0, joined.stderr
-    assert "slots 1" in joined.stdout
+    there = joined(cluster, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=cluster.token)
+    assert there.returncode == 0, there.stderr
+    assert "slots 1" in there.stdout
 
 
 @pytest.mark.parametrize(
@@ -113,7 +63,7 @@ def test_with_the_token_a_study_uses_the_cluster(cluster):
     ids=["no token", "a token is wanted and not found", "a wrong token"],
 )
 def test_without_it_a_study_is_told_so_in_one_line(cluster, changes):
-    refused = cluster.join(**changes)
+    refused = joined(cluster, **changes)
     assert refused.returncode == 1
     line = refused.stderr.strip().splitlines()[-1]
     assert line.startswith(f"TokenRefused: Ray at {cluster.address}: the token is missing or wrong")
