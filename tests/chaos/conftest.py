@@ -26,6 +26,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, trials: int) -> Tables
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A node of two CPUs that outlives the coordinators that use it."""
-    with running_cluster(cpus=2) as made:
+    """A node of two CPUs that outlives the coordinators that use it; none of its processes may
+    have more than 3.5 GB of addresses, of which a worker needs 2."""
+    with running_cluster(cpus=2, under=("prlimit", "--as=3500000000")) as made:
         yield made

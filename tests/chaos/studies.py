@@ -1,5 +1,6 @@
 """One study, launched as a user launches it, again and again; and what it must come to."""
 
+import json
 import os
 import re
 import subprocess
@@ -42,9 +43,11 @@ Tables = dict[str, pd.DataFrame]
 class Study:
     """A study in a folder of its own; options are those of its launches."""
 
-    def __init__(self, folder: Path, url: str, *options: str, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, url: str, *options: str, spec: str = SPEC, **environment: str
+    ) -> None:
         folder.mkdir(exist_ok=True)
-        (folder / "chaos.yaml").write_text(SPEC)
+        (folder / "chaos.yaml").write_text(spec)
         self.folder = folder
         self.url = url
         self.options = options
@@ -78,7 +81,13 @@ class Study:
 
     def said(self) -> str:
         """What all of its launches have said."""
-        return (self.folder / "said").read_text()
+        return (self.folder / "said").read_text() if (self.folder / "said").exists() else ""
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What all of its launches have told of one kind of event."""
+        # A line that is just being written is not told yet.
+        lines = [line for line in self.said().split("\n")[:-1] if line.startswith("{")]
+        return [event for event in map(json.loads, lines) if event["event"].startswith(name)]
 
     def tables(self) -> Tables:
         """Everything that was measured, in the order of trials."""
@@ -93,7 +102,17 @@ class Study:
 
 def assert_bitwise_equal(found: Tables, expected: Tables) -> None:
     for name, table in expected.items():
-        pd.testing.assert_frame_equal(found[name], table, check_exact=True, obj=name)
+        pd.testing.assert_frame_equal(
+            found[name], table, check_exact=True, check_categorical=False, obj=name
+        )
+
+
+def of_complete_trials(tables: Tables, trials: list[int]) -> Tables:
+    """The rows of those trials."""
+    return {
+        name: table[table["trial"].isin(trials)].reset_index(drop=True)
+        for name, table in tables.items()
+    }
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:

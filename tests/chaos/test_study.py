@@ -4,7 +4,6 @@ end it stands as if nothing had happened.
 `pytest tests/chaos/test_study.py --chaos-trials 200` is the long version.
 """
 
-import json
 import random
 import time
 from typing import Any
@@ -29,20 +28,22 @@ def test_a_study_under_kills_of_everything_comes_to_the_very_same_numbers(
     )
     rng = random.Random(trials)
     kills, stops = (5, 2) if trials >= 200 else (2, 1)
-    killer = WorkerKiller(cluster.head, random.Random(1), most=trials)
-    lives = []
+    # In the short version only for a while: on a busy machine a new worker takes longer to start
+    # than the next kill to come.
+    killer = WorkerKiller(cluster.head, random.Random(1), most=100 if trials >= 200 else 8)
     with killer.at_work(), open_database(study.url) as database:
         for life in range(kills + 1):
             process = study.start()
-            lives.append(process.pid)
             try:
                 if life >= kills + 1 - stops:
                     # It has the study, and goes on by itself when the database is back.
                     wait_for(lambda pid=process.pid: holder(database) == pid, "it has the lease")
                     time.sleep(rng.uniform(0.0, 2.0))
+                    away = len(study.events("database away"))
                     with stopped_at_once(server):
-                        time.sleep(rng.uniform(0.2, 2.0))
-                    time.sleep(rng.uniform(0.5, 2.0))
+                        wait_for(lambda n=away: len(study.events("database away")) > n, "missed")
+                        time.sleep(rng.uniform(0.0, 2.0))
+                    time.sleep(rng.uniform(0.0, 2.0))
                 elif life:
                     wait_for(lambda pid=process.pid: holder(database) == pid, "it takes over", 20)
                     time.sleep(rng.uniform(0.0, 4.0))
@@ -59,12 +60,9 @@ def test_a_study_under_kills_of_everything_comes_to_the_very_same_numbers(
     assert list(found["load_results"]["trial"]) == list(range(trials))
     assert set(found["load_results"]["state"]) == {"COMPLETE"}
     assert_bitwise_equal(found, undisturbed)
-    said = [json.loads(line) for line in study.said().splitlines() if line.startswith("{")]
-    events = [event["event"] for event in said]
-    print(lives, killer.killed, {e: events.count(e) for e in set(events)})
-    assert events.count("lease taken") >= kills
-    assert events.count("database back") >= stops
-    assert killer.killed >= 3
+    assert len(study.events("lease taken")) >= kills
+    assert len(study.events("database back")) == stops
+    assert killer.killed == killer.most or trials >= 200
 
 
 def holder(database: Database) -> int | None:
