@@ -39,10 +39,11 @@ def test_a_study_under_kills_of_everything_comes_to_the_very_same_numbers(
                     # It has the study, and goes on by itself when the database is back.
                     wait_for(lambda pid=process.pid: holder(database) == pid, "it has the lease")
                     time.sleep(rng.uniform(0.0, 2.0))
-                    away = len(study.events("database away"))
+                    before = len(study.events("database away"))
                     with stopped_at_once(server):
-                        wait_for(lambda n=away: len(study.events("database away")) > n, "missed")
+                        wait_for(lambda n=before: len(study.events("database away")) > n, "away")
                         time.sleep(rng.uniform(0.0, 2.0))
+                    wait_for(lambda n=before: len(study.events("database back")) > n, "back")
                     time.sleep(rng.uniform(0.0, 2.0))
                 elif life:
                     wait_for(lambda pid=process.pid: holder(database) == pid, "it takes over", 20)
