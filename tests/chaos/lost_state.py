@@ -1,7 +1,4 @@
-"""A training whose state dies with the node that made it: python -m tests.chaos.lost_state.
-
-Before that, a cluster of this machine's own beside one that is running already.
-"""
+"""A training whose state dies with the node that made it: python -m tests.chaos.lost_state."""
 
 from ray.cluster_utils import Cluster
 
@@ -9,7 +6,7 @@ from tests.chaos.two_nodes import SMALL
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
 from workers.pool import Done, Failed, FailureKind
-from workers.ray_pool import RayPool, local_cluster
+from workers.ray_pool import RayPool
 from workers.segment import Segment, TrialWork
 from workers.training import train_segment
 
@@ -33,8 +30,6 @@ def main() -> None:
     dataset = load_dataset(DataSource("wine"))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
     try:
-        with local_cluster() as own:  # which Ray, left to itself, takes to be the one it finds
-            assert own != cluster.address
         first = cluster.add_node(num_cpus=1, **SMALL)
         pool = RayPool(dataset, address=cluster.address)
         pool.submit(segment(0, 2))

@@ -39,7 +39,7 @@ def test_a_study_that_loses_a_node_loses_nothing(tmp_path, undisturbed, trials):
         address = nodes.stdout.readline().strip()
         study = Study(
             *(tmp_path, f"sqlite:///{tmp_path / 'study.db'}", "--ray", address),
-            *("--trials", str(min(trials, 60)), "--set", "pruner=median"),
+            *("--trials", str(min(trials, 30)), "--set", "pruner=median"),
             **environment,
         )
         process = study.start()
@@ -56,7 +56,7 @@ def test_a_study_that_loses_a_node_loses_nothing(tmp_path, undisturbed, trials):
     assert not study.events("trial failed")
     found = study.tables()
     results = found["load_results"]
-    assert list(results["trial"]) == list(range(min(trials, 60)))
+    assert list(results["trial"]) == list(range(min(trials, 30)))
     assert set(results["state"]) <= {"COMPLETE", "PRUNED"}
     complete = list(results["trial"][results["state"] == "COMPLETE"])
     assert len(complete) >= 10
