@@ -1,5 +1,6 @@
 """Nodes of a cluster die, with their workers and the states that these had left there."""
 
+import os
 import secrets
 import subprocess
 import sys
@@ -9,11 +10,19 @@ from contextlib import contextmanager
 import pytest
 
 from tests.chaos.studies import Study, assert_bitwise_equal, of_complete_trials, wait_for
-from tests.ray_cluster import Cluster
 
 
-def with_token() -> dict[str, str]:
-    return Cluster("", secrets.token_hex(32), "/nonexistent", None).member_environment()
+def of_a_cluster() -> dict[str, str]:
+    """A token, and a head that asks its nodes more often than by default whether they live."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return {
+        **kept,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_health_check_period_ms": "500",
+        "RAY_health_check_timeout_ms": "2000",
+        "RAY_health_check_failure_threshold": "4",
+    }
 
 
 @contextmanager
@@ -34,7 +43,7 @@ def program(module: str, environment: dict[str, str]) -> "Iterator[subprocess.Po
 
 
 def test_a_study_that_loses_a_node_loses_nothing(tmp_path, undisturbed, trials):
-    environment = with_token()
+    environment = of_a_cluster()
     with program("tests.chaos.two_nodes", environment) as nodes:
         address = nodes.stdout.readline().strip()
         study = Study(
@@ -74,7 +83,7 @@ def is_beyond_a_rung(study: Study) -> bool:
 
 @pytest.mark.timeout(120)
 def test_a_state_that_was_lost_with_its_node_is_known_to_be_lost(tmp_path):
-    with program("tests.chaos.lost_state", with_token()) as nodes:
+    with program("tests.chaos.lost_state", of_a_cluster()) as nodes:
         said = nodes.stdout.read().splitlines()  # Ray also has its say
     assert "trained on the first node" in said
     assert any(line.startswith("state lost: ") for line in said)
