@@ -58,6 +58,10 @@ class TrialSource:
         self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
         self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
 
+    def taken(self) -> set[int]:
+        """Trials that are RUNNING, and that ask() has not given yet."""
+        return {trial.number for trial in self._orphans}
+
     def has_more(self) -> bool:
         """Whether ask() could still give a trial."""
         if self._orphans or self._may_create(1):
@@ -122,28 +126,36 @@ class TrialSource:
             return []
         numbers = range(self._created, self._created + count)
         given = [self.baseline[n] if n < len(self.baseline) else {} for n in numbers]
-        proposals = self.proposer.propose(numbers, given)
-        proposals = self._until_used_up(proposals)
+        proposals, untried = self._until_used_up(self.proposer.propose(numbers, given))
+        if proposals:
+            space = search_space(self.spec)
+            new = [NewTrial(parameters=proposal, distributions=space) for proposal in proposals]
+            trials = self.storage.create_trials(self.study_id, new, self.lease())
+        else:
+            trials = []
+        # Only now: where the database was away, the same trials are proposed again.
         self.exhausted = len(proposals) < count
-        if not proposals:
-            return []
-        space = search_space(self.spec)
-        new = [NewTrial(parameters=proposal, distributions=space) for proposal in proposals]
-        trials = self.storage.create_trials(self.study_id, new, self.lease())
+        self._tried |= untried
         self._created += len(trials)
         return [self._work(trial.number, trial.params) for trial in trials]
 
-    def _until_used_up(self, proposals: list[Parameters]) -> list[Parameters]:
-        """The proposals up to the one with which every configuration has been tried.
+    def _until_used_up(
+        self, proposals: list[Parameters]
+    ) -> tuple[list[Parameters], set[Configuration]]:
+        """The proposals up to the one with which every configuration has been tried, and those
+        configurations of them that had not been.
 
         Where the cut falls does not depend on how the trials are divided into batches.
         """
         size = space_size(self.spec)
+        untried: set[Configuration] = set()
         for position, parameters in enumerate(proposals):
-            if size is not None and len(self._tried) >= size:
-                return proposals[:position]
-            self._tried.add(configuration_of(self.spec, parameters))
-        return proposals
+            if size is not None and len(self._tried) + len(untried) >= size:
+                return proposals[:position], untried
+            configuration = configuration_of(self.spec, parameters)
+            if configuration not in self._tried:
+                untried.add(configuration)
+        return proposals, untried
 
     def _take_orphans(self, count: int) -> list[TrialWork]:
         """Those that others enqueued have some parameters or none; those taken back have all."""

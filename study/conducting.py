@@ -122,16 +122,19 @@ def conduct(
     )
     with stopping_on_signals(coordinator.stop):
         ending = coordinator.run()
-    coordinator.write_time()
+    coordinator.insist(coordinator.write_time)
     if ending is Ending.STOPPED:
-        put_down(heartbeat.lease())
+        coordinator.insist(lambda: put_down(heartbeat.lease()))
     elif ending is Ending.HOPELESS:
         tally = coordinator.tally
         reason = f"all {tally.failed} trials failed, the last with: {tally.last_reason}"
-        set_status(database, heartbeat.lease(), RunStatus.FAILED, reason)
+        coordinator.insist(
+            lambda: set_status(database, heartbeat.lease(), RunStatus.FAILED, reason)
+        )
         raise StudyFailed(f"study {spec.name!r} ended: {reason}")
     else:
-        set_status(database, heartbeat.lease(), _STATUS_AFTER[ending])
+        status = _STATUS_AFTER[ending]
+        coordinator.insist(lambda: set_status(database, heartbeat.lease(), status))
     return ending
 
 

@@ -18,6 +18,7 @@ from storage.measured import read_fingerprints, read_measured
 from storage.trial_records import FinishedTrial
 from storage.trials import TrialStorage
 from study import events, records
+from study.absence import PATIENCE, PATIENCE_OF_A_LEAVER, Absence, StoppedWithoutDatabase
 from study.asking import TrialSource
 from study.cohorts import Candidate, networks
 from study.dispatching import Dispatcher, Trained
@@ -36,8 +37,6 @@ POLL_SECONDS = 0.2
 SECONDS_SPENT = "seconds_spent"
 SECONDS_BETWEEN_NOTES = 20.0
 SECONDS_BETWEEN_OCCUPANCIES = 1.0
-# How long the database may be away before the study stops, to be launched again.
-PATIENCE_WITH_THE_DATABASE = 600.0
 
 
 class Ending(Enum):
@@ -76,8 +75,12 @@ class Coordinator:
     _stopping: bool = False
     _next_note: float = 0.0
     _next_occupancy: float = 0.0
-    _away_since: float | None = None
     _began: float = 0.0
+    _ended: Ending | None = None
+    _absence: Absence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._absence = Absence(self._reconcile, self.progress.tell, self.clock)
 
     def stop(self) -> None:
         """Ask the loop to end; in a foreground pool this interrupts the training itself."""
@@ -89,31 +92,43 @@ class Coordinator:
 
         Raises:
             LeaseLost: another coordinator took over; nothing more was written.
-            DatabaseUnreachable: the database stayed away for too long.
+            DatabaseUnreachable: the database stayed away for too long (StoppedWithoutDatabase:
+                it was away when the study was stopped).
         """
         self._began = self.clock()
         self._next_note = self._began + SECONDS_BETWEEN_NOTES
         self._adopt()
         self.progress.tell(self.tally.begun())
-        unfinished: set[int] = set()
         try:
             while (ending := self._ending()) is None:
-                self._while_reachable(self._ask)
+                self._absence.while_reachable(self._ask)
                 left = self.source.trials_left()
                 self.dispatcher.fill(left)
                 self.want_slots(self.dispatcher.usable_slots(left))
                 self._absorb(self.dispatcher.collect(POLL_SECONDS))
-                self._while_reachable(self._commit)
-                self._while_reachable(self._note_time)
+                self._absence.while_reachable(self._commit)
+                self._absence.while_reachable(self._note_time)
                 self._show()
         finally:
-            unfinished = self.dispatcher.give_up() | self._duplicates.waiting()
-        if unfinished:
-            # They wait, with their parameters, for the next launch.
-            self.storage.take_back(self.study_id, sorted(unfinished), self.lease())
+            unfinished = self.dispatcher.give_up()
+        self._ended = ending
+        self._put_back(unfinished)
         self._show()
         self.progress.tell(self.tally.ended(ending.value, self.seconds_spent))
         return ending
+
+    def _put_back(self, unfinished: set[int]) -> None:
+        """What is trained is kept; the rest waits, with its parameters, for the next launch."""
+        while self._unwritten:
+            self.insist(self._commit)
+        unfinished |= self.dispatcher.give_up() | self._duplicates.waiting()
+
+        def take_back() -> None:
+            left = sorted(unfinished | self.source.taken())
+            if left:
+                self.storage.take_back(self.study_id, left, self.lease())
+
+        self.insist(take_back)
 
     @property
     def seconds_spent(self) -> float:
@@ -131,7 +146,7 @@ class Coordinator:
             return Ending.BUDGET
         if is_hopeless(self.tally.complete, self.tally.failed):
             return Ending.HOPELESS
-        if self._trials_in_hand() or self.source.has_more():
+        if self._has_more():
             return None
         return Ending.EXHAUSTED if self.source.exhausted else Ending.BUDGET
 
@@ -247,9 +262,9 @@ class Coordinator:
             else:
                 self.tally.note_failed(str(trial.result.get("error", "")))
         self.progress.tell(_committed(written))
+        self.source.finish(written)
         for work in [work for trial in written for work in self._waited_for(trial)]:
             self._take(work)
-        self.source.finish(written)
 
     def _note_time(self) -> None:
         """Now and then, the time spent: a budget of hours holds also for one who was killed."""
@@ -271,23 +286,38 @@ class Coordinator:
 
     # ── A database that is away ──────────────────────────────────────────────────────────────
 
-    def _while_reachable(self, act: Callable[[], None]) -> None:
-        """Act; while the database is away, go on with what is in memory."""
+    def insist(self, act: Callable[[], object]) -> None:
+        """Act, and wait for a database that is away; after a stop only for a moment.
+
+        Raises:
+            StoppedWithoutDatabase: it stayed away.
+            DatabaseUnreachable: it stayed away for too long, and nobody had asked for a stop.
+        """
         try:
-            if self._away_since is not None:
-                self._reconcile()
-            act()
+            self._absence.insist(act, self._patience)
         except DatabaseUnreachable as error:
-            if self._away_since is None:
-                self._away_since = self.clock()
-                self.progress.tell(events.DatabaseAway(str(error)))
-            if self.clock() - self._away_since > PATIENCE_WITH_THE_DATABASE:
+            if self._patience() == PATIENCE:
                 raise
-            time.sleep(POLL_SECONDS)
-        else:
-            if self._away_since is not None:
-                self.progress.tell(events.DatabaseBack(self.clock() - self._away_since))
-            self._away_since = None
+            raise StoppedWithoutDatabase(
+                f"study {self.spec.name!r} was stopped while its database was away; launched "
+                f"again, it goes on with what was running: {error}"
+            ) from error
+
+    def _patience(self) -> float:
+        leaves = self._stopping or self._ended is Ending.STOPPED
+        return PATIENCE_OF_A_LEAVER if leaves else PATIENCE
+
+    def _has_more(self) -> bool:
+        more = True  # so long as nobody can say
+        if self._trials_in_hand():
+            return more
+
+        def look() -> None:
+            nonlocal more
+            more = self.source.has_more()
+
+        self._absence.while_reachable(look)
+        return more
 
     def _reconcile(self) -> None:
         """After an absence of the database: a transaction whose answer was lost may have made

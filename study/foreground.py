@@ -1,10 +1,11 @@
 """A launch in the foreground: where specification, data, database, pool and coordinator meet."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from storage.engine import Database, open_database
-from storage.errors import DatabaseMissing, LeaseLost
+from storage.errors import DatabaseMissing, DatabaseUnreachable, LeaseLost, StatusRefused
 from storage.leases import release_lease
 from storage.queue import take_out
 from storage.runs import StudyRun, set_status, update_specification
@@ -60,6 +61,7 @@ def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
 
     Raises:
         InvalidInput: another study has the name.
+        StudyBusy: another coordinator is about to finish it.
         StorageError: the database cannot be used.
     """
     try:
@@ -75,7 +77,22 @@ def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
         if not is_over(plan.spec, trials, run.study_id):
             return None
         name = plan.spec.name
+        if run.status in (RunStatus.RUNNING, RunStatus.STOPPING):
+            _settle(database, name)
         return outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
+
+
+def _settle(database: Database, name: str) -> None:
+    """Finish a study whose coordinator died after its last trial, and before it could say so.
+
+    Raises:
+        StudyBusy: it lives.
+    """
+    taken = take_study(database, name, Silence())
+    try:
+        set_status(database, taken, RunStatus.FINISHED)
+    finally:
+        release_lease(database, taken)
 
 
 def _run_here(
@@ -83,15 +100,22 @@ def _run_here(
 ) -> Ending:
     spec = plan.spec
     taken = take_study(database, spec.name, progress)
+    stopped = partial(set_status, database, status=RunStatus.STOPPED)
     try:
         with Heartbeat(database, taken) as heartbeat:
             take_out(database, taken)
             set_status(database, taken, RunStatus.RUNNING)
             update_specification(database, taken, spec.document(), spec.sha256())
-            stopped = partial(set_status, database, status=RunStatus.STOPPED)
             return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)
     except LeaseLost as lost:
         progress.tell(events.LeaseLost(str(lost)))
         raise
+    except KeyboardInterrupt:
+        # It came before the coordinator's loop, or after it: then the study has its status.
+        with suppress(StatusRefused, DatabaseUnreachable, LeaseLost):
+            stopped(taken)
+        raise
     finally:
-        release_lease(database, taken)
+        # Whoever comes next sees that our process is gone, or that the lease has run out.
+        with suppress(DatabaseUnreachable):
+            release_lease(database, taken)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from storage.engine import open_database
 from storage.runs import RunSummary, StudyRun, list_names_without_run, list_runs, read_run
@@ -49,12 +50,13 @@ def status_table(name: str, storage: str) -> Table:
         summaries = list_runs(database)
         (summary,) = [summary for summary in summaries if summary.run.study == run.study]
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    # As Text: errors have words in brackets, which would be taken for markup.
     for label, text in _facts(run, summary, _queue(summaries)).items():
-        table.add_row(label, text)
+        table.add_row(label, Text(text))
     if run.error is not None:
-        table.add_row("error", run.error)
+        table.add_row("error", Text(run.error))
     for reason, count in _reasons(load_results(name, storage)):
-        table.add_row("failed", f"{count} × {reason}")
+        table.add_row("failed", Text(f"{count} × {reason}"))
     return table
 
 

@@ -104,6 +104,7 @@ class Mirror:
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+        self._forget(numbers)
         proposals = []
         for number, decided in zip(numbers, given, strict=True):
             if decided:
@@ -125,6 +126,12 @@ class Mirror:
             known = self._mirrored.get(trial.number)
             if known is not None:
                 self._finish(known, trial)
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        """Drop what was proposed for these numbers and never written: the database was away."""
+        for number in numbers:
+            if number in self._mirrored:
+                self._study.tell(self._mirrored.pop(number), None, TrialState.FAIL)
 
     def _add(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
         try:
@@ -153,6 +160,7 @@ class BatchMirror(Mirror):
         self._sampler = sampler
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+        self._forget(numbers)
         proposals = self._sampler.sample_batch(self._study, self._space, len(numbers), given)
         # There are fewer proposals than numbers where the space is used up.
         for number, parameters in zip(numbers, proposals, strict=False):

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,6 +11,36 @@ from types import FrameType
 from study.errors import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# How long a program that was asked to leave may take to put things in order.
+LEAVE_SECONDS = 4.5
+
+
+@contextmanager
+def leaving_in_time() -> Iterator[None]:
+    """Leave the process for good LEAVE_SECONDS after the first signal, whatever holds it: a library
+    that swallows the interrupt while it starts, a database that takes no answer. What is lost is
+    what a kill loses: nothing that is in the database.
+
+    Only for a process that is all ours, and from its main thread.
+    """
+    hears, tells = os.pipe()
+    os.set_blocking(tells, False)  # Python's condition for the descriptor
+    kept = signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(hears,), name="leaving", daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(kept)
+        os.close(tells)
+
+
+def _watch(pipe: int) -> None:
+    """Python writes every signal's number into the pipe, also while its main thread is busy."""
+    while heard := os.read(pipe, 1):
+        if heard[0] in SIGNALS:
+            time.sleep(LEAVE_SECONDS)
+            os._exit(ExitCode.INTERRUPTED)
+    os.close(pipe)
 
 
 @contextmanager

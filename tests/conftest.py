@@ -16,6 +16,13 @@ from storage.engine import Database, open_database
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--chaos-trials",
+        type=int,
+        default=60,
+        help="how many trials the study has that is killed in all its parts; from 200 on it is "
+        "killed more often",
+    )
+    parser.addoption(
         "--storage-kills",
         type=int,
         default=6,

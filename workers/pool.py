@@ -41,6 +41,17 @@ class Failed:
 
 Completion = Done | Failed
 
+# On a CPU torch raises a plain RuntimeError where memory runs out: only its text tells.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+
+
+def kind_of(error: BaseException) -> FailureKind:
+    """What an exception in the training of a segment stands for: no memory, or any other error."""
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if isinstance(error, RuntimeError):
+        memory = memory or any(words in str(error) for words in _NO_MEMORY)
+    return FailureKind.OUT_OF_MEMORY if memory else FailureKind.ERROR
+
 
 class Pool(Protocol):
     """Trains segments side by side.

@@ -11,6 +11,9 @@ from typing import Any
 # Read by Ray at its import. Usage statistics leave the machine only where a user asks for it.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# A task that fails does so twice, in its report and in its state. We hear of the report; of the
+# state, for which nobody asks, Ray would print a trace.
+os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
 
 import ray
 from ray.exceptions import (
@@ -28,7 +31,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from workers import node_facts
 from workers.data import Dataset
-from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
+from workers.pool import Completion, Done, Failed, FailureKind, StateHandle, kind_of
 from workers.ray_token import keep_token_private
 from workers.segment import Segment, SegmentReport
 
@@ -193,7 +196,8 @@ def _connect(address: str | None) -> None:
         if address is None:
             keep_token_private()
             with _without("RAY_ADDRESS"):
-                ray.init(include_dashboard=False, **quiet)
+                # Without "local" Ray would join any cluster that it finds on this machine.
+                ray.init(address="local", include_dashboard=False, **quiet)
         else:
             _knock(address)
             ray.init(address=address, **quiet)
@@ -252,9 +256,8 @@ def _kind(error: RayError) -> FailureKind:
     if isinstance(error, OutOfMemoryError):
         return FailureKind.OUT_OF_MEMORY
     if isinstance(error, RayTaskError):
-        cause = type(error.cause).__name__
-        memory = cause in ("OutOfMemoryError", "MemoryError")
-        return FailureKind.OUT_OF_MEMORY if memory else FailureKind.ERROR
+        # A state that is gone is told as an error of the task that was to begin with it.
+        return _kind(error.cause) if isinstance(error.cause, RayError) else kind_of(error.cause)
     if isinstance(error, OwnerDiedError | ObjectLostError):
         return FailureKind.STATE_LOST
     if isinstance(error, WorkerCrashedError | NodeDiedError):

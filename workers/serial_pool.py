@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from workers.data import Dataset
-from workers.pool import Completion, Done, Failed, FailureKind, StateHandle
+from workers.pool import Completion, Done, Failed, StateHandle, kind_of
 from workers.segment import Segment
 
 
@@ -35,8 +35,6 @@ class SerialPool:
 
     def collect(self, timeout: float) -> Sequence[Completion]:
         """Train the oldest segment to its end, however long that takes."""
-        from torch import OutOfMemoryError
-
         from workers.training import train_segment
 
         if not self._queue:
@@ -44,10 +42,8 @@ class SerialPool:
         ticket, segment, states = self._queue.popleft()
         try:
             report, state = train_segment(segment, self._dataset, states, device=self._device)
-        except (MemoryError, OutOfMemoryError) as error:
-            return (Failed(ticket, FailureKind.OUT_OF_MEMORY, _one_line(error)),)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this segment's outcome
-            return (Failed(ticket, FailureKind.ERROR, _one_line(error)),)
+            return (Failed(ticket, kind_of(error), _one_line(error)),)
         return (Done(ticket, report, state),)
 
     def cancel(self, tickets: Sequence[int]) -> None:

@@ -18,6 +18,7 @@ from study.cli.application import (
 )
 from study.cli.ending import say_how_it_ended
 from study.errors import ExitCode
+from study.signals import leaving_in_time
 
 if TYPE_CHECKING:
     from study.progress import Progress
@@ -135,11 +136,16 @@ def _run_or_queue(
     if detach:
         _queue(spec, storage)
         return
+    with leaving_in_time():
+        _run(spec, storage, ray, with_logs=log_format is not None)
+
+
+def _run(spec: "StudySpec", storage: str, ray: str | None, *, with_logs: bool) -> None:
     from study.launching import launch as run_study
     from study.progress import progress_on
 
     console = Console(stderr=True)
-    with _logs_of(spec) if log_format is not None else progress_on(console) as progress:
+    with _logs_of(spec) if with_logs else progress_on(console) as progress:
         outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
     say_how_it_ended(spec, outcome)
     if outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:

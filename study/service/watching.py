@@ -10,7 +10,8 @@ from storage.errors import DatabaseUnreachable
 from storage.runs import StudyRun, queue_position, read_run
 from storage.status import ENDED, RunStatus
 from storage.trials import TrialStorage
-from study.coordinator import PATIENCE_WITH_THE_DATABASE, SECONDS_SPENT, Ending
+from study.absence import PATIENCE
+from study.coordinator import SECONDS_SPENT, Ending
 from study.errors import StudyFailed
 from study.launching import StudyOutcome, outcome_of
 from study.plan import bounds_of
@@ -99,7 +100,7 @@ class View:
         except DatabaseUnreachable:
             now = time.monotonic()
             self._away_since = self._away_since or now
-            if self._last is None or now - self._away_since > PATIENCE_WITH_THE_DATABASE:
+            if self._last is None or now - self._away_since > PATIENCE:
                 raise
             return self._last
         self._away_since = None

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy
 import pytest
+import torch
 
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
-from workers.pool import Done, Failed, FailureKind, Pool
+from workers.pool import Done, Failed, FailureKind, Pool, kind_of
 from workers.segment import Segment, TrialWork
 
 SETTINGS = TrainingSettings(epochs=4, replicates=1)
@@ -114,6 +116,34 @@ def test_an_error_in_a_segment_is_its_outcome_in_one_line(request, name):
     assert failed.kind is FailureKind.ERROR
     assert "no state of trial 0" in failed.reason
     assert "\n" not in failed.reason
+
+
+@pytest.mark.parametrize("made", ["no_addresses", "no_numbers", "no_place", "by_ray"])
+def test_memory_that_runs_out_is_told_from_other_errors(made):
+    """Who is to blame for it is sought otherwise than for an error of one's own."""
+    from ray.exceptions import OutOfMemoryError, RayTaskError
+
+    from workers.ray_pool import _kind
+
+    if made == "by_ray":
+        assert _kind(OutOfMemoryError("killed to save the node")) is FailureKind.OUT_OF_MEMORY
+        return
+    with pytest.raises((MemoryError, RuntimeError)) as raised:
+        {"no_addresses": bytes, "no_numbers": numpy.empty, "no_place": torch.empty}[made](2**50)
+    assert kind_of(raised.value) is FailureKind.OUT_OF_MEMORY
+    seen = RayTaskError("_train", "", raised.value).as_instanceof_cause()
+    assert _kind(seen) is FailureKind.OUT_OF_MEMORY
+
+
+def test_a_state_that_its_node_took_along_is_not_held_against_the_trial():
+    from ray.exceptions import ObjectLostError, OwnerDiedError, RayTaskError
+
+    from workers.ray_pool import _kind
+
+    for lost in (ObjectLostError, OwnerDiedError):
+        gone = lost("00" * 28, "", "")
+        assert _kind(gone) is FailureKind.STATE_LOST
+        assert _kind(RayTaskError("_train", "", gone)) is FailureKind.STATE_LOST
 
 
 def _serial() -> Pool:

@@ -1,21 +1,19 @@
 """A Ray cluster with a token lets in who has it, and runs nothing for anybody else."""
 
-import os
-import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.ray_cluster import Cluster, running_cluster
 
 JOIN = """
 import sys
@@ -31,74 +29,27 @@ pool.close()
 """
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A head with one CPU on the loopback interface; other programs find it by its address."""
-
-    address: str
-    token: str
-    home: str
-    head: psutil.Process
-
-    def environment(self, **changes: str) -> Mapping[str, str]:
-        """A user of this machine who knows nothing of the cluster, but for the changes."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        return {**kept, "HOME": self.home, **changes}
-
-    def start(self, *command: str, **changes: str) -> "subprocess.Popen[str]":
-        """A program of somebody who wants to use the cluster."""
-        return subprocess.Popen(
-            command,
-            env=self.environment(**changes),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def join(self, **changes: str) -> "subprocess.Popen[str]":
-        """A study's pool that wants to use it."""
-        return self.start(sys.executable, "-c", JOIN, self.address, **changes)
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    # A short path: the names of Ray's sockets lie below it.
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        token = secrets.token_hex(32)
-        file = Path(folder, "token")
-        file.write_text(f"{token}\n")
-        options = [f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}"]
-        options += ["--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", "--block"]
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-        with subprocess.Popen(
-            [str(Path(sys.executable).parent / "ray"), "start", "--head", *options],
-            env={**kept, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            head = psutil.Process(process.pid)
-            made = Cluster(f"127.0.0.1:{port}", token, folder, head)
-            try:
-                wait_until_it_answers(made)
-                yield made
-            finally:
-                for part in (*head.children(recursive=True), head):
-                    with suppress(psutil.NoSuchProcess):
-                        part.kill()
+    with running_cluster(cpus=1) as made:
+        yield made
 
 
-def wait_until_it_answers(cluster: Cluster) -> None:
-    agent = Path(cluster.home, "session_latest", "sockets", "raylet")
-    for _ in range(600):
-        if not cluster.head.is_running():
-            pytest.fail("the head ended")
-        if agent.exists():
-            return
-        time.sleep(0.1)
-    pytest.fail("the head did not start")
+def start(cluster: Cluster, *command: str, **changes: str) -> "subprocess.Popen[str]":
+    """A program of somebody who wants to use the cluster."""
+    return subprocess.Popen(
+        command,
+        env=cluster.environment(**changes),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def join(cluster: Cluster, **changes: str) -> "subprocess.Popen[str]":
+    """A study's pool that wants to use it."""
+    return start(cluster, sys.executable, "-c", JOIN, cluster.address, **changes)
 
 
 STRANGERS = {
@@ -114,8 +65,8 @@ def strangers(cluster: Cluster) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
     """Studies and nodes without the token. Ray tries again for 20 s before it says so, so they
     all try at once."""
     node = [str(Path(sys.executable).parent / "ray"), "start", f"--address={cluster.address}"]
-    trying = {f"study, {who}": cluster.join(**changes) for who, changes in STRANGERS.items()}
-    trying |= {f"node, {who}": cluster.start(*node, **STRANGERS[who]) for who in NODES}
+    trying = {f"study, {who}": join(cluster, **changes) for who, changes in STRANGERS.items()}
+    trying |= {f"node, {who}": start(cluster, *node, **STRANGERS[who]) for who in NODES}
     yield trying
     for process in trying.values():
         process.kill()
@@ -123,7 +74,7 @@ def strangers(cluster: Cluster) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
 
 
 def test_with_the_token_a_study_uses_the_cluster(cluster, strangers):
-    joined = cluster.join(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=cluster.token)
+    joined = join(cluster, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=cluster.token)
     said, complaint = joined.communicate(timeout=120)
     assert joined.returncode == 0, complaint
     assert "slots 1" in said

@@ -1,5 +1,6 @@
 """A coordinator on a real database, with a pool that trains nothing."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ from study.space import baseline_parameters
 from study.spec import StudySpec
 from study.specfile import read_specification
 from study.tally import Tally
-from workers.pool import FailureKind
+from workers.pool import FailureKind, Pool
 from workers.segment import Segment
 from workers.simulated_pool import SimulatedPool, never
 
@@ -36,7 +37,9 @@ class Bench:
     url: str
     progress: Progress = field(default_factory=Silence)
 
-    def coordinator(self, spec: StudySpec, pool: SimulatedPool) -> Coordinator:
+    def coordinator(self, spec: StudySpec, pool: Pool) -> Coordinator:
+        # Of a pool that trains nothing, time is its own.
+        clock = pool.clock if isinstance(pool, SimulatedPool) else time.monotonic
         storage = TrialStorage(self.database)
         names = [summary.study_name for summary in storage.get_all_studies()]
         if spec.name not in names:
@@ -67,7 +70,7 @@ class Bench:
                 proposer=proposer_for(spec, begun=storage.get_n_trials(study_id)),
                 baseline=baseline_parameters(spec),
                 trials_in_all=bounds.trials,
-                clock=pool.clock,
+                clock=clock,
             ),
             dispatcher=Dispatcher(
                 pool=pool,
@@ -75,7 +78,7 @@ class Bench:
                 seed=spec.seed,
                 label_noise=0.0,
                 next_stop=pruning.next_stop,
-                clock=pool.clock,
+                clock=clock,
                 tell=self.progress.tell,
                 cohort_name=lambda ticket: cohort_name(lease, ticket),
             ),
@@ -85,7 +88,7 @@ class Bench:
             lease=lambda: lease,
             tally=Tally(spec, bounds),
             progress=self.progress,
-            clock=pool.clock,
+            clock=clock,
         )
 
     def run(self, spec: StudySpec, failure_of: FailureOf = never) -> Ending:

@@ -1,0 +1,90 @@
+"""Nodes of a cluster die, with their workers and the states that these had left there."""
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.chaos.studies import Study, assert_bitwise_equal, of_complete_trials, wait_for
+
+
+def of_a_cluster() -> dict[str, str]:
+    """A token, and a head that asks its nodes more often than by default whether they live."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    return {
+        **kept,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_health_check_period_ms": "500",
+        "RAY_health_check_timeout_ms": "2000",
+        "RAY_health_check_failure_threshold": "4",
+    }
+
+
+@contextmanager
+def program(module: str, environment: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", module],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+            process.stdin.close()
+            process.wait(30)
+        finally:
+            process.kill()
+
+
+def test_a_study_that_loses_a_node_loses_nothing(tmp_path, undisturbed, trials):
+    environment = of_a_cluster()
+    with program("tests.chaos.two_nodes", environment) as nodes:
+        address = nodes.stdout.readline().strip()
+        study = Study(
+            *(tmp_path, f"sqlite:///{tmp_path / 'study.db'}", "--ray", address),
+            *("--trials", str(min(trials, 30)), "--set", "pruner=median"),
+            **environment,
+        )
+        process = study.start()
+        try:
+            wait_for(lambda: is_beyond_a_rung(study), "both nodes train on from a state")
+            nodes.stdin.write("\n")
+            nodes.stdin.flush()
+            assert nodes.stdout.readline() == "gone\n"
+            assert process.wait(120) == 0, study.said()
+        finally:
+            process.kill()
+            process.wait()
+    assert study.events("cohort failed")
+    assert not study.events("trial failed")
+    found = study.tables()
+    results = found["load_results"]
+    assert list(results["trial"]) == list(range(min(trials, 30)))
+    assert set(results["state"]) <= {"COMPLETE", "PRUNED"}
+    complete = list(results["trial"][results["state"] == "COMPLETE"])
+    assert len(complete) >= 10
+    # Pruning follows the order of completion; what was trained to its end has its numbers.
+    assert_bitwise_equal(
+        of_complete_trials(found, complete), of_complete_trials(undisturbed, complete)
+    )
+
+
+def is_beyond_a_rung(study: Study) -> bool:
+    back = {event["cohort"] for event in study.events("cohort returned")}
+    away = [event for event in study.events("cohort dispatched") if event["cohort"] not in back]
+    return len(away) == 2 and all(event["until"] > 6 for event in away)
+
+
+@pytest.mark.timeout(120)
+def test_a_state_that_was_lost_with_its_node_is_known_to_be_lost(tmp_path):
+    with program("tests.chaos.lost_state", of_a_cluster()) as nodes:
+        said = nodes.stdout.read().splitlines()  # Ray also has its say
+    assert "trained on the first node" in said
+    assert any(line.startswith("state lost: ") for line in said)
+    assert "the same numbers on the second" in said
