@@ -65,13 +65,12 @@ training: {epochs: 10, replicates: 3}
 """
 
 
-def specification(text: str, trials: int, sampler: str = "tpe") -> StudySpec:
+def specification(text: str, trials: int, *overrides: str) -> StudySpec:
     """One of the studies, with its budget."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(text)
-        overrides = [f"sampler={sampler}", f"budget.trials={trials}"]
-        return read_specification(str(path), overrides=overrides)
+        return read_specification(str(path), overrides=[f"budget.trials={trials}", *overrides])
 
 
 class Notes(Silence):
@@ -141,10 +140,11 @@ def cluster(server: str, trials: int, spread: float, profile: str | None) -> Non
             for work in segment.trials
         )
 
+    spec = specification(REFERENCE, trials, "search.ensemble_size=1")
     pool = UnloadedPool(WORKERS, seconds_of=seconds_of, charge=True)
     profiler = cProfile.Profile() if profile else None
     with SERVERS[server]() as urls, open_database(next(urls)) as database:
-        coordinator = Bench(database, "").coordinator(specification(REFERENCE, trials), pool)
+        coordinator = Bench(database, "").coordinator(spec, pool)
         with profiler or nullcontext():
             coordinator.run()
     if profiler and profile:
@@ -182,7 +182,7 @@ def report_cluster(databases: list[str], trials: int, profile: str | None) -> No
 
 def fill(label: str, text: str, sampler: str, slots: int, trials: int) -> None:
     """How full programs and tasks are; every network takes two milliseconds an epoch."""
-    spec = specification(text, trials, sampler)
+    spec = specification(text, trials, f"sampler={sampler}")
     settings = spec.training.settings()
     examples = [TRAINING_EXAMPLES] * settings.replicates
 
