@@ -52,15 +52,20 @@ class TrialLog:
 
     def read(self, trials: Sequence[FrozenTrial]) -> None:
         """Take note of the study's trials: all of them, by number."""
-        fresh = [trials[number] for number in (*self._unfinished, *range(self.seen, len(trials)))]
-        self._unfinished = [trial.number for trial in fresh if not trial.state.is_finished()]
+        unfinished, self.running = [], []
+        for number in (*self._unfinished, *range(self.seen, len(trials))):
+            trial = trials[number]
+            state = trial.state
+            if state.is_finished():
+                self.finished.append(trial)
+                if state in _SCORED:
+                    self._narrow(trial.distributions)
+                continue
+            unfinished.append(number)
+            if state is TrialState.RUNNING:
+                self.running.append(trial)
+        self._unfinished = unfinished
         self.seen = len(trials)
-        self.running = [trial for trial in fresh if trial.state is TrialState.RUNNING]
-        finished = [trial for trial in fresh if trial.state.is_finished()]
-        self.finished += finished
-        for trial in finished:
-            if trial.state in _SCORED:
-                self._narrow(trial.distributions)
 
     def _narrow(self, distributions: Mapping[str, BaseDistribution]) -> None:
         if self.common is None:
@@ -97,14 +102,16 @@ class Observations:
         self._read = len(log.finished)
         running = {}
         for trial in log.running:
-            known = self._running.get(trial.number)
+            number = trial.number
+            known = self._running.get(number)
             point = self.axes.point(trial.params) if known is None else None
             if point is not None:
                 known = point, self._key(trial, point)
             if known is not None:
-                running[trial.number] = known
+                running[number] = known
         self._running = running
-        self.under_way = {key for _, key in running.values() if key is not None}
+        if self.axes.size is not None:
+            self.under_way = {key for _, key in running.values() if key is not None}
 
     def good(self, count: int) -> Floats:
         """The points [≤ count, axes] of the best trials that are complete or pruned."""
@@ -127,8 +134,8 @@ class Observations:
     def running(self, limit: int) -> tuple[Floats, Floats]:
         """At most limit points [n, axes] for all running trials; weights [n]."""
         rows, weights = thinned(len(self._running), limit)
-        points = [point for point, _ in self._running.values()]
-        chosen = [points[row] for row in rows]
+        running = list(self._running.values())
+        chosen = [running[row][0] for row in rows.tolist()]
         return np.array(chosen).reshape(len(chosen), len(self.axes.each)), weights
 
     def _best(self, count: int) -> Integers:
