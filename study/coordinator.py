@@ -36,6 +36,7 @@ POLL_SECONDS = 0.2
 SECONDS_SPENT = "seconds_spent"
 SECONDS_BETWEEN_NOTES = 20.0
 SECONDS_BETWEEN_OCCUPANCIES = 1.0
+SECONDS_BETWEEN_SNAPSHOTS = 0.1  # a display has no use for more
 # How long the database may be away before the study stops, to be launched again.
 PATIENCE_WITH_THE_DATABASE = 600.0
 
@@ -75,7 +76,8 @@ class Coordinator:
     _unwritten: list[FinishedTrial] = field(default_factory=list)
     _stopping: bool = False
     _next_note: float = 0.0
-    _next_occupancy: float = 0.0
+    _next_occupancy: float = float("-inf")
+    _next_snapshot: float = float("-inf")
     _away_since: float | None = None
     _began: float = 0.0
 
@@ -111,7 +113,7 @@ class Coordinator:
         if unfinished:
             # They wait, with their parameters, for the next launch.
             self.storage.take_back(self.study_id, sorted(unfinished), self.lease())
-        self._show()
+        self._show_snapshot()
         self.progress.tell(self.tally.ended(ending.value, self.seconds_spent))
         return ending
 
@@ -131,7 +133,7 @@ class Coordinator:
             return Ending.BUDGET
         if is_hopeless(self.tally.complete, self.tally.failed):
             return Ending.HOPELESS
-        if self._trials_in_hand() or self.source.has_more():
+        if not self._is_idle() or self.source.has_more():
             return None
         return Ending.EXHAUSTED if self.source.exhausted else Ending.BUDGET
 
@@ -164,7 +166,7 @@ class Coordinator:
         if not free:
             return
         pays = self.dispatcher.networks_that_pay(self.source.trials_left())
-        wanted = free * min(pays, self.source.networks_of_a_batch())
+        wanted = free * min(pays, self.source.networks_for_a_slot(self.dispatcher.slots))
         have = sum(networks(c.work, replicates) for c in self.dispatcher.ready)
         while have < wanted:
             asked = self.source.ask(self.source.trials_that_train(wanted - have))
@@ -299,10 +301,20 @@ class Coordinator:
         unwritten = {trial.number for trial in self._unwritten}
         return self.dispatcher.trials() | self._duplicates.waiting() | unwritten
 
+    def _is_idle(self) -> bool:
+        waiting = self._duplicates.waiting()
+        return self.dispatcher.is_empty and not waiting and not self._unwritten
+
     def _show(self) -> None:
-        if self.clock() >= self._next_occupancy:
-            self._next_occupancy = self.clock() + SECONDS_BETWEEN_OCCUPANCIES
+        now = self.clock()
+        if now >= self._next_occupancy:
+            self._next_occupancy = now + SECONDS_BETWEEN_OCCUPANCIES
             self.progress.tell(self.dispatcher.occupancy)
+        if now >= self._next_snapshot:
+            self._next_snapshot = now + SECONDS_BETWEEN_SNAPSHOTS
+            self._show_snapshot()
+
+    def _show_snapshot(self) -> None:
         self.progress.show(
             self.tally.snapshot(
                 running=self.dispatcher.trials_running,

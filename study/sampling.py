@@ -156,9 +156,12 @@ class BatchMirror:
         self._search = Search(-1.0 if spec.objective[0].direction == "maximize" else 1.0)
         self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
         self._trials: list[FrozenTrial] = []
+        self._changed: set[int] = set()  # since the last proposal
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._search.read(self._trials)
+        for changed in sorted(self._changed):
+            self._search.note(self._trials[changed])
+        self._changed.clear()
         proposals = self._search.propose_batch(self._space, len(numbers), given, self._seed)
         # There are fewer proposals than numbers where the space is used up.
         for number, parameters in zip(numbers, proposals, strict=False):
@@ -177,6 +180,7 @@ class BatchMirror:
             number = self._mirrored.get(trial.number)
             if number is None or self._trials[number].state.is_finished():
                 continue
+            self._changed.add(number)
             known = self._trials[number]
             known.state = trial.state
             if trial.state is TrialState.COMPLETE and trial.values is not None:
@@ -208,6 +212,7 @@ class BatchMirror:
         )
         self._mirrored[number] = mirrored
         self._trials.append(trial)
+        self._changed.add(mirrored)
         return trial
 
 

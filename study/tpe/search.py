@@ -39,6 +39,10 @@ class Search:
         """Take note of the study's trials: all of them, by number."""
         self.log.read(trials)
 
+    def note(self, trial: FrozenTrial) -> None:
+        """Take note of a trial that is new or has changed: instead of reading all."""
+        self.log.note(trial)
+
     def propose_batch(
         self, space: Space, count: int, given: Sequence[Mapping[str, Any]], seed: int
     ) -> list[dict[str, Any]]:
