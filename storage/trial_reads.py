@@ -96,6 +96,9 @@ _CHILDREN_OF_STUDY = union_all(
 
 _STUDY_NAME = select(studies.c.study_name).where(studies.c.study_id == bindparam("study"))
 _STUDY_NAME_LOCKED = _STUDY_NAME.with_for_update()
+_WAITING = (
+    select(trials.c.trial_id).where(_OF_STUDY, trials.c.state == TrialState.WAITING.name).limit(1)
+)
 _STUDY_OF_TRIAL = select(trials.c.study_id).where(trials.c.trial_id == bindparam("trial"))
 _DISTRIBUTION = (
     select(_P.distribution_json)
@@ -212,6 +215,11 @@ def require_study(connection: Connection, study_id: int, *, lock: bool = False) 
         known = connection.scalars(select(studies.c.study_name).order_by(studies.c.study_name))
         raise StudyNotFound(f"number {study_id}", list(known))
     return name
+
+
+def has_waiting(connection: Connection, study_id: int) -> bool:
+    """Whether some trial of the study waits."""
+    return connection.scalar(_WAITING, {"study": study_id}) is not None
 
 
 def study_of_trial(connection: Connection, trial_id: int) -> int | None:

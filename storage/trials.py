@@ -263,6 +263,11 @@ class TrialStorage(TrialBatches, BaseStorage):
             found = [trial for trial in found if trial.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
+    def has_waiting(self, study_id: int) -> bool:
+        """Whether a trial of the study waits, enqueued or taken back, to be begun."""
+        with self.database.read() as connection:
+            return trial_reads.has_waiting(connection, study_id)
+
 
 def _no_trial(trial_id: int) -> TrialNotFound:
     return TrialNotFound(f"there is no trial with id {trial_id}")

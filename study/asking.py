@@ -13,7 +13,7 @@ from storage.trial_records import FinishedTrial, NewTrial
 from storage.trials import TrialStorage
 from study.dimensions import Range
 from study.sampling import MEMORYLESS, Parameters, Proposer
-from study.sequences import random_parameters
+from study.sequences import Space, random_parameters
 from study.space import configuration_of, search_space, space_size
 from study.spec import StudySpec
 from workers.configuration import Configuration
@@ -23,6 +23,9 @@ from workers.segment import TrialWork
 LOOK_SECONDS = 2.0
 # Trials that an adaptive sampler proposes at once for one slot.
 ADAPTIVE_BATCH = 16
+# … and for all slots together, if that leaves one for each: in a cluster of hundreds of slots a
+# study would be over before the sampler had heard of a single result.
+ADAPTIVE_AT_ONCE = 256
 
 
 @dataclass(slots=True)
@@ -44,7 +47,13 @@ class TrialSource:
     _next_look: float = float("-inf")
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
-    _tried: set[Configuration] = field(default_factory=set)
+    _tried: set[Configuration] = field(default_factory=set)  # where the space is finite
+    _space: Space = field(init=False)
+    _size: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._space = search_space(self.spec)
+        self._size = space_size(self.spec)
 
     def adopt(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
         """Go on from the study's trials as the database has them; ours are in the coordinator's
@@ -53,9 +62,9 @@ class TrialSource:
         self._created = len(known)
         running = (trial for trial in known if trial.state is TrialState.RUNNING)
         self._orphans = [trial for trial in running if trial.number not in ours]
-        space = search_space(self.spec)
-        complete = (trial.params for trial in known if set(trial.params) == set(space))
-        self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
+        if self._size is not None:
+            complete = (t.params for t in known if t.params.keys() == self._space.keys())
+            self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
         self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
 
     def taken(self) -> set[int]:
@@ -66,8 +75,7 @@ class TrialSource:
         """Whether ask() could still give a trial."""
         if self._orphans or self._may_create(1):
             return True
-        waiting = (TrialState.WAITING,)
-        return bool(self.storage.get_all_trials(self.study_id, deepcopy=False, states=waiting))
+        return self.storage.has_waiting(self.study_id)
 
     def ask(self, count: int) -> list[TrialWork]:
         """Some next trials, RUNNING in the database: at most count, none where no more are left.
@@ -80,12 +88,17 @@ class TrialSource:
         """
         if not self._orphans and self.clock() >= self._next_look:
             self._next_look = self.clock() + LOOK_SECONDS
-            waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
-            self._orphans = list(waiting)
-            self._created += sum(trial.number >= self._created for trial in self._orphans)
+            self._take_waiting(count)
         if self._orphans:
             return self._take_orphans(count)
         return self._create(self._may_create(count))
+
+    def _take_waiting(self, count: int) -> None:
+        # To begin them all trials that run are read again; mostly there are none.
+        if self.storage.has_waiting(self.study_id):
+            waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+            self._orphans = list(waiting)
+            self._created += sum(trial.number >= self._created for trial in self._orphans)
 
     def finish(self, trials: Iterable[FinishedTrial]) -> None:
         """Tell the sampler of trials that have ended."""
@@ -95,12 +108,14 @@ class TrialSource:
         """How many trials may still be created."""
         return float("inf") if self.trials_in_all is None else self._may_create(self.trials_in_all)
 
-    def networks_of_a_batch(self) -> float:
-        """How many networks the trials of one ask may train: an adaptive sampler that is asked
-        for more at once learns too little from what it has seen."""
+    def networks_for_a_slot(self, slots: int) -> float:
+        """How many networks the trials may train that are asked for at once for one of so many
+        slots: an adaptive sampler that is asked for more learns too little from what it has seen.
+        """
         if self.spec.sampler in MEMORYLESS:
             return float("inf")
-        return ADAPTIVE_BATCH * self._networks_per_trial()
+        trials = min(ADAPTIVE_BATCH, max(1, ADAPTIVE_AT_ONCE // max(slots, 1)))
+        return trials * self._networks_per_trial()
 
     def trials_that_train(self, networks: float) -> int:
         """How many trials to ask for to have about so many networks, at least one."""
@@ -128,8 +143,9 @@ class TrialSource:
         given = [self.baseline[n] if n < len(self.baseline) else {} for n in numbers]
         proposals, untried = self._until_used_up(self.proposer.propose(numbers, given))
         if proposals:
-            space = search_space(self.spec)
-            new = [NewTrial(parameters=proposal, distributions=space) for proposal in proposals]
+            new = [
+                NewTrial(parameters=proposal, distributions=self._space) for proposal in proposals
+            ]
             trials = self.storage.create_trials(self.study_id, new, self.lease())
         else:
             trials = []
@@ -147,10 +163,11 @@ class TrialSource:
 
         Where the cut falls does not depend on how the trials are divided into batches.
         """
-        size = space_size(self.spec)
         untried: set[Configuration] = set()
+        if self._size is None:
+            return proposals, untried
         for position, parameters in enumerate(proposals):
-            if size is not None and len(self._tried) + len(untried) >= size:
+            if len(self._tried) + len(untried) >= self._size:
                 return proposals[:position], untried
             configuration = configuration_of(self.spec, parameters)
             if configuration not in self._tried:
@@ -160,7 +177,7 @@ class TrialSource:
     def _take_orphans(self, count: int) -> list[TrialWork]:
         """Those that others enqueued have some parameters or none; those taken back have all."""
         batch = self._orphans[:count]
-        space = search_space(self.spec)
+        space = self._space
         lacking = [trial for trial in batch if set(trial.params) != set(space)]
         given = [_decided(trial, space) for trial in lacking]
         proposals = self.proposer.propose([trial.number for trial in lacking], given)

@@ -37,6 +37,7 @@ POLL_SECONDS = 0.2
 SECONDS_SPENT = "seconds_spent"
 SECONDS_BETWEEN_NOTES = 20.0
 SECONDS_BETWEEN_OCCUPANCIES = 1.0
+SECONDS_BETWEEN_SNAPSHOTS = 0.1  # a display has no use for more
 
 
 class Ending(Enum):
@@ -74,7 +75,8 @@ class Coordinator:
     _unwritten: list[FinishedTrial] = field(default_factory=list)
     _stopping: bool = False
     _next_note: float = 0.0
-    _next_occupancy: float = 0.0
+    _next_occupancy: float = float("-inf")
+    _next_snapshot: float = float("-inf")
     _began: float = 0.0
     _ended: Ending | None = None
     _absence: Absence = field(init=False)
@@ -113,7 +115,7 @@ class Coordinator:
             unfinished = self.dispatcher.give_up()
         self._ended = ending
         self._put_back(unfinished)
-        self._show()
+        self._show_snapshot()
         self.progress.tell(self.tally.ended(ending.value, self.seconds_spent))
         return ending
 
@@ -179,7 +181,7 @@ class Coordinator:
         if not free:
             return
         pays = self.dispatcher.networks_that_pay(self.source.trials_left())
-        wanted = free * min(pays, self.source.networks_of_a_batch())
+        wanted = free * min(pays, self.source.networks_for_a_slot(self.dispatcher.slots))
         have = sum(networks(c.work, replicates) for c in self.dispatcher.ready)
         while have < wanted:
             asked = self.source.ask(self.source.trials_that_train(wanted - have))
@@ -309,7 +311,7 @@ class Coordinator:
 
     def _has_more(self) -> bool:
         more = True  # so long as nobody can say
-        if self._trials_in_hand():
+        if not self._is_idle():
             return more
 
         def look() -> None:
@@ -329,10 +331,20 @@ class Coordinator:
         unwritten = {trial.number for trial in self._unwritten}
         return self.dispatcher.trials() | self._duplicates.waiting() | unwritten
 
+    def _is_idle(self) -> bool:
+        waiting = self._duplicates.waiting()
+        return self.dispatcher.is_empty and not waiting and not self._unwritten
+
     def _show(self) -> None:
-        if self.clock() >= self._next_occupancy:
-            self._next_occupancy = self.clock() + SECONDS_BETWEEN_OCCUPANCIES
+        now = self.clock()
+        if now >= self._next_occupancy:
+            self._next_occupancy = now + SECONDS_BETWEEN_OCCUPANCIES
             self.progress.tell(self.dispatcher.occupancy)
+        if now >= self._next_snapshot:
+            self._next_snapshot = now + SECONDS_BETWEEN_SNAPSHOTS
+            self._show_snapshot()
+
+    def _show_snapshot(self) -> None:
         self.progress.show(
             self.tally.snapshot(
                 running=self.dispatcher.trials_running,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from study import events
 from study.cohorts import TARGET_NETWORKS, Candidate, networks, pack, work_of
 from study.mending import Flight, GaveUp, Mending
-from study.policy import deadline_seconds
+from study.policy import SHORTEST_DEADLINE, deadline_seconds
 from workers.configuration import TrainingSettings
 from workers.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
 from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
@@ -59,13 +59,16 @@ class Dispatcher:
     _mending: Mending = field(default_factory=Mending)
     _flights: dict[int, Flight] = field(default_factory=dict)
     _collecting: bool = False
+    _next_overdue: float = float("-inf")
 
     @property
     def free_slots(self) -> int:
         """How many more cohorts could be trained at this moment."""
-        return max(0, self._slots() - len(self._flights))
+        return max(0, self.slots - len(self._flights))
 
-    def _slots(self) -> int:
+    @property
+    def slots(self) -> int:
+        """How many cohorts may be trained at the same time."""
         return self.share(self.pool.slots())
 
     def usable_slots(self, trials_to_come: float) -> int:
@@ -82,6 +85,11 @@ class Dispatcher:
     def ready(self) -> Sequence[Candidate]:
         """The trials that wait for a slot."""
         return self._ready
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no trial in the dispatcher's hands."""
+        return not (self._flights or self._mending.waiting or self._ready)
 
     @property
     def trials_running(self) -> int:
@@ -104,7 +112,7 @@ class Dispatcher:
             an_epoch = self._seconds / self._network_epochs
             return min(TARGET_NETWORKS, SEGMENT_SECONDS / (an_epoch * self.settings.epochs))
         per_trial = self.settings.replicates
-        return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self._slots())))
+        return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self.slots)))
 
     def add(self, candidates: Iterable[Candidate]) -> None:
         """Take trials to be trained as soon as slots are free."""
@@ -168,12 +176,17 @@ class Dispatcher:
     def _overdue(self, arrived: Set[int]) -> list[Failed]:
         """Cohorts that did not arrive before their deadline: they are cancelled, and failed."""
         now = self.clock()
+        if self._slowest_pace is None or now < self._next_overdue:
+            return []
+        # No cohort that begins from now on is overdue before that.
+        self._next_overdue = now + SHORTEST_DEADLINE
         failures = []
         for ticket, flight in self._flights.items():
             if ticket in arrived:
                 continue
             allowed = deadline_seconds(flight.work, self._slowest_pace)
-            if allowed is not None and now - flight.began_at > allowed:
+            self._next_overdue = min(self._next_overdue, flight.began_at + allowed)
+            if now - flight.began_at > allowed:
                 reason = f"nothing was heard for {now - flight.began_at:.0f} s"
                 failures.append(Failed(ticket, FailureKind.HUNG, reason))
         if failures:

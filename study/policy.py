@@ -85,13 +85,11 @@ def losses_that_prove(others_lost: float) -> int:
     return min(max(wonder, LOSSES_OF_A_LONE_TRIAL), MOST_LOSSES)
 
 
-def deadline_seconds(work: float, slowest_pace: float | None) -> float | None:
-    """How long a cohort of this work may take; None: nothing has been measured to say so.
+def deadline_seconds(work: float, slowest_pace: float) -> float:
+    """How long a cohort of this work may take.
 
     slowest_pace is the most seconds that a unit of work has taken so far.
     """
-    if slowest_pace is None:
-        return None
     return max(SHORTEST_DEADLINE, TIMES_THE_SLOWEST * slowest_pace * work)
 
 

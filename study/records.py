@@ -1,9 +1,11 @@
 """From what a worker measured to the rows that storage keeps: pure, one trial at a time."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from enum import Enum
+from functools import cache
+from operator import attrgetter
 from statistics import stdev
 from typing import Any
 
@@ -49,8 +51,9 @@ def rows_of(
     spec: StudySpec, work: TrialWork, measured: TrialMeasurements, report: SegmentReport
 ) -> FinishedTrial:
     """What was measured of a trial, as rows of a COMPLETE one."""
+    summary = summarize(measured)
     result = {
-        **summarize(measured),
+        **summary,
         **_hyperparameters(work.configuration),
         "worker": report.worker,
         "device": report.device,
@@ -59,7 +62,7 @@ def rows_of(
     return FinishedTrial(
         number=measured.trial,
         state=TrialState.COMPLETE,
-        values=objective_values(spec, measured),
+        values=_objectives_in(spec, summary),
         user_attributes={name: result[name] for name in DASHBOARD_METRICS},
         intermediate_values=_reports(spec, measured),
         result=result,
@@ -102,7 +105,10 @@ def failed(item: GaveUp, cohort: str) -> FinishedTrial:
 
 def objective_values(spec: StudySpec, measured: TrialMeasurements) -> tuple[float, ...]:
     """The trial's value of each objective."""
-    summary = summarize(measured)
+    return _objectives_in(spec, summarize(measured))
+
+
+def _objectives_in(spec: StudySpec, summary: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(float(summary[objective.value]) for objective in spec.objective)
 
 
@@ -153,26 +159,35 @@ def configuration_in(result: Mapping[str, Any]) -> Configuration:
 
 
 def _hyperparameters(configuration: Configuration) -> dict[str, Any]:
-    values = {field.name: getattr(configuration, field.name) for field in fields(configuration)}
+    values = _flat(configuration)
     return {n: v.value if isinstance(v, Enum) else v for n, v in values.items()}
 
 
 def _replicate_row(replicate: ReplicateMeasurements) -> Mapping[str, Any]:
-    row = {
-        field.name: getattr(replicate, field.name)
-        for field in fields(replicate)
-        if field.name not in _NESTED
-    }
+    row = _flat(replicate)
     row["generalization_gap"] = replicate.train_accuracy - replicate.test_accuracy
     return row
 
 
 def _rows(measured: TrialMeasurements, part: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(
-        {"replicate": replicate.replicate, **asdict(row)}
+        {"replicate": replicate.replicate, **_flat(row)}
         for replicate in measured.replicates
         for row in getattr(replicate, part)
     )
+
+
+def _flat(row: Any) -> dict[str, Any]:
+    """A value's fields by name, without what is nested. dataclasses.asdict copies deeply, which
+    costs more than all the rest that becomes of a measurement."""
+    names, values = _columns(type(row))  # type: ignore[arg-type]  # mypy: a class has no hash
+    return dict(zip(names, values(row), strict=True))
+
+
+@cache
+def _columns(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(kind) if field.name not in _NESTED)
+    return names, attrgetter(*names)
 
 
 def _reports(spec: StudySpec, measured: TrialMeasurements) -> dict[int, float]:

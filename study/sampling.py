@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -17,7 +18,7 @@ from storage.trial_records import FinishedTrial
 from study.sequences import Space, grid_parameters, qmc_parameters, random_parameters
 from study.space import grid_levels, search_space
 from study.spec import Sampler, StudySpec
-from study.tpe import BatchTPESampler
+from study.tpe import Search
 
 Parameters = dict[str, Any]
 # Samplers whose trials do not depend on one another: see study.sequences.
@@ -62,7 +63,7 @@ def proposer_for(spec: StudySpec, *, begun: int = 0) -> Proposer:
     if spec.sampler in MEMORYLESS or not space:
         return Memoryless(lambda number: random_parameters(space, spec.seed, number))
     if spec.sampler is Sampler.TPE and len(spec.objective) == 1:
-        return BatchMirror(spec, space, BatchTPESampler(spec.seed + begun))
+        return BatchMirror(spec, space, spec.seed + begun)
     return Mirror(spec, space, _optuna_sampler(spec.sampler, spec.seed + begun))
 
 
@@ -152,21 +153,83 @@ class Mirror:
         self._study.tell(known, values, trial.state, skip_if_finished=True)
 
 
-class BatchMirror(Mirror):
-    """A sampler of batches on such a copy: all that are asked for at once come from one fit."""
+class BatchMirror:
+    """The batched TPE on such a copy, of what it needs to know: all that are asked for at once
+    come from one fit."""
 
-    def __init__(self, spec: StudySpec, space: Space, sampler: BatchTPESampler) -> None:
-        super().__init__(spec, space, sampler)
-        self._sampler = sampler
+    def __init__(self, spec: StudySpec, space: Space, seed: int) -> None:
+        self._space = dict(space)
+        self._seed = seed
+        self._search = Search(-1.0 if spec.objective[0].direction == "maximize" else 1.0)
+        self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
+        self._trials: list[FrozenTrial] = []
+        self._changed: set[int] = set()  # since the last proposal
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
         self._forget(numbers)
-        proposals = self._sampler.sample_batch(self._study, self._space, len(numbers), given)
+        for changed in sorted(self._changed):
+            self._search.note(self._trials[changed])
+        self._changed.clear()
+        proposals = self._search.propose_batch(self._space, len(numbers), given, self._seed)
         # There are fewer proposals than numbers where the space is used up.
         for number, parameters in zip(numbers, proposals, strict=False):
-            contents = {"params": parameters, "distributions": self._space}
-            self._add(number, TrialState.RUNNING, contents)
+            self._add(number, TrialState.RUNNING, parameters, self._space)
         return proposals
+
+    def observe(self, trials: Iterable[FrozenTrial]) -> None:
+        for trial in trials:
+            if trial.number not in self._mirrored:
+                known = self._add(trial.number, trial.state, trial.params, trial.distributions)
+                known.values = trial.values
+                known.intermediate_values = trial.intermediate_values
+
+    def finish(self, trials: Iterable[FinishedTrial]) -> None:
+        for trial in trials:
+            number = self._mirrored.get(trial.number)
+            if number is None or self._trials[number].state.is_finished():
+                continue
+            self._changed.add(number)
+            known = self._trials[number]
+            known.state = trial.state
+            if trial.state is TrialState.COMPLETE and trial.values is not None:
+                known.values = list(trial.values)
+            known.intermediate_values = dict(trial.intermediate_values)
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        """Drop what was proposed for these numbers and never written: the database was away."""
+        for number in numbers:
+            known = self._mirrored.pop(number, None)
+            if known is not None:
+                self._trials[known].state = TrialState.FAIL
+                self._changed.add(known)
+
+    def _add(
+        self,
+        number: int,
+        state: TrialState,
+        parameters: Parameters,
+        distributions: Mapping[str, BaseDistribution],
+    ) -> FrozenTrial:
+        # As it is: Optuna's create_trial would compare every value with its distribution, which
+        # costs more than the proposal. The estimator does without values outside their ranges.
+        mirrored = len(self._trials)
+        trial = FrozenTrial(
+            number=mirrored,
+            trial_id=mirrored,
+            state=state,
+            value=None,
+            datetime_start=None,
+            datetime_complete=None,
+            params=parameters,
+            distributions=dict(distributions),
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+        )
+        self._mirrored[number] = mirrored
+        self._trials.append(trial)
+        self._changed.add(mirrored)
+        return trial
 
 
 def _contents(trial: FrozenTrial) -> dict[str, Any]:

@@ -41,6 +41,9 @@ class Dropout:
             if rate > 0.0:
                 threshold = min(round(rate * _LEVELS), _LEVELS - 1) + _LOWEST
                 own = self.masks[k, : network.configuration.depth, :, : own_rows[k]]
+                # Rows that are padded for others are never drawn, but scaled in every step: a one
+                # there would grow until it overflows, and take the network with it.
+                self.masks[k, :, :, own_rows[k] :] = 0.0
                 name = network.replicate, network.member, own_rows[k]
                 stream = self.streams.setdefault(name, _Stream(network, own.shape[1:]))
                 stream.readers.append(_Reader(k, threshold, own))

@@ -17,7 +17,7 @@ from workers.configuration import (
 )
 
 MULTIPLE = 8
-LARGEST_ROWS = 256  # longer sums over rows are computed in blocks, whose bounds change bits
+LARGEST_ROWS = 128  # sums over 256 rows are computed in blocks, whose bounds change bits
 BRANCHES = 2  # of a split_merge network
 _FINE_BUCKETS = 4  # bucket bounds from one power of two to the next
 

@@ -39,10 +39,14 @@ def _loss(value: float, sign: float) -> float:
 
 @dataclass
 class TrialLog:
-    """A study's trials so far. Reading it again looks only at those that had not finished."""
+    """A study's trials so far.
+
+    Reading it again looks only at those that had not finished; noting, at one trial. Use either.
+    """
 
     finished: list[FrozenTrial] = field(default_factory=list)
-    running: list[FrozenTrial] = field(default_factory=list)
+    running: dict[int, FrozenTrial] = field(default_factory=dict)
+    """By number, in no order."""
     common: Mapping[str, BaseDistribution] | None = None
     """The distributions that all complete and pruned trials share, by name in alphabetical order;
     None: there is no such trial."""
@@ -52,13 +56,21 @@ class TrialLog:
 
     def read(self, trials: Sequence[FrozenTrial]) -> None:
         """Take note of the study's trials: all of them, by number."""
-        fresh = [trials[number] for number in (*self._unfinished, *range(self.seen, len(trials)))]
-        self._unfinished = [trial.number for trial in fresh if not trial.state.is_finished()]
+        open_ones = (*self._unfinished, *range(self.seen, len(trials)))
+        self._unfinished = [n for n in open_ones if not trials[n].state.is_finished()]
+        for number in open_ones:
+            self.note(trials[number])
         self.seen = len(trials)
-        self.running = [trial for trial in fresh if trial.state is TrialState.RUNNING]
-        finished = [trial for trial in fresh if trial.state.is_finished()]
-        self.finished += finished
-        for trial in finished:
+
+    def note(self, trial: FrozenTrial) -> None:
+        """Take note of a trial that is new or has changed since it was noted last."""
+        self.seen = max(self.seen, trial.number + 1)
+        if trial.state is TrialState.RUNNING:
+            self.running[trial.number] = trial
+            return
+        self.running.pop(trial.number, None)
+        if trial.state.is_finished():
+            self.finished.append(trial)
             if trial.state in _SCORED:
                 self._narrow(trial.distributions)
 
@@ -86,7 +98,8 @@ class Observations:
         self._count = 0
         self._ranked: list[tuple[Standing, int]] = []  # best first; a trial's row
         self._read = 0
-        self._running: dict[int, tuple[Floats, bytes | None]] = {}  # by a trial's number
+        # By a trial's number, in order.
+        self._running: dict[int, tuple[Floats, bytes | None]] = {}
 
     def read(self, log: TrialLog) -> None:
         """Take note of the trials that have begun or finished since."""
@@ -95,16 +108,19 @@ class Observations:
             if point is not None:
                 self._add(trial, point)
         self._read = len(log.finished)
-        running = {}
-        for trial in log.running:
-            known = self._running.get(trial.number)
-            point = self.axes.point(trial.params) if known is None else None
+        for number in self._running.keys() - log.running.keys():
+            del self._running[number]
+        newest = next(reversed(self._running), -1)
+        begun = sorted(log.running.keys() - self._running.keys())
+        for number in begun:
+            trial = log.running[number]
+            point = self.axes.point(trial.params)
             if point is not None:
-                known = point, self._key(trial, point)
-            if known is not None:
-                running[trial.number] = known
-        self._running = running
-        self.under_way = {key for _, key in running.values() if key is not None}
+                self._running[number] = point, self._key(trial, point)
+        if begun and begun[0] < newest:
+            self._running = dict(sorted(self._running.items()))
+        if self.axes.size is not None:
+            self.under_way = {key for _, key in self._running.values() if key is not None}
 
     def good(self, count: int) -> Floats:
         """The points [≤ count, axes] of the best trials that are complete or pruned."""
@@ -127,8 +143,8 @@ class Observations:
     def running(self, limit: int) -> tuple[Floats, Floats]:
         """At most limit points [n, axes] for all running trials; weights [n]."""
         rows, weights = thinned(len(self._running), limit)
-        points = [point for point, _ in self._running.values()]
-        chosen = [points[row] for row in rows]
+        running = list(self._running.values())
+        chosen = [running[row][0] for row in rows.tolist()]
         return np.array(chosen).reshape(len(chosen), len(self.axes.each)), weights
 
     def _best(self, count: int) -> Integers:

@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 
 from study.tpe import BatchTPESampler
-from study.tpe.sampler import STARTUP
+from study.tpe.search import STARTUP
 
 MIXED = {
     "rate": FloatDistribution(1e-5, 1e-1, log=True),

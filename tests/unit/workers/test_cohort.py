@@ -171,6 +171,30 @@ def test_a_full_cohort_of_all_levels_equals_its_networks_alone(topology, cell):
         assert_same(together, alone, work.trial)
 
 
+@pytest.mark.parametrize(("topology", "cell"), WIRINGS)
+def test_rows_that_are_padded_for_larger_batches_stay_finite_under_dropout(topology, cell):
+    """Their masks are never drawn; hundreds of steps must not make them grow."""
+    training = TrainingSettings(epochs=60, replicates=1, recurrent_cell=cell)
+    small = Configuration(
+        topology=topology, depth=3, width=8, dropout=0.9, learning_rate=1e-3, batch_size=17
+    )
+    trials = works([small, replace(small, batch_size=32)])
+    together = train_segment(segment(trials, last=60, training=training), DATA)
+    alone = train_segment(segment(trials[:1], last=60, training=training), DATA)
+    assert alone[0].trials[0].diverged == 0
+    assert_same(together, alone, 0)
+
+
+@pytest.mark.parametrize("batch_size", [66, 100, 130, 200, 248])
+def test_large_batches_of_different_sizes_change_no_bit_of_one_another(batch_size):
+    data = made_up_data(examples=600, features=64)
+    training = TrainingSettings(epochs=1, replicates=1)
+    trials = works(Configuration(batch_size=size) for size in (batch_size, 128, 256))
+    together = train_segment(segment(trials, last=1, training=training), data)
+    alone = train_segment(segment(trials[:1], last=1, training=training), data)
+    assert_same(together, alone, 0)
+
+
 def test_a_small_ensemble_is_the_beginning_of_a_large_one():
     small, large = (
         train_segment(segment([TrialWork(0, Configuration(ensemble_size=size))]), DATA)[0]
