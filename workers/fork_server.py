@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.data import Dataset
-from workers.pool import FailureKind
+from workers.pool import in_one_line, kind_of
 from workers.segment import Segment
 
 FORK, REAP = b"F", b"R"
@@ -114,21 +114,12 @@ def work(link: Connection, dataset: Dataset) -> None:
 
 def train(segment: Segment, dataset: Dataset, states: Sequence[bytes]) -> tuple[Any, Any]:
     """The report and the state; or what kind of failure it was, why in one line, and None."""
-    from torch import OutOfMemoryError
-
     from workers.training import train_segment
 
     try:
         return train_segment(segment, dataset, [ForkingPickler.loads(state) for state in states])
-    except (MemoryError, OutOfMemoryError) as error:
-        return (FailureKind.OUT_OF_MEMORY, in_one_line(error)), None
     except Exception as error:  # noqa: BLE001  whatever it is, it is this segment's outcome
-        return (FailureKind.ERROR, in_one_line(error)), None
-
-
-def in_one_line(error: BaseException) -> str:
-    """What is recorded of an error."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+        return (kind_of(error), in_one_line(error)), None
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ def kind_of(error: BaseException) -> FailureKind:
     return FailureKind.OUT_OF_MEMORY if memory else FailureKind.ERROR
 
 
+def in_one_line(error: BaseException) -> str:
+    """What is recorded of an error: its type and its text, no longer than 500 characters."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]
+
+
 class Pool(Protocol):
     """Trains segments side by side.
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from workers.data import Dataset
-from workers.pool import Completion, Done, Failed, StateHandle, kind_of
+from workers.pool import Completion, Done, Failed, StateHandle, in_one_line, kind_of
 from workers.segment import Segment
 
 
@@ -43,7 +43,7 @@ class SerialPool:
         try:
             report, state = train_segment(segment, self._dataset, states, device=self._device)
         except Exception as error:  # noqa: BLE001  whatever it is, it is this segment's outcome
-            return (Failed(ticket, kind_of(error), _one_line(error)),)
+            return (Failed(ticket, kind_of(error), in_one_line(error)),)
         return (Done(ticket, report, state),)
 
     def cancel(self, tickets: Sequence[int]) -> None:
@@ -54,7 +54,3 @@ class SerialPool:
     def close(self) -> None:
         """Drop all that is queued."""
         self._queue.clear()
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:500]

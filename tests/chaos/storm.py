@@ -16,16 +16,17 @@ SECONDS_BETWEEN_KILLS = 2.0
 
 @dataclass
 class WorkerKiller:
-    """Kills a worker that trains every SECONDS_BETWEEN_KILLS, from a thread, at most `most`."""
+    """Kills a worker that trains every few seconds, from a thread, at most `most`."""
 
     root: psutil.Process
     rng: random.Random
     most: int
+    every: float = SECONDS_BETWEEN_KILLS
     killed: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        while self.killed < self.most and not self._ended.wait(SECONDS_BETWEEN_KILLS):
+        while self.killed < self.most and not self._ended.wait(self.every):
             workers = training_workers(self.root)
             if workers:
                 with suppress(psutil.NoSuchProcess):

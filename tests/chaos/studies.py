@@ -126,12 +126,14 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> 
 
 
 def training_workers(root: psutil.Process) -> list[psutil.Process]:
-    """The processes below root that train a cohort just now: Ray says so in their titles."""
-    return [child for child in root.children(recursive=True) if _title(child, r"ray::_train")]
+    """The processes below root that train a cohort just now, if they are Ray's, which says so in
+    their titles; of our own all."""
+    return [child for child in root.children(recursive=True) if _trains(child)]
 
 
-def _title(process: psutil.Process, pattern: str) -> bool:
+def _trains(process: psutil.Process) -> bool:
     try:
-        return bool(re.match(pattern, " ".join(process.cmdline())))
+        ours = process.name() == "study-worker"
+        return ours or bool(re.match(r"ray::_train", " ".join(process.cmdline())))
     except psutil.Error:
         return False

@@ -87,13 +87,21 @@ def ray_folder() -> Iterator[str]:
         yield folder
 
 
-@pytest.mark.parametrize("moment", ["loading", "starting Ray", "lease taken", "cohort dispatched"])
+@pytest.mark.parametrize(
+    ("moment", "where"),
+    [
+        ("loading", ()),
+        ("cohort dispatched", ()),
+        ("starting Ray", ("--ray", "local")),
+        ("cohort dispatched", ("--ray", "local")),
+    ],
+)
 def test_sigterm_is_obeyed_at_every_moment_and_leaves_no_process_behind(
-    tmp_path, moment, ray_folder
+    tmp_path, moment, where, ray_folder
 ):
     """Also, a cluster of one's own is one's own: whatever Ray finds, it is not joined."""
     url = f"sqlite:///{tmp_path / 'study.db'}"
-    study = Study(tmp_path, url, *LONG, **{**os.environ, "RAY_TMPDIR": ray_folder})
+    study = Study(tmp_path, url, *where, *LONG, **{**os.environ, "RAY_TMPDIR": ray_folder})
     with started(study) as process:
         if moment == "loading":
             time.sleep(1.0)

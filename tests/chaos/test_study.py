@@ -8,6 +8,7 @@ import random
 import time
 from typing import Any
 
+import psutil
 import pytest
 
 from storage.engine import Database, open_database
@@ -73,3 +74,22 @@ def holder(database: Database) -> int | None:
     except StorageError:
         return None
     return None if owner is None else owner.pid
+
+
+def test_killed_worker_processes_change_no_number(tmp_path, undisturbed):
+    study = Study(
+        tmp_path,
+        f"sqlite:///{tmp_path / 'study.db'}",
+        "--trials",
+        str(len(undisturbed["load_results"])),
+    )
+    process = study.start()
+    killer = WorkerKiller(psutil.Process(process.pid), random.Random(2), most=3, every=0.7)
+    try:
+        with killer.at_work():
+            assert process.wait(240) == 0, study.said()
+    finally:
+        process.kill()
+        process.wait()
+    assert killer.killed > 0
+    assert_bitwise_equal(study.tables(), undisturbed)
