@@ -31,7 +31,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from workers import node_facts
 from workers.data import Dataset
-from workers.pool import Completion, Done, Failed, FailureKind, StateHandle, kind_of
+from workers.pool import Completion, Done, Failed, FailureKind, StateHandle, in_one_line, kind_of
 from workers.ray_token import keep_token_private
 from workers.segment import Segment, SegmentReport
 
@@ -269,4 +269,4 @@ def _kind(error: RayError) -> FailureKind:
 
 def _reason(error: RayError) -> str:
     cause = error.cause if isinstance(error, RayTaskError) else error
-    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"[:500]
+    return in_one_line(cause)
