@@ -1,22 +1,25 @@
 """The whole service against its peers, on one machine, in one run.
 
-    python -m tests.benchmarks.peers [--trials 200] [--default-trials 8]
+    python -m tests.benchmarks.peers [--trials 200] [--rounds 3] [--default-trials 8]
 
 The reference study: digits, depth 1 to 5, width 32, relu, tanh or elu, dropout, ensembles of 1 to
 4, 10 epochs. Every peer trains the same networks on the same data with a well-written plain loop,
 one thread a process, on the cores of this machine: Ray Tune with OptunaSearch as it comes (a new
 process a trial, so it is given few trials) and with reuse_actors=True, and Optuna in one process
-per core on SQLite. Times are of whole processes, start-up included, and shown apart. Ray Tune
-comes from the extra `peers`.
+per core on SQLite. Times are of whole processes, start-up included, and shown apart; rounds of all
+alternate, and medians are compared (Tune as it comes has one round). Ray Tune comes from the extra
+`peers`.
 """
 
 import argparse
 import importlib.util
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 
 from tests.benchmarks.reference_study import EPOCHS, SPEC
@@ -76,6 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--default-trials", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     runs = [
         ("study launch", ours, options.trials),
@@ -89,17 +93,23 @@ def main() -> None:
             ("Ray Tune as it comes", lambda f, n: tune(f, n, reuse=False), options.default_trials),
         ]
     print(f"{os.cpu_count()} cores; {EPOCHS} epochs; start-up is the time of a run of one trial")
+    start_ups: dict[str, list[float]] = defaultdict(list)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for number in range(options.rounds):
+        for label, run, trials in runs:
+            if number and trials != options.trials:
+                continue
+            with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+                start_ups[label].append(run(Path(first), 1))
+                seconds[label].append(run(Path(second), trials))
+            print(f"  {label}: {seconds[label][-1]:.1f} s", file=sys.stderr, flush=True)
     print(f"{'':36} {'trials':>6} {'seconds':>8} {'start-up':>8} {'trials/s':>8}  ours ÷ it")
-    rates: list[float] = []
-    for label, run, trials in runs:
-        with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-            start_up = run(Path(first), 1)
-            seconds = run(Path(second), trials)
-        rates.append(trials / seconds)
-        ratio = rates[0] / rates[-1]
+    ours_per_second = options.trials / statistics.median(seconds[runs[0][0]])
+    for label, _, trials in runs:
+        took = statistics.median(seconds[label])
         print(
-            f"{label:36} {trials:6} {seconds:8.1f} {start_up:8.1f} {rates[-1]:8.2f} {ratio:9.1f}×",
-            flush=True,
+            f"{label:36} {trials:6} {took:8.1f} {statistics.median(start_ups[label]):8.1f} "
+            f"{trials / took:8.2f} {ours_per_second * took / trials:9.1f}×"
         )
 
 
