@@ -10,7 +10,13 @@ from workers.examples import Examples
 from workers.layer_statistics import average_layers, probe_layers
 from workers.measuring import measure_curve_point, measure_replicate
 from workers.metrics import SMALLEST_PROBABILITY, Probabilities, Truth
-from workers.networks import Network, enumerate_networks, group_networks
+from workers.networks import (
+    GPU_OVERHEAD,
+    OVERHEAD,
+    Network,
+    enumerate_networks,
+    group_networks,
+)
 from workers.program import Program
 from workers.schedule import evaluation_epochs
 from workers.segment import Segment, TrialMeasurements, TrialWork
@@ -57,9 +63,10 @@ class Cohort:
 
     def _build(self, networks: Sequence[Network]) -> list[Program]:
         counts = [len(split.train) for split in self.examples.splits]
+        overhead = GPU_OVERHEAD if self.examples.features.is_cuda else OVERHEAD
         return [
             Program(group, self.examples, self.segment.settings, self.segment.seed)
-            for group in group_networks(networks, counts)
+            for group in group_networks(networks, counts, overhead)
         ]
 
     def _state(self, network: Network) -> NetworkState:

@@ -3,22 +3,24 @@
     python -m tests.benchmarks.overhead                  # all of it, about six minutes
     python -m tests.benchmarks.overhead --quick
     python -m tests.benchmarks.overhead --only end       # or cluster, fill
-    python -m tests.benchmarks.overhead --only end --database sqlite --profile FILE
+    python -m tests.benchmarks.overhead --only cluster --database sqlite --profile FILE
 
 The coordinator, the batched TPE and the storage are the real ones. The pool trains nothing, and
 reports as many rows as a training has: of every replicate the ensemble, its members, a learning
 curve, and two statistics of each layer.
 
 end      10,000 trials from end to end, by the clock: trials a second, and whether the cost of a
-         trial grows (the last thousand against the second; the first has the start in it).
+         trial grows (the last thousand against the second; the first has the start in it). The
+         reference study of the peers has one replicate, the built-in study digits three.
 cluster  1,000 workers and trials of 30 s in virtual time, in which the coordinator's own time
          passes as well, second for second: the share of the workers' time that was spent training.
          Counted are the whole run, and the steady part, from when every worker has been given its
          first trial until the last trial is dispatched. What Ray needs to hand out tasks is not in
          it.
-fill     Networks of a fused program, and of a whole task, divided by what pays; weighted by
-         networks, so that it is the share that the typical network sees. Also for a space in which
-         every field is a range.
+fill     Networks of a task, and of a fused program, divided by what pays; weighted by networks,
+         so that it is the share that the typical network sees. Of a program more networks pay the
+         narrower they are: "of 64" is measured by the most, "that pay" by what their width allows.
+         Also for a space in which every field is a range.
 """
 
 import argparse
@@ -38,8 +40,9 @@ from tests.benchmarks.reference_study import SPEC as REFERENCE
 from tests.benchmarks.storage import postgresql_urls, sqlite_urls
 from tests.benchmarks.unloaded_pool import UnloadedPool
 from tests.integration.study.bench import Bench
-from workers.networks import enumerate_networks, group_networks
+from workers.networks import Network, enumerate_networks, group_networks
 from workers.segment import Segment
+from workers.shapes import branch_widths, width_bucket
 
 SERVERS = {"sqlite": sqlite_urls, "postgresql": postgresql_urls}
 TRAINING_EXAMPLES = 1078  # of a replicate of digits
@@ -64,9 +67,13 @@ search:
 training: {epochs: 10, replicates: 3}
 """
 
+STUDIES = {"reference": REFERENCE, "digits": "digits"}
+
 
 def specification(text: str, trials: int, *overrides: str) -> StudySpec:
-    """One of the studies, with its budget."""
+    """One of the studies, with its budget; text may be the name of a built-in one."""
+    if "\n" not in text:
+        return read_specification(text, overrides=[f"budget.trials={trials}", *overrides])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(text)
@@ -90,9 +97,9 @@ class Notes(Silence):
 # ── End to end ───────────────────────────────────────────────────────────────────────────────────
 
 
-def end_to_end(server: str, trials: int, profile: str | None) -> None:
-    """The reference study by the clock, two slots."""
-    spec = specification(REFERENCE, trials)
+def end_to_end(server: str, study: str, trials: int, profile: str | None) -> None:
+    """A study by the clock, two slots."""
+    spec = specification(STUDIES[study], trials, "budget.hours=1000.0")
     notes = Notes()
     pool = UnloadedPool(2, seconds_of=lambda segment: 1.0)
     profiler = cProfile.Profile() if profile else None
@@ -111,7 +118,7 @@ def end_to_end(server: str, trials: int, profile: str | None) -> None:
     second = done[2 * thousand - 1] - done[thousand - 1]
     last = done[-1] - done[-thousand - 1]
     print(
-        f"{server:12} {trials:8} {seconds:9.1f} {trials / seconds:9.0f} "
+        f"{server:12} {study:10} {trials:8} {seconds:9.1f} {trials / seconds:9.0f} "
         f"{1e3 * second / thousand:10.2f} {1e3 * last / thousand:8.2f} {last / second:8.2f} "
         f"{1e3 * pool.worked / trials:12.2f}",
         flush=True,
@@ -121,11 +128,12 @@ def end_to_end(server: str, trials: int, profile: str | None) -> None:
 def report_ends(databases: list[str], trials: int, profile: str | None) -> None:
     """A line for each database."""
     print(
-        f"{'end to end':12} {'trials':>8} {'seconds':>9} {'trials/s':>9} {'ms: second':>10} "
+        f"{'end to end':12} {'study':10} {'trials':>8} {'seconds':>9} {'trials/s':>9} {'ms: second':>10} "
         f"{'last':>8} {'ratio':>8} {'coordinator':>12}"
     )
-    for server in databases:
-        end_to_end(server, trials, profile)
+    for study in STUDIES:
+        for server in databases:
+            end_to_end(server, study, trials, profile)
 
 
 # ── A thousand workers ───────────────────────────────────────────────────────────────────────────
@@ -192,26 +200,36 @@ def fill(label: str, text: str, sampler: str, slots: int, trials: int) -> None:
     notes, pool = Notes(), UnloadedPool(slots, seconds_of=seconds_of)
     with sqlite_urls() as urls, open_database(next(urls)) as database:
         Bench(database, "", notes).coordinator(spec, pool).run()
-    tasks, programs, networks, count = 0.0, 0.0, 0, 0
+    tasks = programs = paying = 0.0
+    networks = count = 0
     for wanted, segment in zip(notes.wanted, pool.segments.values(), strict=True):
         members = enumerate_networks(segment.trials, settings)
-        sizes = [len(program) for program in group_networks(members, examples)]
-        count += len(sizes)
         networks += len(members)
         tasks += len(members) * min(1.0, len(members) / wanted)
-        programs += sum(size * min(1.0, size / wanted) for size in sizes)
+        for program in group_networks(members, examples):
+            size = len(program)
+            count += 1
+            programs += size * min(1.0, size / wanted)
+            paying += size * min(1.0, size / min(wanted, networks_that_pay(program[0])))
     print(
         f"{label:12} {sampler:8} {slots:6} {trials:8} {networks / len(pool.segments):9.1f} "
-        f"{networks / count:9.1f} {tasks / networks:8.0%} {programs / networks:8.0%}",
+        f"{networks / count:9.1f} {tasks / networks:8.0%} {programs / networks:9.0%} "
+        f"{paying / networks:8.0%}",
         flush=True,
     )
+
+
+def networks_that_pay(network: Network) -> float:
+    """Of how many such networks a program is about as fast per network as of more (measured: see
+    BENCHMARKS): what a step costs whatever it trains is spread until arithmetic outweighs it."""
+    return min(64.0, (256 / width_bucket(max(branch_widths(network.configuration)))) ** 2)
 
 
 def report_fill(trials: int) -> None:
     """The reference study's space, and one in which every field is a range."""
     print(
         f"{'fill':12} {'sampler':8} {'slots':>6} {'trials':>8} {'networks':>9} {'fused':>9} "
-        f"{'tasks':>8} {'programs':>8}"
+        f"{'tasks':>8} {'of 64':>9} {'that pay':>8}"
     )
     for slots in (2, 16):
         for label, text in (("reference", REFERENCE), ("ranges", RANGES)):
