@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("training", "storage", "sampling")
+NAMES = ("training", "storage", "sampling", "overhead", "limit")
 
 
 def main(names: list[str]) -> int:
