@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("training", "storage", "sampling")
+NAMES = ("training", "storage", "overhead", "halving", "sampling")
 
 
 def main(names: list[str]) -> int:

@@ -1,6 +1,6 @@
 """What a coordinator costs, with workers that cost nothing.
 
-    python -m tests.benchmarks.overhead                  # all of it, about six minutes
+    python -m tests.benchmarks.overhead                  # all of it, about four minutes
     python -m tests.benchmarks.overhead --quick
     python -m tests.benchmarks.overhead --only end       # or cluster, fill
     python -m tests.benchmarks.overhead --only cluster --database sqlite --profile FILE
@@ -128,8 +128,8 @@ def end_to_end(server: str, study: str, trials: int, profile: str | None) -> Non
 def report_ends(databases: list[str], trials: int, profile: str | None) -> None:
     """A line for each database."""
     print(
-        f"{'end to end':12} {'study':10} {'trials':>8} {'seconds':>9} {'trials/s':>9} {'ms: second':>10} "
-        f"{'last':>8} {'ratio':>8} {'coordinator':>12}"
+        f"{'end to end':12} {'study':10} {'trials':>8} {'seconds':>9} {'trials/s':>9} "
+        f"{'ms: second':>10} {'last':>8} {'ratio':>8} {'coordinator':>12}"
     )
     for study in STUDIES:
         for server in databases:
