@@ -14,7 +14,7 @@ help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -3
 	@echo "make check      style, types and architecture only"
 	@echo "make unit       the quick tests only"
-	@echo "make benchmark  measure training and storage against plain loops and stock Optuna"
+	@echo "make benchmark  measure training, storage, coordinator and sampling (30 minutes)"
 	@echo "make benchmark-peers  the whole service against Ray Tune and plain Optuna"
 	@echo "make catalog    run every teaching study and write its verdicts into docs/lessons.md"
 	@echo "make clean      remove .venv and everything that was generated"

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("training", "storage", "sampling", "overhead", "limit")
+NAMES = ("training", "storage", "sampling", "overhead", "halving", "limit")
 
 
 def main(names: list[str]) -> int:

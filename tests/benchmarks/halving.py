@@ -1,6 +1,6 @@
 """What successive halving saves and what it costs: the same study with it and without.
 
-    python -m tests.benchmarks.halving                    # five seeds, about eight minutes
+    python -m tests.benchmarks.halving                    # five seeds, about four minutes
     python -m tests.benchmarks.halving --seeds 1          # only some of the seeds
     python -m tests.benchmarks.halving --sampler tpe
 

@@ -1,6 +1,6 @@
 """What a coordinator costs, with workers that cost nothing.
 
-    python -m tests.benchmarks.overhead                  # all of it, about six minutes
+    python -m tests.benchmarks.overhead                  # all of it, about four minutes
     python -m tests.benchmarks.overhead --quick
     python -m tests.benchmarks.overhead --only end       # or cluster, fill
     python -m tests.benchmarks.overhead --only cluster --database sqlite --profile FILE

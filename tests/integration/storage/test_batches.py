@@ -169,6 +169,20 @@ def test_a_trial_that_is_taken_back_keeps_number_and_parameters_and_is_begun_aga
     assert [t.number for t in storage.running_trials(study_id)] == [0, 1]
 
 
+def test_whether_trials_wait_is_asked_of_one_study_alone(database: Database):
+    study_id = make_run(database).study_id
+    lease = take_lease(database)
+    storage = TrialStorage(database)
+    other = optuna.create_study(study_name="another", storage=storage)
+    other.enqueue_trial({"depth": 7})
+    storage.create_trials(study_id, [new_trial(1)], lease)
+    assert not storage.has_waiting(study_id)
+    storage.take_back(study_id, [0], lease)
+    assert storage.has_waiting(study_id)
+    storage.start_waiting(study_id, lease, limit=1)
+    assert not storage.has_waiting(study_id)
+
+
 def test_enqueued_trials_are_begun_and_get_their_parameters(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)

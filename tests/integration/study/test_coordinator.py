@@ -346,3 +346,10 @@ def test_a_thousand_simulated_workers_are_kept_busy_with_trials_of_thirty_second
     pool = SimulatedPool(slots=1000, seconds_of=thirty_seconds_a_trial)
     bench.coordinator(spec, pool).run()
     assert pool.busy_seconds / (1000 * pool.clock()) >= 0.95
+
+
+@pytest.mark.parametrize(("slots", "most"), [(2, 32), (16, 256), (64, 256), (400, 400)])
+def test_an_adaptive_sampler_is_not_asked_for_more_than_it_can_learn_from(bench, slots, most):
+    spec = spec_of("sampler=tpe", "search.ensemble_size=1", trials=20_000)
+    source = bench.coordinator(spec, SimulatedPool(slots)).source
+    assert source.trials_that_train(slots * source.networks_for_a_slot(slots)) == most
