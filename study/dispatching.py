@@ -59,6 +59,7 @@ class Dispatcher:
     _mending: Mending = field(default_factory=Mending)
     _flights: dict[int, Flight] = field(default_factory=dict)
     _collecting: bool = False
+    _interrupted: bool = False
     _next_overdue: float = float("-inf")
 
     @property
@@ -153,6 +154,7 @@ class Dispatcher:
 
     def interrupt(self) -> None:
         """End a collect() that trains in this thread; called from a signal handler."""
+        self._interrupted = True
         if self._collecting and self.pool.in_foreground:
             raise StopNow
 
@@ -167,7 +169,8 @@ class Dispatcher:
     def _completions(self, timeout: float) -> Sequence[Completion]:
         self._collecting = True
         try:
-            return self.pool.collect(timeout)
+            # A signal may have come just before: then nobody would end this collect().
+            return () if self._interrupted else self.pool.collect(timeout)
         except StopNow:
             return ()
         finally:

@@ -39,6 +39,7 @@ def _watch(pipe: int) -> None:
     while heard := os.read(pipe, 1):
         if heard[0] in SIGNALS:
             time.sleep(LEAVE_SECONDS)
+            os.write(2, b"study: interrupted; what was running runs again at the next launch\n")
             os._exit(ExitCode.INTERRUPTED)
     os.close(pipe)
 

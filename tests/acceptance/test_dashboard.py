@@ -84,9 +84,9 @@ def status_of_body(address: str, size: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def launched(tmp_path_factory) -> CommandLine:
+def launched(tmp_path_factory, forks) -> CommandLine:
     """A folder with the study `small`, of twelve trials: enough for figures in the dashboard."""
-    study = CommandLine(tmp_path_factory.mktemp("launched"))
+    study = CommandLine(tmp_path_factory.mktemp("launched"), forks)
     url = f"sqlite:///{study.folder / 'study.db'}"
     source = str(study.folder / study.write("small.yaml", SMALL))
     launch(read_specification(source, overrides=["budget.trials=12"]), storage=url, ray="serial")
