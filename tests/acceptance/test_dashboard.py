@@ -179,7 +179,7 @@ def _sign_in(browser: Browser, running: Dashboard) -> None:
     assert browser.console() == []
     browser.type("#token", "not the token")
     browser.click("button")
-    assert "This is not the token." in browser.text
+    browser.until(lambda b: "This is not the token." in b.text, "the refusal")
     (complaint,) = browser.console()
     assert "401" in complaint
     browser.type("#token", TOKEN)
