@@ -180,7 +180,8 @@ def _rows(measured: TrialMeasurements, part: str) -> tuple[Mapping[str, Any], ..
 def _flat(row: Any) -> dict[str, Any]:
     """A value's fields by name, without what is nested. dataclasses.asdict copies deeply, which
     costs more than all the rest that becomes of a measurement."""
-    names, values = _columns(type(row))  # type: ignore[arg-type]  # mypy: a class has no hash
+    kind: Any = type(row)
+    names, values = _columns(kind)
     return dict(zip(names, values(row), strict=True))
 
 

@@ -59,9 +59,9 @@ class Format(StrEnum):
 
 
 def best_trials(results: "pd.DataFrame", spec: StudySpec) -> "pd.DataFrame":
-    """The best complete trials by the first objective, the best one first."""
+    """The best complete trials by the first objective, the best one first; no copies of others."""
     objective: Objective = spec.objective[0]
-    complete = results[results["state"] == "COMPLETE"]
+    complete = results[(results["state"] == "COMPLETE") & results["duplicate_of"].isna()]
     ascending = objective.direction == "minimize"
     # A stable sort: of equal trials the earlier one is the better, as in Optuna.
     ranked = complete.sort_values(objective.value, ascending=ascending, kind="stable")

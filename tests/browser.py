@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from study.report.images import BROWSERS
-from tests.ports import free_port
+from tests.ports import free_port, wait_for_answer
 
 # The key under which the protocol hands elements out.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -88,20 +88,21 @@ class Browser:
             pytest.fail(f"{method} {path}: {json.load(error)['value']['message'][:500]}")
 
 
-@contextmanager
-def browsing(folder: Path) -> Iterator[Browser]:
-    """A browser with its profile in the folder; skips the test where there is none."""
-    chromium = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    chromedriver = shutil.which("chromedriver")
-    if chromium is None or chromedriver is None:
+def find_program(*names: str) -> str:
+    """The path of the first that is there; skips the test where none is."""
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        missing = f"{' or '.join(names)} is not on the PATH"
         if os.environ.get("STUDY_REQUIRE_SERVICES") == "1":
-            pytest.fail("STUDY_REQUIRE_SERVICES=1, and Chromium or chromedriver is not on the PATH")
-        pytest.skip("Chromium or chromedriver is not on the PATH")
-    port = free_port()
-    driver = subprocess.Popen(
-        [chromedriver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    arguments = [
+            pytest.fail(f"STUDY_REQUIRE_SERVICES=1, and {missing}")
+        pytest.skip(missing)
+    return found
+
+
+def headless(folder: Path) -> list[str]:
+    """Arguments for a Chromium without a window, with an empty profile, that asks nobody for
+    anything on its own account."""
+    return [
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
@@ -109,11 +110,21 @@ def browsing(folder: Path) -> Iterator[Browser]:
         "--disable-component-update",
         "--disable-sync",
         "--no-first-run",
-        "--window-size=1400,1000",
         f"--user-data-dir={folder / 'profile'}",
     ]
+
+
+@contextmanager
+def browsing(folder: Path) -> Iterator[Browser]:
+    """A browser with its profile in the folder; skips the test where there is none."""
+    chromium, chromedriver = find_program(*BROWSERS), find_program("chromedriver")
+    port = free_port()
+    driver = subprocess.Popen(
+        [chromedriver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    arguments = [*headless(folder), "--window-size=1400,1000"]
     try:
-        _wait_for(port)
+        wait_for_answer(f"http://127.0.0.1:{port}/status", 30.0)
         browser = Browser(f"http://127.0.0.1:{port}", {"binary": chromium, "args": arguments})
         try:
             yield browser
@@ -122,15 +133,3 @@ def browsing(folder: Path) -> Iterator[Browser]:
     finally:
         driver.terminate()
         driver.wait(timeout=20)
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/status", timeout=5).close()
-        except urllib.error.URLError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("chromedriver did not answer")

@@ -22,6 +22,7 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -39,8 +40,7 @@ BLAME_ME = b"500"
 
 def serve(control: socket.socket) -> None:
     """Answer wishes until the other end is closed."""
-    import workers.training  # noqa: F401  what workers need is imported before they are forked
-
+    import_module("workers.training")  # what workers need, before they are forked
     link = Connection(os.dup(control.fileno()))
     forked: set[int] = set()
     try:
@@ -54,26 +54,16 @@ def serve(control: socket.socket) -> None:
                 socket.send_fds(control, [NUMBER.pack(worker)], [end.fileno()])
                 end.close()
             else:
-                worker = NUMBER.unpack(_exactly(control, NUMBER.size))[0]
+                worker = NUMBER.unpack(control.recv(NUMBER.size, socket.MSG_WAITALL))[0]
                 _, status = os.waitpid(worker, 0)
                 forked.discard(worker)
                 control.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
-    except (EOFError, ConnectionError):
-        pass  # the program that started us is gone
+    except (EOFError, ConnectionError, struct.error):
+        pass  # the program that started us is gone, perhaps in the middle of a wish
     finally:
         for worker in forked:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
-
-
-def _exactly(control: socket.socket, size: int) -> bytes:
-    found = b""
-    while len(found) < size:
-        part = control.recv(size - len(found))
-        if not part:
-            raise EOFError
-        found += part
-    return found
 
 
 def _fork(dataset: Dataset, control: socket.socket, link: Connection) -> tuple[int, socket.socket]:

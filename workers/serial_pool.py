@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from importlib import import_module
 
 from workers.data import Dataset
 from workers.pool import Completion, Done, Failed, StateHandle, in_one_line, kind_of
@@ -16,7 +17,7 @@ class SerialPool:
 
     def __init__(self, dataset: Dataset, *, device: str | None = None) -> None:
         # Here already, because collect() may be interrupted, and an import must not be.
-        import workers.training  # noqa: F401
+        import_module("workers.training")
 
         self._dataset = dataset
         self._device = device

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -11,20 +12,22 @@ import typer
 from study.cli import dashboard, models, operating, running, service, showing
 from study.cli.application import app, say
 from study.errors import ExitCode, StudyError
+from study.signals import SIGNALS
+
+INTERRUPTED = "interrupted"
 
 __all__ = ["app", "dashboard", "main", "models", "operating", "running", "service", "showing"]
 
 
 def main() -> NoReturn:
     """Run the command line; every error that a user can cause becomes one line and a code."""
-    # Until a study runs and stops by itself, SIGTERM ends like Ctrl-C: with its exit code.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heard = _interrupted_by_signals()
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
         _fail(error.format_message(), ExitCode.INVALID_INPUT)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("interrupted", ExitCode.INTERRUPTED)
+        _fail(INTERRUPTED, ExitCode.INTERRUPTED)
     except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
@@ -35,7 +38,24 @@ def main() -> NoReturn:
         if known is None:
             raise
         _fail(str(error), known)
+    if heard and code == ExitCode.INTERRUPTED:  # typer has made an exit of the KeyboardInterrupt
+        _fail(INTERRUPTED, ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _interrupted_by_signals() -> list[int]:
+    """The signals that are heard from now on: each raises KeyboardInterrupt, SIGTERM as well, until
+    a study runs and stops by itself. One that whoever started us ignores stays ignored."""
+    heard: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    return heard
 
 
 def _storage_error_code(error: Exception) -> ExitCode | None:

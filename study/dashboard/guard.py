@@ -119,7 +119,7 @@ class Guard:
         except StorageError as error:
             self._tell(logging.ERROR, str(error))
             return _line(_DEFECT)
-        except Exception:  # noqa: BLE001 — a defect; the next request is answered all the same
+        except Exception:  # noqa: BLE001  a defect of ours ends a request, not the server
             self._tell(logging.ERROR, traceback.format_exc())
             return _line(_DEFECT)
         status, headers = answer[-1]

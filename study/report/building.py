@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 
 from study.analysis import (
     Measurements,
-    distinct_trials,
     generalization_gaps,
     verdicts,
     within_run_overfitting,
@@ -168,5 +167,5 @@ def _best_table(measurements: Measurements, gaps: pd.DataFrame) -> pd.DataFrame:
     from study.tables import best_trials
 
     spec = StudySpec.model_validate(measurements.specification)
-    ranked = best_trials(distinct_trials(measurements.results), spec)[["trial"]]
+    ranked = best_trials(measurements.results, spec)[["trial"]]
     return ranked.merge(gaps, on="trial", how="inner")

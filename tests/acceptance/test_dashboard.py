@@ -22,7 +22,7 @@ from study.specfile import read_specification
 from tests.acceptance.conftest import SMALL, CommandLine
 from tests.browser import Browser, browsing
 from tests.integration.storage.studies import make_run
-from tests.ports import free_port
+from tests.ports import free_port, wait_for_answer
 
 METRICS = {"train_accuracy", "validation_accuracy", "test_accuracy", "generalization_gap"}
 TOKEN = "0123456789abcdef" * 4
@@ -46,7 +46,7 @@ def dashboard(
     process = study.start("dashboard", "--port", str(port), *options)
     running = Dashboard(f"http://127.0.0.1:{port}")
     try:
-        _wait_for(running.address)
+        wait_for_answer(f"{running.address}/healthz")
         assert TOKEN not in Path(f"/proc/{process.pid}/cmdline").read_text()
         yield running
     finally:
@@ -55,18 +55,6 @@ def dashboard(
         _, running.err = process.communicate(timeout=30)
         running.seconds = time.monotonic() - asked
         running.code = process.returncode
-
-
-def _wait_for(address: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{address}/healthz", timeout=10).close()
-        except urllib.error.URLError:
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail("the dashboard did not answer")
 
 
 def get(url: str) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
+import psutil
 import pytest
 from sqlalchemy import create_engine
 
@@ -138,6 +139,18 @@ def test_ctrl_c_leaves_in_seconds_and_the_study_can_be_launched_again(study, whe
     database = sqlite3.connect(study.folder / "study.db")
     assert database.execute("select count(*) from trials where state='RUNNING'").fetchone() == (0,)
     database.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_before_a_study_has_begun_is_said_in_one_line(study, small, number):
+    process = study.start("launch", small)
+    family = psutil.Process(process.pid)
+    deadline = time.monotonic() + 30
+    while not family.children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=15)
+    assert (process.returncode, out, err) == (130, "", "study: interrupted\n")
 
 
 def _wait_for_running_trials(file: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIServer, make_server
 
 import pytest
 
@@ -19,6 +19,7 @@ from storage.engine import open_database
 from study.dashboard.access import Rules
 from study.dashboard.application import make_application
 from study.dashboard.hosts import allowed_hosts
+from tests.quiet_handler import QuietHandler
 
 TOKEN = "0123456789abcdef" * 4
 
@@ -91,11 +92,6 @@ class _Server(ThreadingMixIn, WSGIServer):
     block_on_close = False
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing."""
-
-
 Serve = Callable[..., Served]
 
 
@@ -118,7 +114,7 @@ def serving(url: str, token: str | None, *, allow_edit: bool = False) -> Iterato
         application = make_application(
             database, url, rules, token, lambda _level, line: told.append(line)
         )
-        with make_server("127.0.0.1", 0, application, _Server, _Quiet) as server:
+        with make_server("127.0.0.1", 0, application, _Server, QuietHandler) as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.05,))
             thread.start()
             yield Served(f"http://127.0.0.1:{server.server_port}", token, application, told)

@@ -1,8 +1,6 @@
 """The page in a real browser: it draws, it does not complain, it asks nobody for anything."""
 
 import json
-import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 
@@ -12,6 +10,7 @@ from study.analysis import load_measurements
 from study.report.building import picture
 from study.report.images import BROWSERS, as_png
 from study.report.writing import write_report
+from tests.browser import find_program, headless
 
 
 @dataclass(frozen=True)
@@ -26,25 +25,14 @@ class Visit:
 @pytest.fixture
 def visit(tmp_path):
     """Opens a page in Chromium; skips the test where there is none."""
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if browser is None:
-        if os.environ.get("STUDY_REQUIRE_SERVICES") == "1":
-            pytest.fail("STUDY_REQUIRE_SERVICES=1, and there is no Chromium on the PATH")
-        pytest.skip("there is no Chromium on the PATH")
+    browser = find_program(*BROWSERS)
 
     def open_page(page):
         log = tmp_path / "net.json"
         ran = subprocess.run(
             [
                 browser,
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-                f"--user-data-dir={tmp_path / 'profile'}",
+                *headless(tmp_path),
                 f"--log-net-log={log}",
                 "--enable-logging=stderr",
                 "--virtual-time-budget=10000",

@@ -4,7 +4,7 @@ import json
 import threading
 import urllib.request
 from collections.abc import Iterator
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import make_server
 
 import optuna
 import pytest
@@ -22,6 +22,7 @@ from storage.splits import Split, read_splits, write_splits
 from storage.trials import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 from tests.integration.storage.test_optuna_schema import close, stock
+from tests.quiet_handler import QuietHandler
 
 
 def measured_study(database: Database, name: str, count: int = 3) -> int:
@@ -160,13 +161,6 @@ def test_a_coordinator_that_fell_silent_cannot_write_under_the_old_name(database
     assert take_lease(database, "new").epoch > lease.epoch
 
 
-class Quiet(WSGIRequestHandler):
-    """Logs nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Nothing."""
-
-
 class Dashboard:
     """Optuna's own dashboard, over HTTP."""
 
@@ -189,7 +183,7 @@ def dashboard(database_url: str, request: pytest.FixtureRequest) -> Iterator[Das
 
     with open_database(database_url) as database:
         storage = TrialStorage(database) if request.param == "ours" else stock(database_url)
-        with make_server("127.0.0.1", 0, wsgi(storage), handler_class=Quiet) as server:
+        with make_server("127.0.0.1", 0, wsgi(storage), handler_class=QuietHandler) as server:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             yield Dashboard(server.server_port)
