@@ -23,6 +23,7 @@ from study.asking import TrialSource
 from study.cohorts import Candidate, networks
 from study.dispatching import Dispatcher, Trained
 from study.duplicates import Duplicates
+from study.ledger import Ledger
 from study.mending import GaveUp
 from study.policy import is_hopeless
 from study.progress import Progress
@@ -72,7 +73,6 @@ class Coordinator:
     seconds_before: float = 0.0
     clock: Callable[[], float] = time.monotonic
     _duplicates: Duplicates = field(default_factory=Duplicates)
-    _unwritten: list[FinishedTrial] = field(default_factory=list)
     _stopping: bool = False
     _next_note: float = 0.0
     _next_occupancy: float = float("-inf")
@@ -80,8 +80,12 @@ class Coordinator:
     _began: float = 0.0
     _ended: Ending | None = None
     _absence: Absence = field(init=False)
+    _ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        self._ledger = Ledger(
+            self.storage, self.study_id, self.lease, self.tally, self.progress.tell
+        )
         self._absence = Absence(self._reconcile, self.progress.tell, self.clock)
 
     def stop(self) -> None:
@@ -121,7 +125,7 @@ class Coordinator:
 
     def _put_back(self, unfinished: set[int]) -> None:
         """What is trained is kept; the rest waits, with its parameters, for the next launch."""
-        while self._unwritten:
+        while not self._ledger.is_empty:
             self.insist(self._commit)
         unfinished |= self.dispatcher.give_up() | self._duplicates.waiting()
 
@@ -158,13 +162,10 @@ class Coordinator:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
         fingerprints = read_fingerprints(self.storage.database, self.spec.name)
         for trial in trials:
+            if trial.state.is_finished():
+                self.tally.note(trial.number, trial.state, trial.values, trial.user_attrs)
             if trial.state is TrialState.COMPLETE:
-                self.tally.note_complete(trial.number, trial.values, trial.user_attrs)
                 self._know(trial, fingerprints.get(trial.number))
-            elif trial.state is TrialState.PRUNED:
-                self.tally.note_pruned()
-            elif trial.state is TrialState.FAIL:
-                self.tally.note_failed()
         self.tally.begin()
         self.pruning.adopt(trials)
         self.source.adopt(trials, ours=set())
@@ -195,7 +196,7 @@ class Coordinator:
         """Whether the trial has to be trained: otherwise it is copied, or waits for its like."""
         original = self._duplicates.original(work)
         if original is not None:
-            self._unwritten.append(self._copy_of(work, original))
+            self._ledger.add(self._copy_of(work, original))
             return False
         if not self._duplicates.begin(work):
             return False
@@ -231,13 +232,13 @@ class Coordinator:
         if state is TrialState.PRUNED:
             self._train_instead(item.work)
         cohort = self._cohort_name(item.cohort)
-        self._unwritten.append(records.ended(self.spec, state, item, cohort, attributes))
+        self._ledger.add(records.ended(self.spec, state, item, cohort, attributes))
 
     def _note_failure(self, item: GaveUp) -> None:
         self.pruning.finish(item.work.trial, TrialState.FAIL, None)
         self._train_instead(item.work)
         cohort = self._cohort_name(item.cohort)
-        self._unwritten.append(records.failed(item, cohort))
+        self._ledger.add(records.failed(item, cohort))
         self.progress.tell(events.TrialFailed(item.work.trial, cohort, item.reason))
 
     def _train_instead(self, ended: TrialWork) -> None:
@@ -250,20 +251,7 @@ class Coordinator:
 
     def _commit(self) -> None:
         """Optuna's rows and ours of every trial that has ended, in one transaction."""
-        if not self._unwritten:
-            return
-        report = self.storage.finish_trials(self.study_id, self._unwritten, self.lease())
-        refused = frozenset(report.refused)  # someone else ended or took back the trial meanwhile
-        written = [trial for trial in self._unwritten if trial.number not in refused]
-        self._unwritten = []
-        for trial in written:
-            if trial.state is TrialState.COMPLETE:
-                self.tally.note_complete(trial.number, trial.values, trial.user_attributes)
-            elif trial.state is TrialState.PRUNED:
-                self.tally.note_pruned()
-            else:
-                self.tally.note_failed(str(trial.result.get("error", "")))
-        self.progress.tell(_committed(written))
+        written = self._ledger.commit()
         self.source.finish(written)
         for work in [work for trial in written for work in self._waited_for(trial)]:
             self._take(work)
@@ -328,12 +316,12 @@ class Coordinator:
         self.source.adopt(trials, ours=self._trials_in_hand())
 
     def _trials_in_hand(self) -> set[int]:
-        unwritten = {trial.number for trial in self._unwritten}
-        return self.dispatcher.trials() | self._duplicates.waiting() | unwritten
+        waiting = self._duplicates.waiting()
+        return self.dispatcher.trials() | waiting | self._ledger.trials()
 
     def _is_idle(self) -> bool:
         waiting = self._duplicates.waiting()
-        return self.dispatcher.is_empty and not waiting and not self._unwritten
+        return self.dispatcher.is_empty and not waiting and self._ledger.is_empty
 
     def _show(self) -> None:
         now = self.clock()
@@ -358,15 +346,3 @@ class Coordinator:
 def cohort_name(lease: Lease, ticket: int) -> str:
     """A cohort's name, unique in its study: tickets begin anew with every coordinator."""
     return f"{lease.epoch}-{ticket}"
-
-
-def _committed(written: list[FinishedTrial]) -> events.TrialsCommitted:
-    states = [trial.state for trial in written]
-    return events.TrialsCommitted(
-        complete=states.count(TrialState.COMPLETE),
-        pruned=states.count(TrialState.PRUNED),
-        failed=states.count(TrialState.FAIL),
-        copied=sum(trial.result.get("duplicate_of") is not None for trial in written),
-        trials=tuple(trial.number for trial in written),
-        cohorts=tuple(sorted({str(c) for t in written if (c := t.result.get("cohort"))})),
-    )

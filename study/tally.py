@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.trial import TrialState
+
 from study.events import StudyBegan, StudyEnded
 from study.progress import Best, Snapshot
 from study.records import DASHBOARD_METRICS
@@ -36,11 +38,28 @@ class Tally:
         """What has been counted so far was done by earlier launches."""
         self._ended_before = self._ended
 
-    def note_complete(
+    def note(
+        self,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None,
+        attributes: Mapping[str, Any],
+        reason: str = "",
+    ) -> None:
+        """Count a trial that ended in this state; reason is why it failed, where that is known."""
+        if state is TrialState.COMPLETE:
+            self.complete += 1
+            self._compare(number, values, attributes)
+        elif state is TrialState.PRUNED:
+            self.pruned += 1
+        else:
+            self.failed += 1
+            self.last_reason = reason or self.last_reason
+
+    def _compare(
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
     ) -> None:
-        """Count a complete trial, and see whether it is the best by the first objective."""
-        self.complete += 1
+        """See whether a complete trial is the best by the first objective."""
         if not values or any(name not in attributes for name in DASHBOARD_METRICS):
             return
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
@@ -52,15 +71,6 @@ class Tally:
                 test_accuracy=attributes["test_accuracy"],
                 generalization_gap=attributes["generalization_gap"],
             )
-
-    def note_failed(self, reason: str = "") -> None:
-        """Count a trial that failed."""
-        self.failed += 1
-        self.last_reason = reason or self.last_reason
-
-    def note_pruned(self) -> None:
-        """Count a trial that ended at a rung."""
-        self.pruned += 1
 
     def begun(self) -> StudyBegan:
         """The study as a coordinator found it."""

@@ -116,12 +116,7 @@ class View:
             if not trial.state.is_finished() or trial.number in self._ended:
                 continue
             self._ended.add(trial.number)
-            if trial.state is TrialState.COMPLETE:
-                self._tally.note_complete(trial.number, trial.values, trial.user_attrs)
-            elif trial.state is TrialState.PRUNED:
-                self._tally.note_pruned()
-            else:
-                self._tally.note_failed()
+            self._tally.note(trial.number, trial.state, trial.values, trial.user_attrs)
         return running
 
     def _message(self) -> str:
