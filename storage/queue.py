@@ -25,6 +25,7 @@ from storage.leases import Lease, acquire_within, database_now, fence, is_held
 from storage.names import missing_study
 from storage.optuna_schema import trials
 from storage.owners import Owner
+from storage.queue_places import end_of_queue
 from storage.runs import take_step
 from storage.schema import study_runs
 from storage.status import RunStatus
@@ -56,7 +57,7 @@ def enqueue(
             raise LeaseHeld(study, holder, run.lease_expires_at, left)
         take_step(connection, run, RunStatus.QUEUED)
         written = {"specification": dict(specification), "specification_sha256": sha256}
-        queued = {"detached": True, "queued_at": database_now(connection)}
+        queued = {"detached": True, "queued_at": end_of_queue(connection)}
         _write(connection, run.study_id, written | queued | _NOT_HELD | _NO_CRASHES)
 
 

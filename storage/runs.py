@@ -23,6 +23,7 @@ from storage.optuna_schema import (
     trials,
 )
 from storage.owners import Owner
+from storage.queue_places import end_of_queue
 from storage.schema import study_runs
 from storage.status import ENDED, TRANSITIONS, RunStatus
 
@@ -122,7 +123,7 @@ def create_run(database: Database, new: NewRun) -> StudyRun:
             "created_at": now,
             "started_at": now if new.status is RunStatus.RUNNING else None,
             "detached": new.detached,
-            "queued_at": now if new.detached else None,
+            "queued_at": end_of_queue(connection) if new.detached else None,
         }
         connection.execute(insert(study_runs), row)
         return _read(connection, new.study)
@@ -235,17 +236,6 @@ def request_stop(database: Database, name: str) -> RunStatus:
                 return unchanged
         take_step(connection, run, status)
         return status
-
-
-def queue_position(database: Database, run: StudyRun) -> int:
-    """How many studies in the services' queue are before this one."""
-    query = select(func.count()).where(
-        study_runs.c.status == RunStatus.QUEUED.value,
-        study_runs.c.detached,
-        study_runs.c.queued_at < run.queued_at,
-    )
-    with database.read() as connection:
-        return connection.scalar(query) or 0
 
 
 def take_step(

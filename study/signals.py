@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM while a study runs: the first stops it cleanly, the second leaves at once."""
+"""Ctrl-C and SIGTERM: before a study runs they interrupt the program; while it runs the first stops
+it cleanly, the second leaves at once."""
 
 import os
 import signal
@@ -7,12 +8,36 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from study.errors import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How long a program that was asked to leave may take to put things in order.
 LEAVE_SECONDS = 4.5
+
+
+class Interrupts:
+    """A handler that raises KeyboardInterrupt, for SIGTERM too, and keeps what it heard: a library
+    that is being imported may swallow the exception."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+
+    def __call__(self, number: int, _frame: FrameType | None) -> NoReturn:
+        """The signal has come."""
+        self.heard.append(number)
+        raise KeyboardInterrupt
+
+
+def interrupting_on_signals() -> Interrupts:
+    """From now on each signal interrupts the program, until a study runs and stops by itself. One
+    that whoever started us ignores stays ignored."""
+    interrupts = Interrupts()
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupts)
+    return interrupts
 
 
 @contextmanager
@@ -47,7 +72,11 @@ def _watch(pipe: int) -> None:
 @contextmanager
 def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call stop at the first signal; outside the main thread, where Python allows no handlers,
-    the program that called us keeps its own."""
+    the program that called us keeps its own.
+
+    Raises:
+        KeyboardInterrupt: the first signal came before, and was swallowed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -62,6 +91,8 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     kept = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
+        if any(isinstance(handler, Interrupts) and handler.heard for handler in kept.values()):
+            raise KeyboardInterrupt
         yield
     finally:
         for number, handler in kept.items():

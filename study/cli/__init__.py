@@ -2,9 +2,7 @@
 
 import logging
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -12,7 +10,7 @@ import typer
 from study.cli import dashboard, models, operating, running, service, showing
 from study.cli.application import app, say
 from study.errors import ExitCode, StudyError
-from study.signals import SIGNALS
+from study.signals import interrupting_on_signals
 
 INTERRUPTED = "interrupted"
 
@@ -21,7 +19,7 @@ __all__ = ["app", "dashboard", "main", "models", "operating", "running", "servic
 
 def main() -> NoReturn:
     """Run the command line; every error that a user can cause becomes one line and a code."""
-    heard = _interrupted_by_signals()
+    interrupts = interrupting_on_signals()
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except typer.TyperException as error:
@@ -38,24 +36,10 @@ def main() -> NoReturn:
         if known is None:
             raise
         _fail(str(error), known)
-    if heard and code == ExitCode.INTERRUPTED:  # typer has made an exit of the KeyboardInterrupt
+    # typer has made an exit of the KeyboardInterrupt.
+    if interrupts.heard and code == ExitCode.INTERRUPTED:
         _fail(INTERRUPTED, ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
-
-
-def _interrupted_by_signals() -> list[int]:
-    """The signals that are heard from now on: each raises KeyboardInterrupt, SIGTERM as well, until
-    a study runs and stops by itself. One that whoever started us ignores stays ignored."""
-    heard: list[int] = []
-
-    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-        heard.append(number)
-        raise KeyboardInterrupt
-
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
-    return heard
 
 
 def _storage_error_code(error: Exception) -> ExitCode | None:

@@ -7,7 +7,8 @@ from optuna.trial import TrialState
 
 from storage.engine import Database, open_database
 from storage.errors import DatabaseUnreachable
-from storage.runs import StudyRun, queue_position, read_run
+from storage.queue_places import queue_position
+from storage.runs import StudyRun, read_run
 from storage.status import ENDED, RunStatus
 from storage.trials import TrialStorage
 from study.absence import PATIENCE
@@ -123,9 +124,9 @@ class View:
         """What a person wonders who sees nothing happen."""
         run = self.run
         if run.status is RunStatus.QUEUED:
-            if not run.detached:
+            if run.queued_at is None:
                 return "waiting for whoever launches it"
-            before = queue_position(self.database, run)
+            before = queue_position(self.database, run.queued_at)
             waiting = "next in the queue" if before == 0 else f"in the queue, {before} before it"
             return waiting + (f"; last time: {run.error}" if run.error else "")
         if run.status is RunStatus.STOPPING:

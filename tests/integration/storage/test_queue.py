@@ -61,6 +61,15 @@ def test_the_study_that_waits_for_longest_is_claimed_first(database: Database):
     assert run.started_at is not None
 
 
+def test_places_in_the_queue_follow_each_other_however_fast_studies_join_it(database: Database):
+    names = [f"study {number}" for number in range(12)]
+    for name in names:
+        queue(database, name)
+    for name in reversed(names):  # in fewer ticks of SQLite's clock than there are studies
+        enqueue(database, name, {"name": name}, "ab" * 32)
+    assert [claim(database).study for _ in names] == names[::-1]
+
+
 def test_a_study_that_was_launched_in_the_foreground_is_nobody_elses(database: Database):
     make_run(database)
     assert claim_next(database, THERE, 30.0) is None
