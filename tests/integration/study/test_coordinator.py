@@ -6,9 +6,8 @@ from collections.abc import Callable
 import pytest
 from optuna.trial import TrialState
 
-from storage.reading import load_replicates, load_results
+from storage.reading import load_results
 from study.coordinator import Ending
-from study.pruning import rung_epochs
 from study.spec import StudySpec
 from study.specfile import read_specification
 from tests.integration.study.bench import Bench, spec_of
@@ -217,101 +216,6 @@ def test_several_objectives_are_all_recorded(bench):
         assert trial.values[1] == pytest.approx(
             trial.user_attrs["train_accuracy"] - trial.values[0]
         )
-
-
-@pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])
-def test_a_pruned_trial_ends_at_a_rung_with_its_last_measurements(bench, pruner):
-    spec = spec_of(f"pruner={pruner}", trials=40)
-    assert bench.run(spec) is Ending.BUDGET
-    results = load_results(spec.name, bench.url)
-    pruned = results[results["state"] == "PRUNED"]
-    complete = results[results["state"] == "COMPLETE"]
-    assert len(pruned) + len(complete) == 40
-    assert len(pruned) >= 8
-    assert set(pruned["epochs"]) <= set(rung_epochs(30))
-    assert set(complete["epochs"]) == {30}
-    assert pruned["test_accuracy"].notna().all()
-    assert complete["validation_accuracy"].mean() > pruned["validation_accuracy"].mean()
-
-
-def test_pruning_goes_on_after_a_restart_with_what_it_knew(bench):
-    bench.run(spec_of("pruner=successive_halving", trials=30))
-    bench.run(spec_of("pruner=successive_halving", trials=45))
-    later = load_results("digits", bench.url)[30:]
-    assert (later["state"] == "PRUNED").sum() >= 5
-
-
-def test_survivors_of_a_rung_go_on_from_their_state(bench):
-    spec = spec_of("pruner=median", trials=20)
-    pool = SimulatedPool()
-    bench.coordinator(spec, pool).run()
-    later = [ticket for ticket, segment in pool.segments.items() if segment.first_epoch > 0]
-    assert later
-    assert all(pool.states[ticket] for ticket in later)
-    first_rung = rung_epochs(30)[0]
-    assert {s.last_epoch for s in pool.segments.values() if s.first_epoch == 0} == {first_rung}
-
-
-def test_a_lost_state_means_training_again_from_the_start(bench):
-    spec = spec_of("pruner=median", trials=10)
-    lost = iter([True])
-
-    def lose_one_state(segment):
-        return FailureKind.STATE_LOST if segment.first_epoch > 0 and next(lost, False) else None
-
-    assert bench.run(spec, lose_one_state) is Ending.BUDGET
-    assert set(states(bench, spec)) <= {"COMPLETE", "PRUNED"}
-
-
-SIX_CONFIGURATIONS = (
-    "search={depth: [1, 2, 3], activation: [relu, tanh]}",
-    "training.replicates=1",
-)
-
-
-def test_a_configuration_that_came_before_is_copied_and_the_trial_named(bench):
-    spec = spec_of(*SIX_CONFIGURATIONS, trials=200)
-    pool = SimulatedPool()
-    assert bench.coordinator(spec, pool).run() is Ending.EXHAUSTED
-    results = load_results(spec.name, bench.url)
-    assert (results["state"] == "COMPLETE").all()
-    trained = results[results["duplicate_of"].isna()]
-    copied = results[results["duplicate_of"].notna()]
-    assert len(trained) == 6
-    assert len(copied) >= 1
-    assert sum(len(segment.trials) for segment in pool.segments.values()) == 6
-    for _, row in copied.iterrows():
-        original = results[results["trial"] == row["duplicate_of"]].iloc[0]
-        assert original["trial"] < row["trial"]
-        columns = ["depth", "activation", "test_accuracy", "validation_accuracy", "fingerprint"]
-        assert row[columns].equals(original[columns])
-    assert len(load_replicates(spec.name, bench.url)) == len(results)
-
-
-def test_where_a_finite_space_ends_does_not_depend_on_the_batches(bench):
-    tables = []
-    for name, slots in (("one", 1), ("many", 9)):
-        spec = spec_of(*SIX_CONFIGURATIONS, f"name={name}", trials=200)
-        bench.coordinator(spec, SimulatedPool(slots=slots)).run()
-        tables.append(load_results(name, bench.url)[["trial", "depth", "duplicate_of"]])
-    assert tables[0].equals(tables[1])
-
-
-def test_a_duplicate_of_a_trial_that_failed_is_tried_itself(bench):
-    twice = "baseline=[{depth: 1, activation: relu}, {depth: 1, activation: relu}]"
-    spec = spec_of(*SIX_CONFIGURATIONS, twice, trials=2)
-    bench.run(spec, lambda s: FailureKind.ERROR if s.trials[0].trial == 0 else None)
-    results = load_results(spec.name, bench.url)
-    assert list(results["state"]) == ["FAIL", "COMPLETE"]
-    assert results["duplicate_of"].isna().all()
-
-
-def test_results_of_an_earlier_launch_are_copied_too(bench):
-    bench.run(spec_of(*SIX_CONFIGURATIONS, trials=4))
-    pool = SimulatedPool(slots=1)
-    bench.coordinator(spec_of(*SIX_CONFIGURATIONS, trials=30), pool).run()
-    assert (load_results("digits", bench.url)["state"] == "COMPLETE").all()
-    assert sum(len(segment.trials) for segment in pool.segments.values()) <= 6
 
 
 def test_a_request_to_stop_through_the_database_is_heard(bench):
