@@ -67,7 +67,7 @@ def test_depth_without_end_is_refused_here_or_by_the_database_itself(database: D
         with pytest.raises(StorageError, match="stack depth"):
             claimed(database, written)
         return
-    with pytest.raises(InvalidInput, match="no JSON|larger|not a mapping"):
+    with pytest.raises(InvalidInput, match=r"no JSON|larger|not a mapping"):
         claimed_specification(database, claimed(database, written))
 
 
