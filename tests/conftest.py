@@ -1,6 +1,7 @@
 """Fixtures that more than one room of the tests uses: databases, real ones."""
 
 import os
+import signal
 import tempfile
 import uuid
 import warnings
@@ -40,6 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=15,
         help="how many examples each property of the storage is tried with",
     )
+
+
+def pytest_configure() -> None:
+    """Whoever runs the tests in the background of a script has them ignore SIGINT, and so would
+    every program that they start: those that are sent one must hear it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
