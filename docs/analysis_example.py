@@ -15,11 +15,11 @@ from study.analysis import (
     load_measurements,
     marginal_effects,
     outcomes_on_test,
-    overtuning,
     paired_difference,
     selection_optimism,
     within_run_overfitting,
 )
+from study.analysis.search.overtuning import overtuning
 
 STORAGE = sys.argv[1] if len(sys.argv) > 1 else "sqlite:///study.db"
 

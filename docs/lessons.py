@@ -13,11 +13,11 @@ from pathlib import Path
 from study import catalog
 from study.analysis import load_measurements, verdicts
 from study.errors import InvalidInput
-from study.launching import launch
-from study.report.building import picture
+from study.launching.launch import launch
+from study.report.contents import picture
 from study.report.images import as_png
 from study.report.markdown import claims_table
-from study.specfile import read_specification
+from study.specification.files import read_specification
 
 PAGE = Path(__file__).parent / "lessons.md"
 MARKED = re.compile(r"(<!-- verdicts ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)

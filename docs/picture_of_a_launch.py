@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from study import load_results
-from study.progress import Best, Snapshot, panel
-from study.specfile import read_specification
-from study.tables import as_table, best_trials, varying_hyperparameters
+from study.analysis.trials import best_trials, varying_hyperparameters
+from study.cli.tables import as_table
+from study.monitoring.progress import Best, Snapshot, panel
+from study.specification.files import read_specification
 
 
 def main(storage: str) -> None:

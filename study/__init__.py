@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from storage.reading import (
+    from storage.reading.frames import (
         load_layer_statistics,
         load_learning_curves,
         load_members,
@@ -15,25 +15,26 @@ if TYPE_CHECKING:
         load_results,
     )
     from study.errors import InvalidInput, StudyError
-    from study.launching import StudyOutcome, launch
-    from study.models.exporting import export_model
+    from study.launching.launch import launch
+    from study.launching.outcome import StudyOutcome
+    from study.models.export import export_model
     from study.models.model import Model, load_model
-    from study.spec import StudySpec
+    from study.specification.spec import StudySpec
 
 _HOME_OF = {
     "InvalidInput": "study.errors",
     "Model": "study.models.model",
     "StudyError": "study.errors",
-    "StudyOutcome": "study.launching",
-    "StudySpec": "study.spec",
-    "export_model": "study.models.exporting",
-    "launch": "study.launching",
-    "load_layer_statistics": "storage.reading",
-    "load_learning_curves": "storage.reading",
-    "load_members": "storage.reading",
+    "StudyOutcome": "study.launching.outcome",
+    "StudySpec": "study.specification.spec",
+    "export_model": "study.models.export",
+    "launch": "study.launching.launch",
+    "load_layer_statistics": "storage.reading.frames",
+    "load_learning_curves": "storage.reading.frames",
+    "load_members": "storage.reading.frames",
     "load_model": "study.models.model",
-    "load_replicates": "storage.reading",
-    "load_results": "storage.reading",
+    "load_replicates": "storage.reading.frames",
+    "load_results": "storage.reading.frames",
 }
 
 __all__ = [

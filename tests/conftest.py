@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ from typing import IO
 # Ray is not among them: it starts threads, which do not survive a fork.
 LOADED = (
     *("torch", "pandas", "optuna", "sqlalchemy", "pyarrow", "sklearn.preprocessing"),
-    *("study.launching", "study.models.exporting", "study.service.queueing", "study.doctor"),
+    *("study.launching.launch", "study.models.export", "study.service.enqueue", "study.doctor"),
 )
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import Database
-from storage.runs import StudyRun, list_runs, read_run
-from study.service.queueing import put_in_queue
-from study.spec import StudySpec
-from study.specfile import validated
+from storage.database.engine import Database
+from storage.studies.runs import StudyRun, list_runs, read_run
+from study.service.enqueue import put_in_queue
+from study.specification.files import validated
+from study.specification.spec import StudySpec
 
 
 def spec_of(name: str, *, trials: int = 6, epochs: int = 4, **changes: object) -> StudySpec:

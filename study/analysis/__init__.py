@@ -8,7 +8,6 @@
 One file per question. Where trials were chosen adaptively, a Finding says `descriptive`.
 """
 
-from study.analysis.bits import Outcomes, outcomes_on_test
 from study.analysis.comparison import (
     Difference,
     compare_trials,
@@ -16,19 +15,20 @@ from study.analysis.comparison import (
     mcnemar,
     paired_difference,
 )
-from study.analysis.effects import marginal_effects
+from study.analysis.effects.finding import Finding
+from study.analysis.effects.importance import importances
+from study.analysis.effects.marginal import marginal_effects
 from study.analysis.ensembles import ensemble_curve
-from study.analysis.finding import Finding
 from study.analysis.gap import generalization_gaps
 from study.analysis.gradient_flow import first_layer_gradients, gradient_flow
-from study.analysis.importance import importances
+from study.analysis.intervals.correctness import Outcomes, outcomes_on_test
+from study.analysis.intervals.multiplicity import holm
 from study.analysis.measurements import Measurements, load_measurements, load_splits
-from study.analysis.multiplicity import holm
-from study.analysis.overtuning import overtuning
-from study.analysis.selection import selection_optimism
+from study.analysis.search.overtuning import overtuning
+from study.analysis.search.selection import selection_optimism
+from study.analysis.search.within_run import within_run_overfitting
 from study.analysis.trials import distinct_trials, learned, learning_threshold
 from study.analysis.verdicts import verdicts
-from study.analysis.within_run import within_run_overfitting
 
 __all__ = [
     "Difference",

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from study.analysis.bits import Outcomes, outcomes_on_test
-from study.analysis.crossed import (
+from study.analysis.intervals.correctness import Outcomes, outcomes_on_test
+from study.analysis.intervals.multiplicity import holm
+from study.analysis.intervals.random_effects import (
     CONFIDENCE,
     BoolArray,
     FloatArray,
     Precision,
     crossed_precision,
 )
-from study.analysis.multiplicity import holm
 from study.errors import InvalidInput
 
 

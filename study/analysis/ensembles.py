@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from study.analysis.crossed import CONFIDENCE, FloatArray, crossed_precision
+from study.analysis.intervals.random_effects import CONFIDENCE, FloatArray, crossed_precision
 from study.analysis.trials import distinct_trials
 
 

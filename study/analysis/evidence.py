@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import stats
 
-from study.analysis.bits import IntArray, outcomes_on_test
-from study.analysis.crossed import FloatArray, crossed_precision
 from study.analysis.gradient_flow import SMALLEST
+from study.analysis.intervals.correctness import IntArray, outcomes_on_test
+from study.analysis.intervals.random_effects import FloatArray, crossed_precision
 from study.analysis.measurements import Measurements
-from study.analysis.shares import share_difference, share_interval
-from study.claims import Claim, Quantity
+from study.analysis.proportions import share_difference, share_interval
 from study.errors import InvalidInput
+from study.specification.claims import Claim, Quantity
 
 # The trials on either side; None: a value instead of trials.
 Sides: TypeAlias = tuple[IntArray, IntArray | None]

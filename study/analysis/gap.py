@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from study.analysis.bits import outcomes_on_test
-from study.analysis.crossed import (
+from study.analysis.intervals.correctness import outcomes_on_test
+from study.analysis.intervals.random_effects import (
     CONFIDENCE,
     FloatArray,
     Precision,
@@ -20,9 +20,10 @@ def generalization_gaps(
 
     Columns trial, train_accuracy, test_accuracy, test_low, test_high, generalization_gap, gap_low,
     gap_high, method. The gap is that of the recipe: its expectation over train/validation splits,
-    initial weights and test examples. method is "crossed" (study.analysis.crossed, which has the
-    formula and its measured coverage), "wilson" for one replicate (Wilson, JASA 22, 1927: of this
-    one network, given its train accuracy), or "replicates" where the test set is a truth table.
+    initial weights and test examples. method is "crossed" (study.analysis.intervals.random_effects,
+    which has the formula and its measured coverage), "wilson" for one replicate (Wilson, JASA 22,
+    1927: of this one network, given its train accuracy), or "replicates" where the test set is a
+    truth table.
     """
     outcomes = outcomes_on_test(replicates, splits)
     train, correct = outcomes.train_accuracy, outcomes.correct

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from storage.engine import open_database
-from storage.reading import (
+from storage.database.opening import open_database
+from storage.reading.frames import (
     load_layer_statistics,
     load_learning_curves,
     load_members,
     load_replicates,
     load_results,
 )
-from storage.runs import read_run
-from storage.splits import read_splits
+from storage.studies.runs import read_run
+from storage.studies.splits import read_splits
 from study.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from storage.engine import Database
-    from storage.runs import StudyRun
+    from storage.database.engine import Database
+    from storage.studies.runs import StudyRun
 
 # Samplers whose choice of a trial does not depend on the results of others.
 DESIGNS = frozenset({"random", "grid", "qmc"})

@@ -3,6 +3,25 @@
 import numpy as np
 import pandas as pd
 
+from study.specification.spec import Objective, StudySpec
+
+HYPERPARAMETERS = (
+    "topology",
+    "depth",
+    "width",
+    "activation",
+    "initialization",
+    "dropout",
+    "ensemble_size",
+    "learning_rate",
+    "weight_decay",
+    "batch_size",
+    "optimizer",
+    "train_fraction",
+    "early_stopping_patience",
+)
+BEST_TRIALS = 5
+
 
 def distinct_trials(results: pd.DataFrame) -> pd.DataFrame:
     """The complete trials without copies: a configuration tried twice is one observation."""
@@ -32,6 +51,18 @@ def learned(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":
     return results["test_accuracy"] > learning_threshold(splits)
 
 
-def varying_hyperparameters(results: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
+def varying_hyperparameters(
+    results: pd.DataFrame, names: tuple[str, ...] = HYPERPARAMETERS
+) -> list[str]:
     """The hyperparameters of names in which the trials differ."""
     return [name for name in names if results[name].nunique(dropna=False) > 1]
+
+
+def best_trials(results: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    """The best complete trials by the first objective, the best one first; no copies of others."""
+    objective: Objective = spec.objective[0]
+    complete = results[(results["state"] == "COMPLETE") & results["duplicate_of"].isna()]
+    ascending = objective.direction == "minimize"
+    # A stable sort: of equal trials the earlier one is the better, as in Optuna.
+    ranked = complete.sort_values(objective.value, ascending=ascending, kind="stable")
+    return ranked.head(BEST_TRIALS)

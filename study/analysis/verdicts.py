@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from study.analysis.evidence import Evidence, evidence_of, sides_of, values_of
+from study.analysis.intervals.multiplicity import holm
 from study.analysis.measurements import Measurements
-from study.analysis.multiplicity import holm
-from study.claims import Claim, Expectation
+from study.specification.claims import Claim, Expectation
 
 SIGNIFICANCE = 0.05
 

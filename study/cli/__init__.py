@@ -7,14 +7,14 @@ from typing import NoReturn
 
 import typer
 
-from study.cli import dashboard, models, operating, running, service, showing
+from study.cli import dashboard, models, running, service, showing
 from study.cli.application import app, say
 from study.errors import ExitCode, StudyError
-from study.signals import interrupting_on_signals
+from study.launching.signals import interrupting_on_signals
 
 INTERRUPTED = "interrupted"
 
-__all__ = ["app", "dashboard", "main", "models", "operating", "running", "service", "showing"]
+__all__ = ["app", "dashboard", "main", "models", "running", "service", "showing"]
 
 
 def main() -> NoReturn:

@@ -35,7 +35,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The study's n
 def storage_option(storage: str) -> str:
     """How to name this storage in another command; "" where that is not needed. A password in the
     URL is shown as it would be typed: never."""
-    from storage.urls import parse_url, without_secrets
+    from storage.database.urls import parse_url, without_secrets
 
     if storage in (DEFAULT_STORAGE, os.environ.get("STUDY_STORAGE")):
         return ""

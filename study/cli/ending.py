@@ -8,8 +8,8 @@ from study.cli.application import say, storage_option
 from study.errors import ExitCode
 
 if TYPE_CHECKING:
-    from study.launching import StudyOutcome
-    from study.spec import StudySpec
+    from study.launching.outcome import StudyOutcome
+    from study.specification.spec import StudySpec
 
 
 def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bool = False) -> None:
@@ -19,8 +19,9 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
     Raises:
         typer.Exit: it was stopped, which has an exit code of its own.
     """
-    from study.coordinator import Ending
-    from study.tables import as_table, best_trials, data_console, varying_hyperparameters
+    from study.analysis.trials import best_trials, varying_hyperparameters
+    from study.cli.tables import as_table, data_console
+    from study.coordinator.coordinator import Ending
 
     if outcome.ending is None:
         say(f"study {spec.name!r}: the budget was reached before; nothing to do")

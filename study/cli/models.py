@@ -9,7 +9,7 @@ from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, 
 from study.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from study.tables import Format
+    from study.cli.tables import Format
 
 
 @app.command()
@@ -36,7 +36,7 @@ def export(
 
     Exit code 1, and nothing is written, if it does not measure what was recorded.
     """
-    from study.models.exporting import export_model
+    from study.models.export import export_model
 
     exported = export_model(
         name, trial, storage, output, replicate=replicate, refit=refit, force=force
@@ -80,9 +80,9 @@ def predict(
     If the file has the column that was the target in training, the accuracy on it is said on
     stderr.
     """
+    from study.cli.tables import write_results
+    from study.models.examples import examples_in
     from study.models.model import load_model, predictions_table
-    from study.models.predicting import examples_in
-    from study.tables import write_results
 
     chosen = _format(style, output)
     model = load_model(directory)
@@ -97,7 +97,7 @@ def predict(
 
 
 def _format(style: str | None, output: Path | None) -> "Format":
-    from study.tables import Format
+    from study.cli.tables import Format
 
     known = [Format.CSV, Format.JSON, Format.PARQUET]
     if style is None:

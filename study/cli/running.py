@@ -18,11 +18,11 @@ from study.cli.application import (
 )
 from study.cli.ending import say_how_it_ended
 from study.errors import ExitCode
-from study.signals import leaving_in_time
+from study.launching.signals import leaving_in_time
 
 if TYPE_CHECKING:
-    from study.progress import Progress
-    from study.spec import StudySpec
+    from study.monitoring.progress import Progress
+    from study.specification.spec import StudySpec
 
 # A finished study of so many trials gets its main pictures in the dashboard.
 FEWEST_TRIALS_TO_DRAW = 10
@@ -80,7 +80,7 @@ def launch(
 
     Ctrl-C stops it; launching it again goes on where it stopped.
     """
-    from study.specfile import read_specification
+    from study.specification.files import read_specification
 
     changed = list(overrides or ())
     if trials is not None:
@@ -109,9 +109,9 @@ def resume(
     log_level: LogLevelOption = "info",
 ) -> None:
     """Go on with a study by its name: the database has its specification."""
-    from storage.engine import open_database
-    from storage.runs import read_run
-    from study.service.documents import stored_specification
+    from storage.database.opening import open_database
+    from storage.studies.runs import read_run
+    from study.specification.stored import stored_specification
 
     with open_database(storage, create=False) as database:
         document = read_run(database, name).specification
@@ -141,23 +141,23 @@ def _run_or_queue(
 
 
 def _run(spec: "StudySpec", storage: str, ray: str | None, *, with_logs: bool) -> None:
-    from study.launching import launch as run_study
-    from study.progress import progress_on
+    from study.launching.launch import launch as run_study
+    from study.monitoring.progress import progress_on
 
     console = Console(stderr=True)
     with _logs_of(spec) if with_logs else progress_on(console) as progress:
         outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
     say_how_it_ended(spec, outcome)
     if outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:
-        from study.coordinator import Ending
-        from study.report.boards import save_to_dashboard
+        from study.coordinator.coordinator import Ending
+        from study.report.dashboard_figures import save_to_dashboard
 
         if outcome.ending is not Ending.STOPPED:
             save_to_dashboard(spec.name, outcome.storage_url)
 
 
 def _queue(spec: "StudySpec", storage: str) -> None:
-    from study.service.queueing import put_in_queue
+    from study.service.enqueue import put_in_queue
 
     queued = put_in_queue(spec, storage)
     if queued.over:
@@ -177,7 +177,7 @@ def stop(
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for it.")] = 60.0,
 ) -> None:
     """Stop a study that runs elsewhere; its running trials wait for the next launch."""
-    from study.stopping import stop_study
+    from study.launching.stopping import stop_study
 
     say(stop_study(name, storage, timeout=wait))
 
@@ -192,8 +192,8 @@ def replay(
 
     Exit code 1 and a table of differences if any number differs.
     """
-    from study.replaying import replay as replay_trial
-    from study.tables import data_console, differences_table
+    from study.cli.tables import data_console, differences_table
+    from study.launching.replay import replay as replay_trial
 
     replayed = replay_trial(name, trial, storage)
     how = "bit for bit" if replayed.exact else f"within {replayed.tolerance:g}, as the trial was "

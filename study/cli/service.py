@@ -1,6 +1,7 @@
-"""Commands of the service: serve queued studies, watch one that runs elsewhere."""
+"""Commands for whoever keeps studies running: serve, watch, doctor."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,10 +22,10 @@ from study.cli.application import (
     use_logs,
 )
 from study.cli.ending import say_how_it_ended
-from study.errors import InvalidInput
+from study.errors import ExitCode, InvalidInput
 
 if TYPE_CHECKING:
-    from storage.engine import Database
+    from storage.database.engine import Database
     from study.monitoring.metrics import Metrics
 
 
@@ -70,12 +71,12 @@ def serve(
 
     Several of these may serve one database, on any hosts: they stand by for each other.
     """
-    from storage.engine import open_database
-    from study.pools import shared_cluster
+    from storage.database.opening import open_database
+    from study.launching.pools import shared_cluster
     from study.service.data_roots import VARIABLE, DataRules, roots_in
     from study.service.instructions import Options
-    from study.service.reporting import ServiceReport
-    from study.service.serving import Service
+    from study.service.reporter import ServiceReport
+    from study.service.server import Service
 
     if log_format is not None:
         use_logs(log_format, log_level)
@@ -117,9 +118,9 @@ def _metrics_at(address: str | None) -> Iterator["Metrics | None"]:
 
 def _count_in(database: "Database", metrics: "Metrics") -> None:
     """Count what the database holds, at every scrape, and the service's own transactions."""
-    from storage.counting import read_counts
-    from study.conducting import tell_of_transactions
-    from study.monitoring.stored import StoredCounts
+    from storage.reading.counts import read_counts
+    from study.launching.run import tell_of_transactions
+    from study.monitoring.stored_counts import StoredCounts
 
     metrics.registry.register(StoredCounts(lambda: read_counts(database)))
     tell_of_transactions(database, partial(metrics.tell, ""))
@@ -128,9 +129,44 @@ def _count_in(database: "Database", metrics: "Metrics") -> None:
 @app.command()
 def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     """Watch a study that runs elsewhere until it ends; Ctrl-C leaves it alone."""
-    from study.progress import progress_on
-    from study.service.watching import watch as watch_study
+    from study.monitoring.progress import progress_on
+    from study.service.watch import watch as watch_study
 
     with progress_on(Console(stderr=True)) as progress:
         spec, outcome, detached = watch_study(name, storage, progress)
     say_how_it_ended(spec, outcome, detached=detached)
+
+
+@app.command()
+def doctor(
+    storage: StorageOption = DEFAULT_STORAGE,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            metavar="ADDRESS",
+            help="A running Ray cluster, or 'serial' to leave Ray out. "
+            "Default: a cluster of this machine's cores, started for the check.",
+        ),
+    ] = None,
+    style: Annotated[
+        str, typer.Option("--format", metavar="table|json", help="How to write the checks.")
+    ] = "table",
+) -> None:
+    """Check the database, the cluster and this machine, and say what to do about what is wrong.
+
+    Nothing is written. Exit code 1 if a check failed; warnings do not count.
+    """
+    from study.cli.tables import data_console
+    from study.doctor.examination import examine
+    from study.doctor.presentation import as_json, as_table, is_healthy
+
+    if style not in ("table", "json"):
+        raise InvalidInput(f"--format: found {style!r}; give one of table, json")
+    checks = examine(storage, ray)
+    if style == "json":
+        sys.stdout.write(as_json(checks))
+    else:
+        data_console().print(as_table(checks))
+    if not is_healthy(checks):
+        raise typer.Exit(ExitCode.FAILED)

@@ -13,8 +13,8 @@ from study.errors import ExitCode, InvalidInput
 @app.command("list")
 def list_studies(storage: StorageOption = DEFAULT_STORAGE) -> None:
     """List the studies of a database."""
-    from study.reading import studies_table
-    from study.tables import data_console
+    from study.cli.studies import studies_table
+    from study.cli.tables import data_console
 
     data_console().print(studies_table(storage))
 
@@ -22,8 +22,8 @@ def list_studies(storage: StorageOption = DEFAULT_STORAGE) -> None:
 @app.command()
 def status(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     """Show where a study stands, who runs it, and why trials failed."""
-    from study.reading import status_table
-    from study.tables import data_console
+    from study.cli.studies import status_table
+    from study.cli.tables import data_console
 
     data_console().print(status_table(name, storage))
 
@@ -40,8 +40,8 @@ def results(
     ] = None,
 ) -> None:
     """Write a study's results, a row per trial."""
-    from storage.reading import load_results
-    from study.tables import Format, write_results
+    from storage.reading.frames import load_results
+    from study.cli.tables import Format, write_results
 
     if style not in list(Format):
         raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(Format)}")
@@ -67,8 +67,8 @@ def report(
     ] = False,
 ) -> None:
     """Say how much a study's networks overfit, and why: a page that needs no network."""
-    from study.report.boards import save_to_dashboard
-    from study.report.writing import write_report
+    from study.report.dashboard_figures import save_to_dashboard
+    from study.report.formats import write_report
 
     written = write_report(name, storage, style, figure, output)
     if written is not None:
@@ -88,8 +88,8 @@ def compare(
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Compare trials of a study, or the best trials of several, with intervals and p-values."""
-    from study.report.comparing import compare as compare_sides
-    from study.tables import data_console
+    from study.cli.tables import data_console
+    from study.report.comparison import compare as compare_sides
 
     data_console().print(compare_sides(name, others, storage))
 
@@ -100,7 +100,7 @@ def catalog_command() -> None:
     from rich.table import Table
 
     from study import catalog
-    from study.tables import data_console
+    from study.cli.tables import data_console
 
     table = Table("name", "what it asks")
     for entry in catalog.names():
@@ -115,9 +115,9 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a study: its trials and its results, for good."""
-    from storage.deleting import delete_study
-    from storage.engine import open_database
-    from storage.runs import read_run
+    from storage.database.opening import open_database
+    from storage.studies.deletion import delete_study
+    from storage.studies.runs import read_run
 
     with open_database(storage, create=False) as database:
         read_run(database, name)
@@ -134,9 +134,9 @@ def rename(
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Rename a study: its trials and its results stay as they are."""
-    from storage.deleting import rename_study
-    from storage.engine import open_database
-    from study.naming import checked_name
+    from storage.database.opening import open_database
+    from storage.studies.deletion import rename_study
+    from study.specification.names import checked_name
 
     new = checked_name(new, "NEW")
     with open_database(storage, create=False) as database:
@@ -149,6 +149,6 @@ def schema() -> None:
     """Print the JSON schema of specifications, for editors that check YAML against one."""
     import json
 
-    from study.spec import StudySpec
+    from study.specification.spec import StudySpec
 
     sys.stdout.write(json.dumps(StudySpec.model_json_schema(), indent=2) + "\n")

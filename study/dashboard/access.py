@@ -1,9 +1,21 @@
-"""Which requests are allowed: pure decisions on what a request says of itself."""
+"""Which requests are allowed: pure decisions on what a request says of itself.
+
+A page of another site can make a browser look its own name up as our address, and would then be
+asking us as itself (DNS rebinding). It asks for its own name, which is none of the names that the
+dashboard goes by.
+"""
 
 from collections.abc import Set
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from study.errors import InvalidInput
+
+HOSTS_VARIABLE = "STUDY_DASHBOARD_HOSTS"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OF_NAMES = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_:[]")
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing, in Optuna's dashboard and here."""
@@ -13,7 +25,7 @@ HEALTH, LOGIN, LOGOUT = "/healthz", "/login", "/logout"
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """hosts: the names that the dashboard goes by, see study.dashboard.hosts; allow_edit: studies
+    """hosts: the names that the dashboard goes by, see study.dashboard.access; allow_edit: studies
     may be changed through it."""
 
     hosts: Set[str]
@@ -97,3 +109,37 @@ def _from_another_site(asked: Asked) -> bool:
         # A proxy may speak TLS for us, so the scheme may differ.
         return urlsplit(asked.origin).netloc.lower() != (asked.host or "").lower()
     return asked.site not in (None, "same-origin", "none")
+
+
+def allowed_hosts(bound: str, listed: str | None) -> frozenset[str]:
+    """The names of this machine for itself, what was bound, and those listed, with commas.
+
+    Raises InvalidInput for something listed that is no name.
+    """
+    names = {part.strip() for part in (listed or "").split(",")} - {""}
+    return _LOOPBACK | {bound.lower()} | {_name(given) for given in names}
+
+
+def _name(given: str) -> str:
+    # An IPv6 address is written in brackets, or bare as nowhere else.
+    name = given.lower() if is_address(given) else host_of(given)
+    if name is None or not set(given.lower()) <= _OF_NAMES:
+        raise InvalidInput(
+            f"{HOSTS_VARIABLE}: found {given!r}; "
+            "give names such as studies.example.org, with commas"
+        )
+    return name
+
+
+def is_address(text: str) -> bool:
+    """Whether text is an IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(address: str) -> bool:
+    """Whether nobody but this machine reaches an address that is bound."""
+    return ip_address(address.partition("%")[0]).is_loopback

@@ -1,22 +1,28 @@
 """Puts it together: Optuna's application, what is ours in it, and the guard before it."""
 
 import logging
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
-from storage.engine import Database
-from storage.trials import TrialStorage
-from study.dashboard.access import Rules
+from storage.database.engine import Database
+from storage.errors import StorageError
+from storage.reading.inspection import answers
+from storage.trials.storage import TrialStorage
+from study.dashboard.access import HEALTH, Rules
+from study.dashboard.credentials import Sessions
 from study.dashboard.editing import add_editing
 from study.dashboard.frame import add_frame
 from study.dashboard.guard import Guard, Tell
-from study.dashboard.health import Health, add_health
 from study.dashboard.login import add_login
 from study.dashboard.report_pages import add_report_pages
 from study.dashboard.reports import Reports
-from study.dashboard.sessions import Sessions
+from study.dashboard.routes import add
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+FRESH_SECONDS = 1.0
 
 
 def make_application(
@@ -53,3 +59,39 @@ class _OneLine(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Tell the first line."""
         self._tell(record.levelno, record.getMessage().partition("\n")[0])
+
+
+class Health:
+    """Asks the database; for strangers at most once a second, however many they are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._asked_at = -FRESH_SECONDS
+        self._answered = False
+
+    def is_away(self, *, now: bool = True) -> bool:
+        """Whether the database does not answer; without now, it may be a second ago."""
+        with self._lock:
+            if now or time.monotonic() - self._asked_at >= FRESH_SECONDS:
+                try:
+                    answers(self._database)
+                except StorageError:
+                    self._answered = False
+                else:
+                    self._answered = True
+                self._asked_at = time.monotonic()
+            return not self._answered
+
+
+def add_health(app: Any, health: Health) -> None:
+    """The endpoint that answers everybody."""
+    from bottle import response
+
+    def view() -> dict[str, str]:
+        if health.is_away(now=False):
+            response.status = 503
+            return {"status": "the database does not answer"}
+        return {"status": "ok"}
+
+    add(app, "GET", HEALTH, view)

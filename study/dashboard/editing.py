@@ -6,13 +6,13 @@ delete asks nobody whether a coordinator is at work.
 
 from typing import Any
 
-from storage.deleting import delete_study, rename_study
-from storage.engine import Database
+from storage.database.engine import Database
 from storage.errors import LeaseHeld, StudyExists, StudyNotFound
-from storage.names import run_of_trial
+from storage.studies.deletion import delete_study, rename_study
+from storage.studies.names import run_of_trial
 from study.dashboard.routes import find, line, replace
 from study.errors import InvalidInput
-from study.naming import checked_name
+from study.specification.names import checked_name
 
 
 def add_editing(app: Any, database: Database) -> None:

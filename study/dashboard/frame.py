@@ -27,7 +27,7 @@ def add_frame(app: Any, *, allow_edit: bool, can_leave: bool) -> None:
 
     def asset(name: str) -> str:
         response.content_type = _ASSETS[name]
-        return resources.files("study.dashboard").joinpath(name).read_text("utf-8")
+        return resources.files("study.dashboard").joinpath("assets", name).read_text("utf-8")
 
     replace(app, "GET", "/dashboard<:re:(/.*)?>", index)
     # Relative: only a proxy knows what the browser calls us.

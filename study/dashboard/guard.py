@@ -12,9 +12,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from storage.errors import DatabaseUnreachable, StorageError
 from study.dashboard.access import LOGIN, READING, Asked, Refusal, Rules, is_local_path, refuse
-from study.dashboard.guesses import Guesses
+from study.dashboard.credentials import Guesses, Sessions
 from study.dashboard.headers import Headers, secured
-from study.dashboard.sessions import Sessions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -6,11 +6,11 @@ from html import escape
 from typing import Any
 
 from study.dashboard.access import LOGIN, LOGOUT, is_local_path
+from study.dashboard.credentials import SECONDS, Sessions
 from study.dashboard.guard import SIGNED_IN
 from study.dashboard.headers import OURS
 from study.dashboard.pages import whole
 from study.dashboard.routes import add, send
-from study.dashboard.sessions import SECONDS, Sessions
 
 _WRONG = "This is not the token."
 _TOO_MANY = "Too many wrong tokens in a short time. Try again in a few seconds."

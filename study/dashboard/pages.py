@@ -18,7 +18,9 @@ def whole(title: str, body: str) -> str:
 def style() -> str:
     """That of reports, and what they do not have."""
     reports = resources.files("study.report").joinpath("page.css").read_text(encoding="utf-8")
-    return reports + resources.files("study.dashboard").joinpath("page.css").read_text("utf-8")
+    return reports + (
+        resources.files("study.dashboard").joinpath("assets", "page.css").read_text("utf-8")
+    )
 
 
 def told(title: str, text: str) -> str:

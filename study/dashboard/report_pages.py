@@ -4,9 +4,9 @@ import gzip
 from html import escape
 from typing import Any
 
-from storage.engine import Database
+from storage.database.engine import Database
 from storage.errors import StudyNotFound, StudyWithoutRun
-from storage.runs import RunSummary, list_names_without_run, list_runs
+from storage.studies.runs import RunSummary, list_names_without_run, list_runs
 from study.dashboard.headers import OURS, drawing
 from study.dashboard.pages import told, way_back, whole
 from study.dashboard.reports import Busy, Reports, report_path

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
-from storage.counting import count_finished
-from storage.engine import Database
-from storage.runs import StudyRun, read_run
+from storage.database.engine import Database
+from storage.reading.counts import count_finished
+from storage.studies.runs import StudyRun, read_run
+from study.dashboard.headers import scripts_of
 from study.dashboard.pages import way_back
-from study.dashboard.scripts import scripts_of
 
 KEPT = 8
 """How many reports are kept, compressed: 1.5 MB each."""
@@ -98,7 +98,7 @@ class Reports:
 
 def _compute(edition: Edition, storage: str) -> ReportPage:
     from study.analysis import load_measurements
-    from study.report.building import build_report
+    from study.report.contents import build_report
     from study.report.page import as_page
 
     run = edition.run

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from storage.inspecting import DatabaseFacts
+from storage.reading.inspection import DatabaseFacts
 from study.doctor.check import Check, ok, warning
-from workers.node_facts import NodeAnswer
+from workers.pools.node_facts import NodeAnswer
 
 GROUP = "clock"
 TOLERATED_SECONDS = 2.0

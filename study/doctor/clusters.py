@@ -1,7 +1,7 @@
 """Does the cluster answer, on every node, with a token, and has it room for a task?"""
 
 from study.doctor.check import Check, failed, ok, size, warning
-from workers.node_facts import ClusterFacts
+from workers.pools.node_facts import ClusterFacts
 
 GROUP = "Ray"
 # What Ray's own memory monitor needs beside a worker with torch.

@@ -10,8 +10,8 @@ from storage.errors import (
     NetworkFileSystem,
     StorageError,
 )
-from storage.history import HEAD, KNOWN
-from storage.inspecting import DatabaseFacts
+from storage.reading.inspection import DatabaseFacts
+from storage.tables.versions import HEAD, KNOWN
 from study.doctor.check import Check, failed, ok, size, warning
 
 GROUP = "database"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from study.doctor.check import Check, failed, ok, size, warning
-from workers.node_facts import Disk, NodeAnswer, NodeFacts, disk_of
+from workers.pools.node_facts import Disk, NodeAnswer, NodeFacts, disk_of
 
 GROUP = "disk"
 # Ray refuses to create objects on a disk that is fuller than this.

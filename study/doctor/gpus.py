@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from study.doctor.check import Check, ok, size, warning
-from workers.node_facts import NodeAnswer, NodeFacts
+from workers.pools.node_facts import NodeAnswer, NodeFacts
 
 GROUP = "GPU"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from study.doctor.check import Check, failed, ok, warning
-from workers.node_facts import NodeAnswer, NodeFacts
+from workers.pools.node_facts import NodeAnswer, NodeFacts
 
 GROUP = "versions"
 

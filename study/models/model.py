@@ -16,7 +16,7 @@ from study.models.directory import DESCRIPTION, WEIGHTS, Tensors, read_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workers.trained import TrainedEnsemble
+    from workers.training.ensemble import TrainedEnsemble
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Model:
 
     def predict_examples(self, examples: "pd.DataFrame") -> Predictions:
         """All that is to be said of these rows, as predict() reads them."""
-        from workers.metrics import predicted_classes
+        from workers.training.metrics import predicted_classes
 
         columns = raw_columns(examples, self.description)
         probabilities = self._probabilities(columns)
@@ -92,7 +92,7 @@ class Model:
     @cached_property
     def ensemble(self) -> "TrainedEnsemble":
         """The networks themselves."""
-        from workers.trained import TrainedEnsemble
+        from workers.training.ensemble import TrainedEnsemble
 
         members = [
             None
@@ -134,7 +134,7 @@ def load_model(directory: str | Path) -> Model:
 
 def expected_tensors(description: Description) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of every tensor of a model, by name."""
-    from workers.trained import tensor_shapes
+    from workers.training.ensemble import tensor_shapes
 
     shapes = tensor_shapes(
         description.typed_configuration(),

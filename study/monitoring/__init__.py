@@ -1,1 +1,1 @@
-"""What an operator sees of running studies: logs and metrics, made of study.events."""
+"""What an operator sees of running studies: logs and metrics, made of study.monitoring.events."""

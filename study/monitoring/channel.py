@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Self
 
-from study.events import KINDS, Event
-from study.progress import Snapshot
+from study.monitoring.events import KINDS, Event
+from study.monitoring.progress import Snapshot
 
 # How long a child waits for a parent that does not read, before it gives up telling it.
 PATIENCE_SECONDS = 2.0

@@ -1,8 +1,8 @@
 """Logs: one line an event on stderr, for people or as JSON. The door to structlog.
 
-What libraries log or warn about goes the same way, and so does an error that nobody caught, so
-that stderr has one format. No line holds a password: URLs come without theirs (storage.urls), and
-what a library may have put into a message is masked here.
+What libraries log or warn about goes the same way, and so does an error that nobody caught, so that
+stderr has one format. No line holds a password: URLs come without theirs (storage.database.urls),
+and what a library may have put into a message is masked here.
 """
 
 import logging
@@ -16,8 +16,8 @@ from typing import Any, Self
 import structlog
 
 from study.errors import InvalidInput
-from study.events import Event
-from study.progress import Snapshot
+from study.monitoring.events import Event
+from study.monitoring.progress import Snapshot
 
 
 class LogFormat(StrEnum):

@@ -24,9 +24,9 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from study import events
 from study.errors import InvalidInput
-from study.events import Event
+from study.monitoring import events
+from study.monitoring.events import Event
 
 # Series of the studies that ended last are kept, so that a scrape sees their end.
 ENDED_STUDIES_KEPT = 100
@@ -39,7 +39,7 @@ FILL_BUCKETS = (0.125, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0)
 class Metrics:
     """Counts events. Thread-safe.
 
-    stored adds what the database alone knows: see study.monitoring.stored.
+    stored adds what the database alone knows: see study.monitoring.stored_counts.
     """
 
     def __init__(self, stored: Collector | None = None) -> None:

@@ -13,7 +13,7 @@ from study.analysis import (
     marginal_effects,
     selection_optimism,
 )
-from study.analysis.importance import FEWEST_TRIALS
+from study.analysis.effects.importance import FEWEST_TRIALS
 from study.report.effects import importance_table
 from study.report.style import percent, points
 from study.report.trials import best_trial, described, is_truth_table, varying

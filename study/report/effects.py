@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from study.analysis import Measurements, distinct_trials, importances, learned, marginal_effects
-from study.analysis.importance import FEWEST_TRIALS
+from study.analysis.effects.importance import FEWEST_TRIALS
 from study.report.style import GAP, GREY, INK, TEST, styled
 from study.report.trials import is_truth_table, varying
 

@@ -9,9 +9,9 @@ from study.analysis import (
     distinct_trials,
     generalization_gaps,
     learned,
-    overtuning,
     selection_optimism,
 )
+from study.analysis.search.overtuning import overtuning
 from study.report.style import GAP, GREY, INK, TEST, VALIDATION, styled
 from study.report.trials import described
 

@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from study.analysis import Measurements, distinct_trials, learned
-from study.spec import Objective
-from study.tables import HYPERPARAMETERS
+from study.analysis.trials import HYPERPARAMETERS
+from study.specification.spec import Objective
 
 
 def varying(measurements: Measurements) -> list[str]:

@@ -6,36 +6,44 @@
 Whatever else it ends with, the process died, and its service notes a crash.
 """
 
+import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import DatabaseUnreachable, LeaseLost
-from storage.leases import release_lease
-from storage.queue import note_crash, put_back
-from storage.runs import read_run, set_status
-from storage.status import RunStatus
-from study import events
-from study.conducting import conduct, tell_of_transactions
-from study.coordinator import Ending
+from storage.studies.leases import release_lease
+from storage.studies.queue import note_crash, put_back
+from storage.studies.runs import read_run, set_status
+from storage.tables.status import RunStatus
+from study.coordinator.coordinator import Ending
 from study.errors import ExitCode, InvalidInput, StudyFailed
-from study.heartbeat import Heartbeat
-from study.plan import Plan, make_plan
-from study.pools import open_pool
-from study.progress import Progress
-from study.resuming import check_same_study
+from study.launching.lease import Heartbeat
+from study.launching.plan import Plan, make_plan
+from study.launching.pools import open_pool
+from study.launching.resuming import check_same_study
+from study.launching.run import conduct, tell_of_transactions
+from study.monitoring import events
+from study.monitoring.progress import Progress
 from study.service.data_roots import permitted
-from study.service.documents import claimed_specification
 from study.service.instructions import Instructions
-from study.service.parent import heed, read_line
-from study.service.reporting import progress_of
+from study.service.reporter import progress_of
+from study.specification.stored import claimed_specification
 
 DATABASE_LOST = 75
 # Until a study is tried again for which there was no cluster: which is not the study's fault.
 CLUSTER_DELAY_SECONDS = 15.0
 PIPE = 0
+
+LEAVE_SECONDS = 5.0
+"""How long a study's process may take to put its running trials back."""
+
+STOP = b"stop\n"
 
 
 def main() -> int:
@@ -133,12 +141,40 @@ def _plan(database: Database, heartbeat: Heartbeat, instructions: Instructions) 
 
 def _draw(instructions: Instructions, progress: Progress) -> None:
     """The pictures of a finished study, for its dashboard."""
-    from study.report.boards import save_to_dashboard
+    from study.report.dashboard_figures import save_to_dashboard
 
     try:
         save_to_dashboard(instructions.lease.study, instructions.options.storage)
     except Exception as error:  # noqa: BLE001  the study itself is finished, and well
         progress.note(f"its pictures could not be drawn: {' '.join(str(error).split())}")
+
+
+def read_line(pipe: int) -> bytes:
+    """The next line, b"" at the end of the pipe; byte by byte: what follows stays in it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(pipe, 1)
+        if not byte:
+            return b""
+        line += byte
+    return line
+
+
+def heed(pipe: int, stop: Callable[[], None]) -> None:
+    """Call stop, from a thread, when the service says so or is gone; leave for good when it is
+    gone and stop does not help in time."""
+
+    def listen() -> None:
+        while (line := read_line(pipe)) not in (STOP, b""):
+            pass
+        stop()
+        if line == STOP:
+            read_line(pipe)  # the service waits, and kills, unless it dies itself
+        leave = threading.Timer(LEAVE_SECONDS, os._exit, [ExitCode.INTERRUPTED])
+        leave.daemon = True
+        leave.start()
+
+    threading.Thread(target=listen, name="parent", daemon=True).start()
 
 
 if __name__ == "__main__":

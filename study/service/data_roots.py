@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import InvalidInput
-from study.spec import Data
-from study.specfile import DATA_SUFFIXES
+from study.specification.files import DATA_SUFFIXES
+from study.specification.spec import Data
 
 VARIABLE = "STUDY_DATA_ROOTS"
 LONGEST_SHOWN = 200

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from storage.leases import Lease
 from storage.owners import Owner
+from storage.studies.leases import Lease
 from study.service.data_roots import DataRules
 
 

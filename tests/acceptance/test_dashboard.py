@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from storage.engine import open_database
-from study.launching import launch
-from study.report.boards import save_to_dashboard
-from study.specfile import read_specification
+from storage.database.opening import open_database
+from study.launching.launch import launch
+from study.report.dashboard_figures import save_to_dashboard
+from study.specification.files import read_specification
 from tests.acceptance.conftest import SMALL, CommandLine
 from tests.browser import Browser, browsing
 from tests.integration.storage.studies import make_run

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from storage.engine import open_database
+from storage.database.opening import open_database
 from tests.acceptance.conftest import CommandLine, Ran
 from tests.integration.storage.studies import make_run
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from sqlalchemy import create_engine
 
-from storage.schema import results as results_table
+from storage.tables.schema import results as results_table
 from tests.acceptance.conftest import SMALL
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import Database, open_database
-from storage.reading import load_results
-from storage.runs import read_run
-from storage.status import RunStatus
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.reading.frames import load_results
+from storage.studies.runs import read_run
+from storage.tables.status import RunStatus
 from tests.acceptance.conftest import SMALL, CommandLine, Ran
 from tests.service_processes import (
     Serve,

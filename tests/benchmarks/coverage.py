@@ -10,14 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from study.analysis.bits import ValidationOutcomes
 from study.analysis.comparison import corrected_resampled_t, crossed_difference, mcnemar
-from study.analysis.crossed import accuracy_interval, crossed_bootstrap, crossed_precision
-from study.analysis.effects import marginal_effects
+from study.analysis.effects.importance import importances
+from study.analysis.effects.marginal import marginal_effects
 from study.analysis.gap import gap_margins
-from study.analysis.importance import importances
-from study.analysis.selection import bootstrap_scores
-from study.analysis.shares import share_difference
+from study.analysis.intervals.correctness import ValidationOutcomes
+from study.analysis.intervals.random_effects import (
+    accuracy_interval,
+    crossed_bootstrap,
+    crossed_precision,
+)
+from study.analysis.proportions import share_difference
+from study.analysis.search.selection import bootstrap_scores
 from tests.benchmarks.simulated import planted_study
 
 EXAMPLES = 450

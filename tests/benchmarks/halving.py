@@ -15,8 +15,8 @@ import time
 
 import pandas as pd
 
-from study.launching import launch
-from study.specfile import read_specification
+from study.launching.launch import launch
+from study.specification.files import read_specification
 
 TRIALS = 100
 EPOCHS = 27

@@ -15,18 +15,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from study import events
-from study.cohorts import Candidate, pack
-from study.launching import launch
-from study.plan import make_plan
-from study.progress import Silence
-from study.records import configuration_in
-from study.spec import StudySpec
-from study.specfile import read_specification
+from study.coordinator.cohorts import Candidate, pack
+from study.coordinator.rows import configuration_in
+from study.launching.launch import launch
+from study.launching.plan import make_plan
+from study.monitoring import events
+from study.monitoring.progress import Silence
+from study.specification.files import read_specification
+from study.specification.spec import StudySpec
 from tests.benchmarks.reference_study import SPEC
-from workers.process_pool import ProcessPool
+from workers.pools.processes import ProcessPool
+from workers.pools.worker_processes import usable_cpus
 from workers.segment import Segment, TrialWork
-from workers.worker_processes import usable_cpus
 
 LAST_SECONDS = 5.0
 

@@ -33,18 +33,18 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from storage.engine import open_database
-from study.events import CohortDispatched, Event, TrialsCommitted
-from study.progress import Silence
-from study.spec import StudySpec
-from study.specfile import read_specification
+from storage.database.opening import open_database
+from study.monitoring.events import CohortDispatched, Event, TrialsCommitted
+from study.monitoring.progress import Silence
+from study.specification.files import read_specification
+from study.specification.spec import StudySpec
 from tests.benchmarks.reference_study import SPEC as REFERENCE
 from tests.benchmarks.storage import postgresql_urls, sqlite_urls
 from tests.benchmarks.unloaded_pool import UnloadedPool
 from tests.integration.study.bench import Bench
-from workers.networks import Network, enumerate_networks, group_networks
+from workers.networks.network import Network, enumerate_networks, group_networks
+from workers.networks.shapes import branch_widths, width_bucket
 from workers.segment import Segment
-from workers.shapes import branch_widths, width_bucket
 
 SERVERS = {"sqlite": sqlite_urls, "postgresql": postgresql_urls}
 TRAINING_EXAMPLES = 1078  # of a replicate of digits

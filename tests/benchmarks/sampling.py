@@ -23,9 +23,9 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import create_trial
 
-from study.space import search_space
-from study.specfile import read_specification
-from study.tpe import BatchTPESampler
+from study.sampling.tpe import BatchTPESampler
+from study.specification.files import read_specification
+from study.specification.space import search_space
 from tests.benchmarks.sampling_objectives import OBJECTIVES, Objective
 
 CHECKPOINTS = (100, 300)

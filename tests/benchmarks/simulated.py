@@ -1,4 +1,4 @@
-"""Studies that were never run: frames like those of storage.reading, with a known truth.
+"""Studies that were never run: frames like those of storage.reading.frames, with a known truth.
 
 An example is right with probability expit(skill of the trial + luck of the replicate − difficulty
 of the example), so that trials share what is hard, as they do in reality.

@@ -28,12 +28,13 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
 from sqlalchemy import event
 
-from storage.engine import Database, open_database
-from storage.leases import Lease, acquire_lease
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.owners import Owner
-from storage.runs import NewRun, create_run
-from storage.trial_records import FinishedTrial, NewTrial
-from storage.trials import TrialStorage
+from storage.studies.leases import Lease, acquire_lease
+from storage.studies.runs import NewRun, create_run
+from storage.trials.records import FinishedTrial, NewTrial
+from storage.trials.storage import TrialStorage
 
 BATCH = 32
 ATTRIBUTES = ("train_accuracy", "validation_accuracy", "test_accuracy", "generalization_gap")
@@ -133,7 +134,7 @@ def refresh_seconds(database: Database, storage: TrialStorage) -> dict[str, floa
 
 
 def held_by(database: Database) -> Owner | None:
-    from storage.runs import read_run
+    from storage.studies.runs import read_run
 
     return read_run(database, "study").owner
 

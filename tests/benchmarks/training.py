@@ -18,15 +18,15 @@ from dataclasses import replace
 import torch
 
 from tests.benchmarks.plain_training import PlainTraining
-from workers.arithmetic import independent_arithmetic
-from workers.cohort import Cohort
 from workers.configuration import Activation, Configuration, Topology, TrainingSettings
 from workers.data import DataSource, load_dataset
-from workers.examples import Examples, prepare_examples
-from workers.networks import Network, group_networks
-from workers.program import Program
+from workers.networks.arithmetic import independent_arithmetic
+from workers.networks.network import Network, group_networks
 from workers.segment import Segment, TrialWork
-from workers.training import train_segment
+from workers.training.cohort import Cohort
+from workers.training.examples import Examples, prepare_examples
+from workers.training.program import Program
+from workers.training.train import train_segment
 
 ROUNDS = 5
 MIXED = (

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from workers.pool import Completion, Done, StateHandle
-from workers.schedule import evaluation_epochs
+from workers.pools.pool import Completion, Done, StateHandle
+from workers.pools.simulated import SimulatedPool, one_second
 from workers.segment import Segment, TrialMeasurements
-from workers.simulated_pool import SimulatedPool, one_second
+from workers.training.measurements import evaluation_epochs
 
 
 class UnloadedPool(SimulatedPool):

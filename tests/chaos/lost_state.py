@@ -5,10 +5,10 @@ from ray.cluster_utils import Cluster
 from tests.chaos.two_nodes import SMALL
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
-from workers.pool import Done, Failed, FailureKind
-from workers.ray_pool import RayPool
+from workers.pools.pool import Done, Failed, FailureKind
+from workers.pools.ray_cluster import RayPool
 from workers.segment import Segment, TrialWork
-from workers.training import train_segment
+from workers.training.train import train_segment
 
 # Its state is larger than what Ray keeps with the driver: 100 kB.
 WORK = TrialWork(0, Configuration(depth=3, width=128))

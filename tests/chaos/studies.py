@@ -14,7 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from storage.reading import (
+from storage.reading.frames import (
     load_layer_statistics,
     load_learning_curves,
     load_members,

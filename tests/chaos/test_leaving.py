@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
-from storage.engine import Database, open_database
-from storage.runs import list_runs, read_run
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.studies.runs import list_runs, read_run
 from tests.chaos.storm import stopped_at_once
 from tests.chaos.studies import Study, wait_for
 

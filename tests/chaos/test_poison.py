@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from storage.reading import load_results
+from storage.reading.frames import load_results
 from tests.chaos.studies import Study
 
 POISON = 9

@@ -8,9 +8,9 @@ from itertools import cycle
 
 import pytest
 
-from storage.engine import open_database
-from storage.reading import load_replicates, load_results
-from storage.runs import list_runs
+from storage.database.opening import open_database
+from storage.reading.frames import load_replicates, load_results
+from storage.studies.runs import list_runs
 from tests.service_processes import Serve, queue
 
 SERVICES = 3

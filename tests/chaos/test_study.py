@@ -11,9 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import StorageError
-from storage.runs import read_run
+from storage.studies.runs import read_run
 from tests.chaos.storm import WorkerKiller, stopped_at_once
 from tests.chaos.studies import Study, assert_bitwise_equal, wait_for
 

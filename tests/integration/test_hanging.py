@@ -6,15 +6,16 @@ import threading
 import psutil
 import pytest
 
-from storage.engine import open_database
-from storage.reading import load_results
-from study import events, policy
-from study.coordinator import Ending
-from study.progress import Silence
-from study.specfile import read_specification
+from storage.database.opening import open_database
+from storage.reading.frames import load_results
+from study.coordinator import policy
+from study.coordinator.coordinator import Ending
+from study.monitoring import events
+from study.monitoring.progress import Silence
+from study.specification.files import read_specification
 from tests.integration.study.bench import Bench
 from workers.data import DataSource, load_dataset
-from workers.ray_pool import RayPool
+from workers.pools.ray_cluster import RayPool
 
 
 class Freezer(Silence):

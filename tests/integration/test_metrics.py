@@ -13,26 +13,27 @@ from functools import partial
 import pytest
 from prometheus_client import generate_latest
 
-from storage.counting import read_counts
-from storage.engine import Database, open_database
-from storage.reading import load_results
-from storage.urls import parse_url
-from study import events
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.urls import parse_url
+from storage.reading.counts import read_counts
+from storage.reading.frames import load_results
 from study.errors import InvalidInput
-from study.events import Event
+from study.monitoring import events
 from study.monitoring.channel import EventSender, decode, event_channel
+from study.monitoring.events import Event
 from study.monitoring.metrics import (
     ENDED_STUDIES_KEPT,
     Metrics,
     metrics_address,
     serving_metrics,
 )
-from study.monitoring.stored import StoredCounts
-from study.progress import Silence
+from study.monitoring.progress import Silence
+from study.monitoring.stored_counts import StoredCounts
 from tests.integration.storage.studies import make_run
 from tests.integration.study.bench import Bench, spec_of
 from tests.scraping import Samples, samples_of, scrape, value
-from workers.pool import FailureKind
+from workers.pools.pool import FailureKind
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
-from workers.pool import Done, Failed, FailureKind, Pool, kind_of
+from workers.pools.pool import Done, Failed, FailureKind, Pool, kind_of
 from workers.segment import Segment, TrialWork
 
 SETTINGS = TrainingSettings(epochs=4, replicates=1)
@@ -16,7 +16,7 @@ SETTINGS = TrainingSettings(epochs=4, replicates=1)
 
 @pytest.fixture(scope="module")
 def ray_pool() -> Iterator[Pool]:
-    from workers.ray_pool import RayPool
+    from workers.pools.ray_cluster import RayPool
 
     pool = RayPool(load_dataset(DataSource("wine")))
     yield pool
@@ -25,7 +25,7 @@ def ray_pool() -> Iterator[Pool]:
 
 @pytest.fixture(scope="module")
 def process_pool() -> Iterator[Pool]:
-    from workers.process_pool import ProcessPool
+    from workers.pools.processes import ProcessPool
 
     pool = ProcessPool(load_dataset(DataSource("wine")), slots=2)
     yield pool
@@ -39,11 +39,11 @@ def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
     elif request.param == "processes":
         yield request.getfixturevalue("process_pool")
     elif request.param == "serial":
-        from workers.serial_pool import SerialPool
+        from workers.pools.serial import SerialPool
 
         yield SerialPool(load_dataset(DataSource("wine")))
     else:
-        from workers.simulated_pool import SimulatedPool
+        from workers.pools.simulated import SimulatedPool
 
         yield SimulatedPool()
 
@@ -123,7 +123,7 @@ def test_memory_that_runs_out_is_told_from_other_errors(made):
     """Who is to blame for it is sought otherwise than for an error of one's own."""
     from ray.exceptions import OutOfMemoryError, RayTaskError
 
-    from workers.ray_pool import _kind
+    from workers.pools.ray_cluster import _kind
 
     if made == "by_ray":
         assert _kind(OutOfMemoryError("killed to save the node")) is FailureKind.OUT_OF_MEMORY
@@ -138,7 +138,7 @@ def test_memory_that_runs_out_is_told_from_other_errors(made):
 def test_a_state_that_its_node_took_along_is_not_held_against_the_trial():
     from ray.exceptions import ObjectLostError, OwnerDiedError, RayTaskError
 
-    from workers.ray_pool import _kind
+    from workers.pools.ray_cluster import _kind
 
     for lost in (ObjectLostError, OwnerDiedError):
         gone = lost("00" * 28, "", "")
@@ -147,6 +147,6 @@ def test_a_state_that_its_node_took_along_is_not_held_against_the_trial():
 
 
 def _serial() -> Pool:
-    from workers.serial_pool import SerialPool
+    from workers.pools.serial import SerialPool
 
     return SerialPool(load_dataset(DataSource("wine")))

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_pools import collected, segment
-from workers import process_pool, worker_processes
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
-from workers.pool import Done, Failed, FailureKind
-from workers.process_pool import ProcessPool
+from workers.pools import processes, worker_processes
+from workers.pools.pool import Done, Failed, FailureKind
+from workers.pools.processes import ProcessPool
+from workers.pools.worker_processes import ForkServer, WorkersUnavailable
 from workers.segment import Segment, TrialWork
-from workers.worker_processes import ForkServer, WorkersUnavailable
 
 HOURS = 1_000_000  # epochs
 
@@ -76,7 +76,7 @@ def test_a_worker_that_the_kernel_killed_for_memory_is_said_to_have_run_out_of_i
 ):
     pool.submit(endless(0))
     (process,) = processes_of(pool, at_work=1)
-    monkeypatch.setattr(process_pool, "kernel_memory_kills", lambda: pool._memory_kills + 1)
+    monkeypatch.setattr(processes, "kernel_memory_kills", lambda: pool._memory_kills + 1)
     os.kill(process, signal.SIGKILL)
     (failed,) = collected(pool, 1).values()
     assert isinstance(failed, Failed)
@@ -123,7 +123,7 @@ import sys, time
 sys.path[:0] = {path!r}
 from tests.integration.test_worker_processes import endless, processes_of
 from workers.data import DataSource, load_dataset
-from workers.process_pool import ProcessPool
+from workers.pools.processes import ProcessPool
 pool = ProcessPool(load_dataset(DataSource("wine")), slots=2)
 pool.submit(endless(0)), pool.submit(endless(1))
 print(*processes_of(pool, at_work=2), pool._server._process.pid, flush=True)

@@ -28,7 +28,7 @@ def imported_by(statement: str) -> set[str]:
         "import study; study.load_model, study.Model",
         "import study.cli",
         "import storage",
-        "import workers.segment, workers.pool, workers.data",
+        "import workers.segment, workers.pools.pool, workers.data",
     ],
 )
 def test_light_imports_load_neither_torch_nor_ray(statement):
@@ -78,14 +78,14 @@ def test_imports_flow_one_way():
 @pytest.mark.parametrize(
     ("file", "planted"),
     [
-        ("storage/runs.py", "import ray"),
-        ("storage/runs.py", "import torch"),
-        ("storage/runs.py", "import workers.segment"),
-        ("workers/pool.py", "import study.spec"),
-        ("workers/pool.py", "import sqlalchemy"),
-        ("workers/training.py", "import ray"),
-        ("study/launching.py", "import ray"),
-        ("study/records.py", "import sqlalchemy"),
+        ("storage/studies/runs.py", "import ray"),
+        ("storage/studies/runs.py", "import torch"),
+        ("storage/studies/runs.py", "import workers.segment"),
+        ("workers/pools/pool.py", "import study.specification.spec"),
+        ("workers/pools/pool.py", "import sqlalchemy"),
+        ("workers/training/train.py", "import ray"),
+        ("study/launching/launch.py", "import ray"),
+        ("study/coordinator/rows.py", "import sqlalchemy"),
         ("study/models/model.py", "import torch"),
         ("study/models/model.py", "import safetensors"),
     ],

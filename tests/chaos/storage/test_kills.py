@@ -16,15 +16,16 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from storage import engine
-from storage.engine import Database, open_database
+from storage.database import engine
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import DatabaseBusy, DatabaseUnreachable
-from storage.frozen import freeze
-from storage.leases import acquire_lease, fence
 from storage.owners import Owner
-from storage.runs import read_run
-from storage.status import RunStatus
-from storage.trial_reads import read_study
+from storage.studies.leases import acquire_lease, fence
+from storage.studies.runs import read_run
+from storage.tables.status import RunStatus
+from storage.trials.conversion import freeze
+from storage.trials.reads import read_study
 from tests.integration.storage.studies import ROWS, finished, make_run, new_trial, take_lease
 
 SIZE = 8

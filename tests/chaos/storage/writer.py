@@ -8,11 +8,11 @@ when it has to stop. Arguments: the database's URL, the lease's seconds, how man
 import sys
 import time
 
-from storage.engine import open_database
+from storage.database.opening import open_database
 from storage.errors import DatabaseUnreachable, LeaseHeld, LeaseLost
-from storage.leases import Lease, acquire_lease, renew_lease
 from storage.owners import Owner
-from storage.trials import TrialStorage
+from storage.studies.leases import Lease, acquire_lease, renew_lease
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, new_trial
 
 

@@ -15,10 +15,9 @@ from wsgiref.simple_server import WSGIServer, make_server
 
 import pytest
 
-from storage.engine import open_database
-from study.dashboard.access import Rules
+from storage.database.opening import open_database
+from study.dashboard.access import Rules, allowed_hosts
 from study.dashboard.application import make_application
-from study.dashboard.hosts import allowed_hosts
 from tests.quiet_handler import QuietHandler
 
 TOKEN = "0123456789abcdef" * 4

@@ -4,11 +4,11 @@ import optuna
 import pytest
 from optuna.study import StudyDirection
 
-from storage.engine import open_database
+from storage.database.opening import open_database
 from storage.errors import StudyNotFound
-from storage.reading import load_results
-from storage.runs import list_names, read_run
-from storage.trials import TrialStorage
+from storage.reading.frames import load_results
+from storage.studies.runs import list_names, read_run
+from storage.trials.storage import TrialStorage
 from tests.integration.dashboard.conftest import Serve, Served
 from tests.integration.storage.studies import make_run, take_lease
 from tests.integration.storage.test_following import measured_study, none_of, rows

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from storage.engine import open_database
+from storage.database.opening import open_database
 from tests.integration.dashboard.conftest import TOKEN, Serve
 from tests.integration.storage.test_following import measured_study, rows
 

@@ -28,8 +28,8 @@ from workers.configuration import (
 )
 from workers.data import DataSource, dataset_from_arrays, load_dataset
 from workers.segment import Segment, TrialWork
-from workers.trained import measure_ensemble, reported_weights, take_ensemble
-from workers.training import train_segment
+from workers.training.ensemble import measure_ensemble, reported_weights, take_ensemble
+from workers.training.train import train_segment
 
 WIRINGS = [
     *((topology, RecurrentCell.SIMPLE) for topology in Topology),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from study.models.refitting import refit
-from study.replaying import Training
-from study.spec import StudySpec
+from study.launching.replay import Training
+from study.models.refit import refit
+from study.specification.spec import StudySpec
 from workers.configuration import Configuration
 from workers.data import DataSource, dataset_from_arrays, split_dataset
 from workers.data.splitting import refit_split

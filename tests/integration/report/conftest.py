@@ -2,8 +2,8 @@
 
 import pytest
 
-from study.launching import launch
-from study.specfile import validated
+from study.launching.launch import launch
+from study.specification.files import validated
 
 SMALL = {
     "data": {"source": "wine"},

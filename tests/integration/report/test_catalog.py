@@ -8,10 +8,10 @@ import pytest
 
 from study import catalog
 from study.analysis import load_measurements, verdicts
-from study.launching import launch
-from study.report.building import build_report
+from study.launching.launch import launch
+from study.report.contents import build_report
 from study.report.markdown import as_markdown
-from study.specfile import read_specification
+from study.specification.files import read_specification
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "analysis_example.py"
 LESSONS = [name for name in catalog.names() if read_specification(name).claims]

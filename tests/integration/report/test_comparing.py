@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from study.errors import InvalidInput
-from study.report.comparing import compare
+from study.report.comparison import compare
 
 
 def printed(table):

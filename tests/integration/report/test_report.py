@@ -7,11 +7,11 @@ import yaml
 
 from study.analysis import load_measurements
 from study.errors import InvalidInput
-from study.report.boards import save_to_dashboard
-from study.report.building import FIGURES, build_report, picture
+from study.report.contents import FIGURES, build_report, picture
+from study.report.dashboard_figures import save_to_dashboard
+from study.report.formats import write_report
 from study.report.style import DESCRIPTIVE
-from study.report.writing import write_report
-from study.specfile import read_specification
+from study.specification.files import read_specification
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +138,8 @@ def test_a_file_that_cannot_be_written_is_refused(storage, tmp_path):
 def test_the_main_pictures_go_to_the_dashboard_in_place_of_older_ones(storage):
     import optuna
 
-    from storage.engine import open_database
-    from storage.trials import TrialStorage
+    from storage.database.opening import open_database
+    from storage.trials.storage import TrialStorage
 
     def saved():
         with open_database(storage, create=False) as database:

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from storage.deleting import rename_study
-from storage.engine import open_database
-from storage.reading import load_results
-from storage.runs import read_run
+from storage.database.opening import open_database
+from storage.reading.frames import load_results
+from storage.studies.deletion import rename_study
+from storage.studies.runs import read_run
 from study.dashboard import reports as computing
 from study.dashboard.reports import Busy, Reports
-from study.launching import launch
-from study.specfile import validated
+from study.launching.launch import launch
+from study.specification.files import validated
 from tests.integration.dashboard.conftest import Served, serving
 from tests.integration.report.conftest import ONE
 

@@ -18,7 +18,7 @@ from tests.ray_cluster import Cluster, running_cluster
 JOIN = """
 import sys
 from workers.data import DataSource, load_dataset
-from workers.ray_pool import ClusterUnreachable, RayPool
+from workers.pools.ray_cluster import ClusterUnreachable, RayPool
 
 try:
     pool = RayPool(load_dataset(DataSource("wine")), address=sys.argv[1])

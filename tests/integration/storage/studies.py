@@ -6,11 +6,11 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from storage.engine import Database
-from storage.leases import Lease, acquire_lease
+from storage.database.engine import Database
 from storage.owners import Owner
-from storage.runs import Direction, NewRun, StudyRun, create_run
-from storage.trial_records import FinishedTrial, NewTrial
+from storage.studies.leases import Lease, acquire_lease
+from storage.studies.runs import Direction, NewRun, StudyRun, create_run
+from storage.trials.records import FinishedTrial, NewTrial
 
 DISTRIBUTIONS = {
     "depth": IntDistribution(1, 8),

@@ -8,19 +8,20 @@ import pytest
 from optuna.trial import TrialState
 from sqlalchemy import func, select
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import LeaseLost, RowsRefused, TrialNotFound
-from storage.leases import acquire_lease
 from storage.owners import Owner
-from storage.reading import (
+from storage.reading.frames import (
     load_layer_statistics,
     load_learning_curves,
     load_members,
     load_replicates,
     load_results,
 )
-from storage.schema import TRIAL_TABLES, learning_curves, results
-from storage.trials import TrialStorage
+from storage.studies.leases import acquire_lease
+from storage.tables.schema import TRIAL_TABLES, learning_curves, results
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import (
     DISTRIBUTIONS,
     ROWS,

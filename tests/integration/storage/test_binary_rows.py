@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, MetaData, Table, select
 
-from storage.binary_rows import encode_rows
-from storage.bulk import insert_rows
-from storage.engine import Database, open_database
+from storage.database.binary_rows import encode_rows
+from storage.database.bulk import insert_rows
+from storage.database.engine import Database
+from storage.database.opening import open_database
 
 NUMBERS = Table(
     "numbers",

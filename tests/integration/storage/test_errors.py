@@ -12,8 +12,9 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from storage.deleting import delete_study, rename_study
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.urls import parse_url
 from storage.errors import (
     DatabaseBusy,
     DatabaseDamaged,
@@ -22,11 +23,18 @@ from storage.errors import (
     DatabaseUnreachable,
     StorageError,
 )
-from storage.leases import acquire_lease, release_lease, renew_lease
-from storage.neighbours import announce, listen
-from storage.optuna_schema import metadata as optunas
 from storage.owners import Owner
-from storage.queue import (
+from storage.reading.frames import (
+    load_layer_statistics,
+    load_learning_curves,
+    load_members,
+    load_replicates,
+    load_results,
+)
+from storage.studies.cluster_demand import announce, listen
+from storage.studies.deletion import delete_study, rename_study
+from storage.studies.leases import acquire_lease, release_lease, renew_lease
+from storage.studies.queue import (
     claim_next,
     enqueue,
     hand_over,
@@ -36,25 +44,12 @@ from storage.queue import (
     recover_lost,
     take_out,
 )
-from storage.reading import (
-    load_layer_statistics,
-    load_learning_curves,
-    load_members,
-    load_replicates,
-    load_results,
-)
-from storage.runs import (
-    list_runs,
-    read_run,
-    request_stop,
-    set_status,
-    update_specification,
-)
-from storage.schema import metadata as ours
-from storage.splits import read_splits, write_splits
-from storage.status import RunStatus
-from storage.trials import TrialStorage
-from storage.urls import parse_url
+from storage.studies.runs import list_runs, read_run, request_stop, set_status, update_specification
+from storage.studies.splits import read_splits, write_splits
+from storage.tables.optuna_schema import metadata as optunas
+from storage.tables.schema import metadata as ours
+from storage.tables.status import RunStatus
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 
 
@@ -198,7 +193,7 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path):
 def test_a_writer_that_waits_too_long_is_told_that_the_database_is_busy(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("storage.engine.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("storage.database.engine.BUSY_SECONDS", 0.2)
     with open_database(sqlite_url) as database:
         other = sqlite3.connect(database.engine.url.database or "", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -11,15 +11,16 @@ import pytest
 from optuna.storages import RDBStorage
 from sqlalchemy import func, select, text
 
-from storage.deleting import delete_study, rename_study
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyExists, StudyNotFound, StudyWithoutRun
-from storage.leases import release_lease
-from storage.reading import load_members, load_results
-from storage.runs import list_names_without_run, list_runs, read_run
-from storage.schema import STUDY_TABLES, TRIAL_TABLES
-from storage.splits import Split, read_splits, write_splits
-from storage.trials import TrialStorage
+from storage.reading.frames import load_members, load_results
+from storage.studies.deletion import delete_study, rename_study
+from storage.studies.leases import release_lease
+from storage.studies.runs import list_names_without_run, list_runs, read_run
+from storage.studies.splits import Split, read_splits, write_splits
+from storage.tables.schema import STUDY_TABLES, TRIAL_TABLES
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 from tests.integration.storage.test_optuna_schema import close, stock
 from tests.quiet_handler import QuietHandler

@@ -6,13 +6,14 @@ import time
 
 import pytest
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyNotFound
-from storage.leases import Lease, acquire_lease, release_lease, renew_lease
 from storage.owners import Owner
-from storage.runs import read_run, set_status, update_specification
-from storage.splits import write_splits
-from storage.status import RunStatus
+from storage.studies.leases import Lease, acquire_lease, release_lease, renew_lease
+from storage.studies.runs import read_run, set_status, update_specification
+from storage.studies.splits import write_splits
+from storage.tables.status import RunStatus
 from tests.integration.storage.studies import make_run
 
 HERE, THERE = Owner("here", 1), Owner("there", 2)

@@ -9,22 +9,23 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from storage import history, migrations, triggers
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.urls import parse_url
 from storage.errors import SchemaUnknown, StatementRefused
-from storage.migrations import env_filter
-from storage.optuna_schema import make_optuna_schema
 from storage.owners import Owner
-from storage.queue import claim_next
-from storage.runs import list_names, read_run
-from storage.schema import metadata
-from storage.urls import parse_url
+from storage.studies.queue import claim_next
+from storage.studies.runs import list_names, read_run
+from storage.tables import migrations, triggers, versions
+from storage.tables.migrations import env_filter
+from storage.tables.optuna_schema import make_optuna_schema
+from storage.tables.schema import metadata
 from tests.integration.storage.studies import make_run, take_lease
 
 
 def test_the_history_ends_in_the_tables_that_the_program_works_with(database: Database):
     with database.read() as connection:
-        assert history.schema_version(connection) == history.HEAD == history.KNOWN[-1]
+        assert versions.schema_version(connection) == versions.HEAD == versions.KNOWN[-1]
         options = {"include_object": env_filter.only_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
@@ -56,7 +57,7 @@ def database_of_version(version: str, url: str) -> Database:
     database = Database(parse_url(url))
     with database.write() as connection:
         make_optuna_schema(connection)
-        history.upgrade(connection, version)
+        versions.upgrade(connection, version)
         if database.dialect == "sqlite":
             triggers.put_triggers(connection)
     return database
@@ -103,16 +104,16 @@ def test_a_later_version_of_the_tables_keeps_their_rows(
     shutil.copytree(Path(migrations.__file__).parent, newer)
     (newer / "versions" / "v0999_notes.py").write_text(
         '"""Notes."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
-        f'revision = "0999"\ndown_revision = "{history.HEAD}"\n\n\n'
+        f'revision = "0999"\ndown_revision = "{versions.HEAD}"\n\n\n'
         'def upgrade():\n    op.add_column("study_runs", sa.Column("note", sa.Text()))\n'
     )
-    monkeypatch.setattr(history, "HEAD", "0999")
-    monkeypatch.setattr(history, "KNOWN", (*history.KNOWN, "0999"))
-    monkeypatch.setattr(history, "SCRIPTS", newer)
+    monkeypatch.setattr(versions, "HEAD", "0999")
+    monkeypatch.setattr(versions, "KNOWN", (*versions.KNOWN, "0999"))
+    monkeypatch.setattr(versions, "SCRIPTS", newer)
     with open_database(database_url) as database:
         take_lease(database)
         with database.read() as connection:
-            assert history.schema_version(connection) == "0999"
+            assert versions.schema_version(connection) == "0999"
             assert connection.execute(text("SELECT study, note FROM study_runs")).all() == [
                 ("digits", None)
             ]

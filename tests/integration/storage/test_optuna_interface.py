@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from optuna.testing.pytest_storages import StorageTestCase
 
-from storage.engine import Database
-from storage.trials import TrialStorage
+from storage.database.engine import Database
+from storage.trials.storage import TrialStorage
 
 
 class TestTrialStorage(StorageTestCase):

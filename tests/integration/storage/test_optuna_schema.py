@@ -13,11 +13,12 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 from sqlalchemy import create_engine, inspect, text
 
-from storage import optuna_schema
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.urls import parse_url
 from storage.errors import SchemaUnknown
-from storage.trials import TrialStorage
-from storage.urls import parse_url
+from storage.tables import optuna_schema
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 from tests.integration.storage.trials import same, trials
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from storage.engine import Database, open_database
-from storage.leases import run_query
-from storage.optuna_schema import trials
-from storage.queue import claim_query
-from storage.schema import study_runs
-from storage.trial_reads import read_changed, statements
-from storage.trials import TrialStorage
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.studies.leases import run_query
+from storage.studies.queue import claim_query
+from storage.tables.optuna_schema import trials
+from storage.tables.schema import study_runs
+from storage.trials.reads import read_changed, statements
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import make_run, new_trial, take_lease
 
 MANY_STUDIES = (

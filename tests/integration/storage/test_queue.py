@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from storage.crashes import MOST_CRASHES
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyNotFound
-from storage.leases import Lease, renew_lease
-from storage.neighbours import EVERYTHING, announce, listen
 from storage.owners import Owner
-from storage.queue import (
+from storage.studies.cluster_demand import EVERYTHING, announce, listen
+from storage.studies.crashes import MOST_CRASHES
+from storage.studies.leases import Lease, renew_lease
+from storage.studies.queue import (
     claim_next,
     enqueue,
     hand_over,
@@ -23,10 +24,10 @@ from storage.queue import (
     recover_lost,
     take_out,
 )
-from storage.runs import read_run, record_data, request_stop, set_status
-from storage.schema import study_runs
-from storage.status import RunStatus
-from storage.trials import TrialStorage
+from storage.studies.runs import read_run, record_data, request_stop, set_status
+from storage.tables.schema import study_runs
+from storage.tables.status import RunStatus
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 
 HERE, THERE = Owner("here", 1), Owner("there", 2)

@@ -4,18 +4,19 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.urls import parse_url
 from storage.errors import StudyNotFound
-from storage.reading import (
+from storage.reading.frames import (
     load_layer_statistics,
     load_learning_curves,
     load_members,
     load_replicates,
     load_results,
 )
-from storage.schema import results
-from storage.trials import TrialStorage
-from storage.urls import parse_url
+from storage.tables.schema import results
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import ROWS, finished, make_run, new_trial, take_lease
 
 LOADERS = {

@@ -7,9 +7,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from storage.engine import Database
+from storage.database.engine import Database
 from storage.errors import StatusRefused, StudyExists, StudyNotFound, StudyWithoutRun
-from storage.runs import (
+from storage.studies.runs import (
     list_names,
     list_runs,
     read_run,
@@ -17,9 +17,9 @@ from storage.runs import (
     set_status,
     update_specification,
 )
-from storage.splits import Split, read_splits, write_splits
-from storage.status import RunStatus
-from storage.trials import TrialStorage
+from storage.studies.splits import Split, read_splits, write_splits
+from storage.tables.status import RunStatus
+from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 
 

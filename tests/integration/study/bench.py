@@ -6,25 +6,25 @@ from dataclasses import dataclass, field
 
 import optuna
 
-from storage.engine import Database
-from storage.leases import acquire_lease
+from storage.database.engine import Database
 from storage.owners import Owner
-from storage.runs import NewRun, create_run
-from storage.trials import TrialStorage
-from study.asking import TrialSource
-from study.coordinator import Coordinator, Ending, cohort_name
-from study.dispatching import Dispatcher
-from study.plan import bounds_of
-from study.progress import Progress, Silence
-from study.pruning import Pruning
-from study.sampling import proposer_for
-from study.space import baseline_parameters
-from study.spec import StudySpec
-from study.specfile import read_specification
-from study.tally import Tally
-from workers.pool import FailureKind, Pool
+from storage.studies.leases import acquire_lease
+from storage.studies.runs import NewRun, create_run
+from storage.trials.storage import TrialStorage
+from study.coordinator.coordinator import Coordinator, Ending, cohort_name
+from study.coordinator.dispatcher import Dispatcher
+from study.coordinator.tally import Tally
+from study.coordinator.trial_source import TrialSource
+from study.launching.plan import bounds_of
+from study.monitoring.progress import Progress, Silence
+from study.sampling.proposers import proposer_for
+from study.sampling.pruning import Pruning
+from study.specification.files import read_specification
+from study.specification.space import baseline_parameters
+from study.specification.spec import StudySpec
+from workers.pools.pool import FailureKind, Pool
+from workers.pools.simulated import SimulatedPool, never
 from workers.segment import Segment
-from workers.simulated_pool import SimulatedPool, never
 
 FailureOf = Callable[[Segment], FailureKind | None]
 

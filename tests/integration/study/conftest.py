@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import open_database
+from storage.database.opening import open_database
 from tests.integration.study.bench import Bench
 
 

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 import pandas as pd
 import pytest
 
-from storage.engine import Database
+from storage.database.engine import Database
 from storage.errors import DatabaseUnreachable
-from storage.reading import load_replicates, load_results
-from study import absence, events
-from study.absence import StoppedWithoutDatabase
-from study.coordinator import Coordinator, Ending
+from storage.reading.frames import load_replicates, load_results
+from study.coordinator.coordinator import Coordinator, Ending
+from study.coordinator.outage import PATIENCE, StoppedWithoutDatabase
 from study.errors import ExitCode
-from study.progress import Silence
-from study.spec import StudySpec
+from study.monitoring import events
+from study.monitoring.progress import Silence
+from study.specification.spec import StudySpec
 from tests.integration.study.bench import Bench, spec_of
-from workers.simulated_pool import SimulatedPool
+from workers.pools.simulated import SimulatedPool
 
 # Six configurations, so that trials are copied, are awaited, and run out.
 FINITE = (
@@ -66,7 +66,7 @@ class Outage(Silence):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(absence, "SECONDS_BETWEEN_TRIES", 0.0)
+    monkeypatch.setattr("study.coordinator.outage.SECONDS_BETWEEN_TRIES", 0.01)
 
 
 def run(
@@ -134,7 +134,7 @@ def test_what_is_trained_while_the_database_is_away_is_written_when_it_is_back(b
 def test_a_study_that_is_stopped_while_its_database_is_away_leaves_and_is_taken_up_again(
     bench, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(absence, "SECONDS_BETWEEN_TRIES", 0.01)
+    monkeypatch.setattr("study.coordinator.outage.SECONDS_BETWEEN_TRIES", 0.01)
     spec = spec_of(trials=12)
     bench.progress = outage = Outage(bench.database, 2, 1e9, lost=False)
     stopped = bench.coordinator(spec, SimulatedPool(slots=1))
@@ -160,7 +160,7 @@ def test_a_database_that_stays_away_ends_the_study_after_a_stated_time(bench):
     with pytest.raises(DatabaseUnreachable):
         coordinator.run()
     outage.end()
-    assert next(ticking) > absence.PATIENCE
+    assert next(ticking) > PATIENCE
     bench.progress = Silence()
     assert bench.run(spec) is Ending.BUDGET
     assert states(bench, spec) == ["COMPLETE"] * 12

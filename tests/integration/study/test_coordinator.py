@@ -6,14 +6,14 @@ from collections.abc import Callable
 import pytest
 from optuna.trial import TrialState
 
-from storage.reading import load_results
-from study.coordinator import Ending
-from study.spec import StudySpec
-from study.specfile import read_specification
+from storage.reading.frames import load_results
+from study.coordinator.coordinator import Ending
+from study.specification.files import read_specification
+from study.specification.spec import StudySpec
 from tests.integration.study.bench import Bench, spec_of
-from workers.pool import FailureKind
+from workers.pools.pool import FailureKind
+from workers.pools.simulated import SimulatedPool
 from workers.segment import Segment
-from workers.simulated_pool import SimulatedPool
 
 FailureOf = Callable[[Segment], FailureKind | None]
 

@@ -1,10 +1,10 @@
 """Configurations that come twice, on a real database, with a pool that trains nothing."""
 
-from storage.reading import load_replicates, load_results
-from study.coordinator import Ending
+from storage.reading.frames import load_replicates, load_results
+from study.coordinator.coordinator import Ending
 from tests.integration.study.bench import spec_of
-from workers.pool import FailureKind
-from workers.simulated_pool import SimulatedPool
+from workers.pools.pool import FailureKind
+from workers.pools.simulated import SimulatedPool
 
 SIX_CONFIGURATIONS = (
     "search={depth: [1, 2, 3], activation: [relu, tanh]}",

@@ -4,20 +4,21 @@ from collections import Counter
 
 import pytest
 
-from storage.engine import Database, Transaction, open_database
-from storage.leases import acquire_lease
+from storage.database.engine import Database, Transaction
+from storage.database.opening import open_database
+from storage.database.urls import parse_url
 from storage.owners import Owner
-from storage.reading import load_results
-from storage.urls import parse_url
-from study import events
-from study.coordinator import Ending
-from study.events import Event
-from study.ownership import take_study
-from study.progress import Several, Silence
+from storage.reading.frames import load_results
+from storage.studies.leases import acquire_lease
+from study.coordinator.coordinator import Ending
+from study.launching.lease import take_study
+from study.monitoring import events
+from study.monitoring.events import Event
+from study.monitoring.progress import Several, Silence
 from tests.integration.storage.studies import make_run
 from tests.integration.study.bench import Bench, spec_of
-from workers.pool import FailureKind
-from workers.simulated_pool import SimulatedPool
+from workers.pools.pool import FailureKind
+from workers.pools.simulated import SimulatedPool
 
 
 class Witness(Silence):

@@ -2,12 +2,12 @@
 
 import pytest
 
-from storage.reading import load_results
-from study.coordinator import Ending
-from study.pruning import rung_epochs
+from storage.reading.frames import load_results
+from study.coordinator.coordinator import Ending
+from study.sampling.pruning import rung_epochs
 from tests.integration.study.bench import spec_of
-from workers.pool import FailureKind
-from workers.simulated_pool import SimulatedPool
+from workers.pools.pool import FailureKind
+from workers.pools.simulated import SimulatedPool
 
 
 @pytest.mark.parametrize("pruner", ["median", "successive_halving", "hyperband"])

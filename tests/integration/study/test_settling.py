@@ -5,12 +5,12 @@ import socket
 import subprocess
 import sys
 
-from storage.engine import open_database
-from storage.leases import acquire_lease
+from storage.database.opening import open_database
 from storage.owners import Owner
-from storage.runs import read_run, set_status
-from storage.status import RunStatus
-from study.launching import launch
+from storage.studies.leases import acquire_lease
+from storage.studies.runs import read_run, set_status
+from storage.tables.status import RunStatus
+from study.launching.launch import launch
 from tests.service_processes import spec_of
 
 

@@ -4,22 +4,22 @@ from typing import Any
 
 import pytest
 
-from storage.leases import acquire_lease
-from storage.neighbours import announce
 from storage.owners import Owner
-from storage.queue import claim_next
-from storage.runs import set_status
-from storage.status import RunStatus
-from study.conducting import conduct, create_study
-from study.coordinator import Ending
-from study.heartbeat import Heartbeat
-from study.plan import make_plan
-from study.progress import Silence
-from study.service.fairness import fair_share
+from storage.studies.cluster_demand import announce
+from storage.studies.leases import acquire_lease
+from storage.studies.queue import claim_next
+from storage.studies.runs import set_status
+from storage.tables.status import RunStatus
+from study.coordinator.coordinator import Ending
+from study.launching.lease import Heartbeat
+from study.launching.plan import make_plan
+from study.launching.run import conduct, create_study
+from study.launching.sharing import fair_share
+from study.monitoring.progress import Silence
 from tests.integration.study.bench import spec_of
 from tests.service_processes import queue
+from workers.pools.simulated import SimulatedPool
 from workers.segment import Segment
-from workers.simulated_pool import SimulatedPool
 
 
 class SharedPool(SimulatedPool):

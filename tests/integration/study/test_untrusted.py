@@ -6,14 +6,14 @@ import sys
 import pytest
 from sqlalchemy import text
 
-from storage.engine import Database
+from storage.database.engine import Database
 from storage.errors import StorageError
-from storage.leases import Lease
 from storage.owners import Owner
-from storage.queue import claim_next
+from storage.studies.leases import Lease
+from storage.studies.queue import claim_next
 from study.errors import InvalidInput
-from study.service.documents import LARGEST_DOCUMENT, claimed_specification
-from study.service.queueing import put_in_queue
+from study.service.enqueue import put_in_queue
+from study.specification.stored import LARGEST_DOCUMENT, claimed_specification
 from tests.service_processes import queue, spec_of
 
 

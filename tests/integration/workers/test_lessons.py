@@ -17,7 +17,7 @@ from workers.configuration import (
 )
 from workers.data import DataSource, load_dataset
 from workers.segment import Segment, TrialWork
-from workers.training import train_segment
+from workers.training.train import train_segment
 
 SEEDS = 16
 REFERENCE_SEEDS = 64

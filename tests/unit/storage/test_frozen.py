@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.attributes import attribute_rows
-from storage.frozen import freeze, pack, thaw, to_local, to_utc, unpack
+from storage.database.attributes import attribute_rows
+from storage.trials.conversion import freeze, pack, thaw, to_local, to_utc, unpack
 from tests.integration.storage.trials import same, trials
 
 

@@ -11,11 +11,11 @@ import pytest
     [
         ("storage", ("sqlalchemy", "optuna", "pandas", "alembic")),
         ("storage.errors", ("sqlalchemy", "optuna", "pandas", "alembic")),
-        ("storage.engine", ("optuna", "pandas", "alembic")),
-        ("storage.reading", ("optuna", "pandas", "alembic")),
-        ("storage.runs", ("optuna", "pandas", "alembic")),
-        ("storage.deleting", ("optuna", "pandas", "alembic")),
-        ("storage.trials", ("pandas", "alembic", "torch", "ray")),
+        ("storage.database.engine", ("optuna", "pandas", "alembic")),
+        ("storage.reading.frames", ("optuna", "pandas", "alembic")),
+        ("storage.studies.runs", ("optuna", "pandas", "alembic")),
+        ("storage.studies.deletion", ("optuna", "pandas", "alembic")),
+        ("storage.trials.storage", ("pandas", "alembic", "torch", "ray")),
     ],
 )
 def test_importing_a_module_leaves_what_it_rarely_needs(module: str, absent: tuple[str, ...]):

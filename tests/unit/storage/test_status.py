@@ -2,7 +2,7 @@
 
 from storage.errors import LeaseLost, StudyNotFound, StudyWithoutRun
 from storage.owners import Owner
-from storage.status import ENDED, TRANSITIONS, RunStatus
+from storage.tables.status import ENDED, TRANSITIONS, RunStatus
 
 
 def test_every_status_has_its_steps_and_can_be_reached():

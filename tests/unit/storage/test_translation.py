@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy.exc
 from psycopg import errors as sqlstates
 
+from storage.database.translation import translate, translated
 from storage.errors import (
     DatabaseBusy,
     DatabaseDamaged,
@@ -15,7 +16,6 @@ from storage.errors import (
     StatementRefused,
     StorageError,
 )
-from storage.translation import translate, translated
 
 SHOWN = "postgresql://user:***@host/db"
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.engine import Database, open_database
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.database.urls import parse_url, refuse_network_file_system
 from storage.errors import DatabaseMissing, DatabaseNotWritable, NetworkFileSystem, UrlRefused
-from storage.urls import parse_url, refuse_network_file_system
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.cohorts import Candidate, networks, pack, work_of
+from study.coordinator.cohorts import Candidate, networks, pack, work_of
 from workers.configuration import Configuration, Topology
+from workers.networks.shapes import cohort_key
 from workers.segment import TrialWork
-from workers.shapes import cohort_key
 
 configurations = st.builds(
     Configuration,

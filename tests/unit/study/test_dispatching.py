@@ -2,11 +2,11 @@
 
 import pytest
 
-from study.dispatching import Dispatcher
+from study.coordinator.dispatcher import Dispatcher
 from workers.configuration import TrainingSettings
 from workers.data import DataSource, load_dataset
-from workers.pool import Completion
-from workers.serial_pool import SerialPool
+from workers.pools.pool import Completion
+from workers.pools.serial import SerialPool
 
 
 class Endless(SerialPool):

@@ -12,8 +12,8 @@ from storage.errors import (
     DatabaseUnreachable,
     NetworkFileSystem,
 )
-from storage.history import HEAD
-from storage.inspecting import DatabaseFacts
+from storage.reading.inspection import DatabaseFacts
+from storage.tables.versions import HEAD
 from study.doctor.check import Check, Outcome, size
 from study.doctor.clocks import judge_database_clock, judge_node_clocks
 from study.doctor.clusters import judge_cluster, judge_unreachable
@@ -21,7 +21,7 @@ from study.doctor.databases import judge_database, judge_unreadable
 from study.doctor.disks import judge_disks
 from study.doctor.gpus import judge_gpus
 from study.doctor.versions import judge_versions
-from workers.node_facts import ClusterFacts, Disk, Gpu, NodeAnswer, NodeFacts
+from workers.pools.node_facts import ClusterFacts, Disk, Gpu, NodeAnswer, NodeFacts
 
 GIB = 1 << 30
 NODE = NodeFacts(

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from study.documents import MOST_BYTES, MOST_LEVELS, Unreadable, read_document
+from study.specification.yaml_reader import MOST_BYTES, MOST_LEVELS, Unreadable, read_document
 
 LAUGHS = "a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -23,7 +23,7 @@ TOO_MUCH = {
 }
 NO_VALUES = {
     "a call": "!!python/object/apply:os.system [echo]",
-    "an object": "!!python/object:study.spec.StudySpec {}",
+    "an object": "!!python/object:study.specification.spec.StudySpec {}",
     "a module": "!!python/module:os",
     "a name": "!!python/name:os.system",
     "a new tag": "!mine 3",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.policy import (
+from study.coordinator.policy import (
     MOST_LOSSES,
     CohortFailure,
     Remedy,
@@ -10,7 +10,7 @@ from study.policy import (
     losses_that_prove,
     remedy_for,
 )
-from workers.pool import FailureKind
+from workers.pools.pool import FailureKind
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from study.sampling import MEMORYLESS, proposer_for
-from study.sequences import from_unit_cube, grid_parameters
-from study.space import search_space, space_size
-from study.spec import Sampler, StudySpec
-from study.specfile import read_specification
+from study.sampling.designs import from_unit_cube, grid_parameters
+from study.sampling.proposers import MEMORYLESS, proposer_for
+from study.specification.files import read_specification
+from study.specification.space import search_space, space_size
+from study.specification.spec import Sampler, StudySpec
 
 
 def spec_with(sampler: str, *overrides: str, source: str = "digits") -> StudySpec:

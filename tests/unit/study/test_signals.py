@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from study.signals import SIGNALS, interrupting_on_signals, stopping_on_signals
+from study.launching.signals import SIGNALS, interrupting_on_signals, stopping_on_signals
 
 
 @pytest.fixture(autouse=True)

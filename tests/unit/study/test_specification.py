@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.dimensions import Range
 from study.errors import InvalidInput
-from study.spec import Objective, StudySpec, identity
-from study.specfile import read_specification
+from study.specification.dimensions import Range
+from study.specification.files import read_specification
+from study.specification.spec import Objective, StudySpec, identity
 
 
 def refusal(*overrides: str, source: str = "digits") -> str:

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from study.specfile import read_specification
-from study.tables import best_trials
+from study.analysis.trials import best_trials
+from study.specification.files import read_specification
 
 
 def test_the_best_trials_are_complete_ranked_and_no_copies_of_others():

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from study.tpe import BatchTPESampler
-from study.tpe.search import STARTUP
+from study.sampling.tpe import BatchTPESampler
+from study.sampling.tpe.search import STARTUP
 
 MIXED = {
     "rate": FloatDistribution(1e-5, 1e-1, log=True),

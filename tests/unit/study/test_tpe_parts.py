@@ -10,11 +10,18 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState, create_trial
 from scipy import stats
 
-from study.tpe.axes import Axes
-from study.tpe.history import Observations, TrialLog, standing, thinned
-from study.tpe.kernels import Kernels, Places
-from study.tpe.parzen import estimate, neighbour_widths, scott_widths
-from study.tpe.surrogate import MOST_FINISHED, MOST_GOOD, MOST_RUNNING, fit
+from study.sampling.tpe.axes import Axes
+from study.sampling.tpe.history import Observations, TrialLog, standing, thinned
+from study.sampling.tpe.kernels import Kernels, Places
+from study.sampling.tpe.parzen import (
+    MOST_FINISHED,
+    MOST_GOOD,
+    MOST_RUNNING,
+    estimate,
+    fit,
+    neighbour_widths,
+    scott_widths,
+)
 
 X = {"x": FloatDistribution(0, 1)}
 FINITE = {

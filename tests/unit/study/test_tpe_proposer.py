@@ -4,10 +4,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from storage.trial_records import FinishedTrial
-from study.sampling import BatchMirror, Mirror, proposer_for
-from study.space import search_space, space_size
-from study.specfile import read_specification
+from storage.trials.records import FinishedTrial
+from study.sampling.proposers import BatchMirror, Mirror, proposer_for
+from study.specification.files import read_specification
+from study.specification.space import search_space, space_size
 
 FINITE = (
     "sampler=tpe",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.arithmetic import independent_arithmetic
+from workers.networks.arithmetic import independent_arithmetic
 
 
 @pytest.fixture(autouse=True)

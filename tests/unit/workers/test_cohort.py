@@ -19,8 +19,8 @@ from workers.configuration import (
 )
 from workers.data import DataSource, dataset_from_arrays
 from workers.segment import Segment, TrialWork
-from workers.states import CohortState
-from workers.training import train_segment
+from workers.training.states import CohortState
+from workers.training.train import train_segment
 
 TRAINING = TrainingSettings(epochs=3, replicates=2)
 

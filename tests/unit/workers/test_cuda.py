@@ -7,7 +7,7 @@ import torch
 
 from tests.unit.workers.test_cohort import DATA, WIRINGS, every_level, segment, works
 from workers.configuration import Topology, TrainingSettings
-from workers.training import train_segment
+from workers.training.train import train_segment
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="no CUDA device is visible to this process"

@@ -19,7 +19,7 @@ from workers.data import (
 )
 from workers.data.files import dataset_from_frame
 from workers.data.preprocessing import fit_preprocessing
-from workers.examples import noisy_labels
+from workers.training.examples import noisy_labels
 
 
 def table(rows=60):

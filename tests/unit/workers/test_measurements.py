@@ -12,14 +12,14 @@ from workers.configuration import (
     TrainingSettings,
 )
 from workers.data import DataSource, dataset_from_arrays, load_dataset
-from workers.examples import prepare_examples
-from workers.metrics import Truth, accuracies, correct_predictions, subsets_of_members
-from workers.networks import Network
-from workers.program import Program
-from workers.schedule import evaluation_epochs
+from workers.networks.network import Network
+from workers.networks.shapes import count_parameters, width_bucket
 from workers.segment import Segment, TrialWork
-from workers.shapes import count_parameters, width_bucket
-from workers.training import train_segment
+from workers.training.examples import prepare_examples
+from workers.training.measurements import evaluation_epochs
+from workers.training.metrics import Truth, accuracies, correct_predictions, subsets_of_members
+from workers.training.program import Program
+from workers.training.train import train_segment
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 7, 30, 1000])

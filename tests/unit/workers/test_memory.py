@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-import workers.training
+import workers.training.train
 from tests.unit.workers.test_cohort import DATA, assert_same, every_level, segment, works
 from workers.configuration import Configuration, RecurrentCell, Topology, TrainingSettings
-from workers.examples import prepare_examples
-from workers.layer_statistics import PROBE_EXAMPLES
-from workers.memory import SAFE_SHARE, network_bytes, split_to_fit
-from workers.networks import Network
-from workers.program import Program
-from workers.shapes import pad
-from workers.training import train_segment
+from workers.networks.network import Network
+from workers.networks.shapes import pad
+from workers.training.examples import prepare_examples
+from workers.training.layer_statistics import PROBE_EXAMPLES
+from workers.training.memory import SAFE_SHARE, network_bytes, split_to_fit
+from workers.training.program import Program
+from workers.training.train import train_segment
 
 
 def tensors_of(thing, depth=0):

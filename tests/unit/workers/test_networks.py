@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.configuration import Configuration, Topology, TrainingSettings
-from workers.networks import (
+from workers.networks.network import (
     GPU_OVERHEAD,
     LARGEST_PROGRAM,
     OVERHEAD,
@@ -13,8 +13,8 @@ from workers.networks import (
     enumerate_networks,
     group_networks,
 )
+from workers.networks.shapes import LARGEST_ROWS, cohort_key
 from workers.segment import TrialWork
-from workers.shapes import LARGEST_ROWS, cohort_key
 
 EXAMPLES = [1000, 1001]
 configurations = st.builds(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.ray_token import GIVEN_BY_USER, keep_token_private
+from workers.pools.ray_token import GIVEN_BY_USER, keep_token_private
 
 
 @pytest.fixture

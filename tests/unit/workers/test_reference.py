@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.batches import draw_batches
 from workers.configuration import (
     Activation,
     Configuration,
@@ -19,10 +18,11 @@ from workers.configuration import (
     TrainingSettings,
 )
 from workers.data import Dataset, DataSource, dataset_from_arrays
-from workers.examples import prepare_examples
-from workers.networks import Network, group_networks
-from workers.parameters import real_blocks
-from workers.program import Program
+from workers.networks.network import Network, group_networks
+from workers.networks.parameters import real_blocks
+from workers.training.batches import draw_batches
+from workers.training.examples import prepare_examples
+from workers.training.program import Program
 
 STEPS = 20
 SEED = 5

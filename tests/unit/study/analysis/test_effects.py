@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from study.analysis import distinct_trials, importances, learned, marginal_effects
-from study.analysis.effects import levels_of
-from study.analysis.fanova import variance_shares
+from study.analysis.effects.fanova import variance_shares
+from study.analysis.effects.marginal import levels_of
 from study.errors import InvalidInput
 from tests.benchmarks.coverage import planted_effect
 from tests.benchmarks.simulated import planted_study

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from study.analysis import generalization_gaps, holm, mcnemar
-from study.analysis.bits import outcomes_on_test, outcomes_on_validation
 from study.analysis.comparison import compare_trials, corrected_resampled_t, paired_difference
-from study.analysis.crossed import accuracy_interval, crossed_precision
-from study.analysis.shares import share_difference
+from study.analysis.intervals.correctness import outcomes_on_test, outcomes_on_validation
+from study.analysis.intervals.random_effects import accuracy_interval, crossed_precision
+from study.analysis.proportions import share_difference
 from study.errors import InvalidInput
 from tests.benchmarks.coverage import (
     WORLDS,

@@ -8,10 +8,10 @@ from study.analysis import (
     ensemble_curve,
     first_layer_gradients,
     gradient_flow,
-    overtuning,
     selection_optimism,
     within_run_overfitting,
 )
+from study.analysis.search.overtuning import overtuning
 from study.errors import InvalidInput
 from tests.benchmarks.coverage import selection_on_null_data
 from tests.benchmarks.simulated import as_study, planted_study

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from study.analysis import Measurements, verdicts
-from study.claims import Claim
 from study.errors import InvalidInput
-from study.spec import StudySpec
+from study.specification.claims import Claim
+from study.specification.spec import StudySpec
 from tests.benchmarks.simulated import as_study, outcomes
 
 DEEP = {"depth": 8}

@@ -5,8 +5,15 @@ from http import HTTPStatus
 
 import pytest
 
-from study.dashboard.access import Asked, Rules, host_of, is_local_path, refuse
-from study.dashboard.hosts import allowed_hosts, is_loopback
+from study.dashboard.access import (
+    Asked,
+    Rules,
+    allowed_hosts,
+    host_of,
+    is_local_path,
+    is_loopback,
+    refuse,
+)
 from study.errors import InvalidInput
 
 RULES = Rules(allowed_hosts("127.0.0.1", "studies.example.org"), allow_edit=False)

@@ -7,9 +7,8 @@ import pytest
 from bottle import Bottle
 
 from study.dashboard.frame import framed
-from study.dashboard.headers import secured
+from study.dashboard.headers import scripts_of, secured
 from study.dashboard.routes import find, replace
-from study.dashboard.scripts import scripts_of
 from study.errors import StudyFailed
 
 

@@ -2,9 +2,16 @@
 
 import pytest
 
-from study.dashboard import tokens
-from study.dashboard.guesses import AT_ONCE, PER_SECOND, Guesses
-from study.dashboard.sessions import SECONDS, Sessions
+from study.dashboard.credentials import (
+    AT_ONCE,
+    PER_SECOND,
+    SECONDS,
+    TOKEN_VARIABLE,
+    Guesses,
+    Sessions,
+    find_token,
+    is_read_by_others,
+)
 from study.errors import InvalidInput
 
 TOKEN = "0123456789abcdef" * 4
@@ -59,10 +66,10 @@ def test_guessing_ends_after_some_tries_and_goes_on_slowly():
 def test_a_token_is_read_from_its_file_before_the_environment(tmp_path):
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
-    other = {tokens.VARIABLE: "f" * 32}
-    assert tokens.find_token(file, other) == TOKEN
-    assert tokens.find_token(None, other) == "f" * 32
-    assert tokens.find_token(None, {}) is None
+    other = {TOKEN_VARIABLE: "f" * 32}
+    assert find_token(file, other) == TOKEN
+    assert find_token(None, other) == "f" * 32
+    assert find_token(None, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -80,24 +87,24 @@ def test_what_could_protect_nothing_is_refused_without_repeating_it(tmp_path, te
     file = tmp_path / "token"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidInput, match=what) as refused:
-        tokens.find_token(file, {})
+        find_token(file, {})
     assert str(refused.value).startswith(f"--token-file {file}: ")
     assert not text.strip() or text.strip()[:60] not in str(refused.value)
-    with pytest.raises(InvalidInput, match=f"^{tokens.VARIABLE}: .*{what}"):
-        tokens.find_token(None, {tokens.VARIABLE: text})
+    with pytest.raises(InvalidInput, match=f"^{TOKEN_VARIABLE}: .*{what}"):
+        find_token(None, {TOKEN_VARIABLE: text})
 
 
 def test_a_token_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(InvalidInput, match=f"--token-file {tmp_path}/none: cannot be read"):
-        tokens.find_token(tmp_path / "none", {})
+        find_token(tmp_path / "none", {})
     with pytest.raises(InvalidInput, match="cannot be read: Is a directory"):
-        tokens.find_token(tmp_path, {})
+        find_token(tmp_path, {})
 
 
 def test_a_token_file_that_others_read_is_noticed(tmp_path):
     file = tmp_path / "token"
     file.write_text(TOKEN)
     file.chmod(0o644)
-    assert tokens.is_read_by_others(file)
+    assert is_read_by_others(file)
     file.chmod(0o600)
-    assert not tokens.is_read_by_others(file)
+    assert not is_read_by_others(file)

@@ -7,7 +7,7 @@ import pytest
 
 from study.errors import InvalidInput
 from study.service.data_roots import DataRules, permitted, roots_in
-from study.spec import Data
+from study.specification.spec import Data
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.service.fairness import fair_share
+from study.launching.sharing import fair_share
 
 
 @pytest.mark.parametrize(

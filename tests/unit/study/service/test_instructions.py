@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storage.leases import Lease
 from storage.owners import Owner
+from storage.studies.leases import Lease
 from study.service.data_roots import DataRules
 from study.service.instructions import Instructions, Options
 

@@ -1,0 +1,185 @@
+"""The door to SQLAlchemy's engine: open a database, read from it, write to it.
+
+A block of `Database.write()` is one transaction: all of it happens, or none. On SQLite it holds
+the only write lock from its first moment (BEGIN IMMEDIATE), so that two writers wait for each
+other instead of failing half-way; on PostgreSQL whoever must be alone locks a row.
+A block of `Database.read()` sees one moment of the database.
+"""
+
+import select
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
+
+from storage.database.translation import translated
+from storage.database.urls import without_secrets
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one before DatabaseBusy."""
+
+IDLE_TRANSACTION_SECONDS = 20
+"""After this long PostgreSQL drops the locks of a writer that was paused in mid-transaction."""
+
+SECONDS_OF_TRUST = 1.0
+"""How long a connection may rest in the pool before the server is asked whether it still stands."""
+
+_RESTING_SINCE = "resting_since"
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A transaction that ended, after so many seconds from asking for a connection to the last
+    answer; failed: it was undone."""
+
+    writes: bool
+    seconds: float
+    failed: bool
+
+
+class Database:
+    """An open database. Made by open_database; safe to share between threads, picklable."""
+
+    def __init__(self, url: URL) -> None:
+        self._secret_url = url
+        self.url = without_secrets(url)
+        self.engine = _make_engine(url)
+        self._reader = self.engine
+        if self.dialect == "postgresql":
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        self._observers: tuple[Callable[[Transaction], None], ...] = ()
+        self._writer = self.engine.execution_options(storage_writes=True)
+        # Connections of a database that nobody disposed of are closed with it.
+        self._finalizer = weakref.finalize(self, self.engine.dispose)
+
+    @property
+    def dialect(self) -> str:
+        """'sqlite' or 'postgresql'."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database and writes nothing."""
+        with self._transaction(self._reader, writes=False) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection whose work is committed when the block ends, and undone when it raises."""
+        with self._transaction(self._writer, writes=True) as connection:
+            yield connection
+
+    def observe(self, observer: Callable[[Transaction], None]) -> None:
+        """Tell observer of every transaction from now on, in the thread that made it."""
+        self._observers = (*self._observers, observer)
+
+    @contextmanager
+    def _transaction(self, engine: Engine, *, writes: bool) -> Iterator[Connection]:
+        began, failed = time.perf_counter(), True
+        try:
+            with translated(self.url), engine.connect() as connection, connection.begin():
+                yield connection
+            failed = False
+        finally:
+            done = Transaction(writes, time.perf_counter() - began, failed)
+            for observer in self._observers:
+                observer(done)
+
+    def dispose(self) -> None:
+        """Close every connection; the database can still be used, it then opens new ones."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.dispose()
+
+    def __repr__(self) -> str:
+        return f"Database({self.url!r})"
+
+    def __reduce__(self) -> tuple[type["Database"], tuple[URL]]:
+        return Database, (self._secret_url,)
+
+
+def _make_engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(
+            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=5
+        )
+        event.listen(engine, "connect", _prepare_sqlite_connection)
+        event.listen(engine, "begin", _begin_sqlite_transaction)
+        return engine
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=4,
+        max_overflow=4,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"connect_timeout": 10, "application_name": "overfit-study"},
+    )
+    event.listen(engine, "connect", _prepare_postgresql_connection)
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", partial(_ping, engine.dialect))
+    return engine
+
+
+def _prepare_sqlite_connection(connection: Any, _record: object) -> None:
+    # The driver would begin transactions by itself, and only before some statements.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: 16 MiB, every 100 batches or so
+
+
+def _begin_sqlite_transaction(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("storage_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _note_rest(_connection: object, record: Any) -> None:
+    record.info[_RESTING_SINCE] = time.monotonic()
+
+
+def _ping(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> None:
+    """Have a connection replaced that was lost while it rested.
+
+    SQLAlchemy's own pre-ping asks the server each time, which is a twentieth of a batch's time.
+    Between statements a server says something only when it ends the connection.
+    """
+    rested = time.monotonic() - record.info.get(_RESTING_SINCE, time.monotonic())
+    if rested < SECONDS_OF_TRUST and not _has_word(connection):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        # This and all others of its time: see "Disconnect Handling" in SQLAlchemy's manual.
+        raise InvalidatePoolError from None
+
+
+def _has_word(connection: Any) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _prepare_postgresql_connection(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s';"
+            f"SET lock_timeout = '{BUSY_SECONDS}s'; SET timezone = 'UTC'"
+        )
+    connection.commit()

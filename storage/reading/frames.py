@@ -1,0 +1,120 @@
+"""What was measured, as tidy DataFrames: one row per trial, replicate, member, point or layer.
+
+Every frame has `study` and `trial` columns and the columns of its table in storage.tables.schema.
+Words are categorical, whole numbers nullable (Int64), truth values nullable (boolean), times in
+UTC, everything else float64 with NaN for what was not measured. Rows are sorted by their keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, Connection, Select, Table, select, types
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.studies.names import missing_study
+from storage.tables.schema import (
+    UtcDateTime,
+    layer_statistics,
+    learning_curves,
+    members,
+    replicates,
+    results,
+    study_runs,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CATEGORIES = frozenset(
+    {"study", "state", "topology", "activation", "initialization", "optimizer"}
+    | {"worker", "device", "fingerprint", "cohort"}
+)
+
+
+def load_results(study: str | None, storage: str | Database) -> pd.DataFrame:
+    """One row per finished trial of one study, or of all studies with None.
+
+    storage is a database URL or an open database. Raises StudyNotFound, StudyWithoutRun, and what
+    open_database raises; nothing is created.
+    """
+    return _load(results, study, storage)
+
+
+def load_replicates(study: str | None, storage: str | Database) -> pd.DataFrame:
+    """One row per trial and replicate; the correctness bits are bytes. As load_results."""
+    return _load(replicates, study, storage)
+
+
+def load_members(study: str | None, storage: str | Database) -> pd.DataFrame:
+    """One row per network. As load_results."""
+    return _load(members, study, storage)
+
+
+def load_learning_curves(study: str | None, storage: str | Database) -> pd.DataFrame:
+    """One row per trial, replicate and evaluated epoch. As load_results."""
+    return _load(learning_curves, study, storage)
+
+
+def load_layer_statistics(study: str | None, storage: str | Database) -> pd.DataFrame:
+    """One row per trial, replicate, layer and recorded epoch. As load_results."""
+    return _load(layer_statistics, study, storage)
+
+
+def _load(table: Table, study: str | None, storage: str | Database) -> pd.DataFrame:
+    if isinstance(storage, Database):
+        with storage.read() as connection:
+            return _frame(connection, table, study)
+    with open_database(storage, create=False) as database, database.read() as connection:
+        return _frame(connection, table, study)
+
+
+def _frame(connection: Connection, table: Table, study: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    if study is not None:
+        known = select(study_runs.c.study_id).where(study_runs.c.study == study)
+        if connection.scalar(known) is None:
+            raise missing_study(connection, study)
+    query, columns = _query(table, study)
+    rows = connection.execute(query).all()
+    names = [column.name for column in columns]
+    by_column = list(zip(*rows, strict=True)) if rows else [() for _ in names]
+    return pd.DataFrame(
+        {
+            column.name: _series(column, values)
+            for column, values in zip(columns, by_column, strict=True)
+        }
+    )
+
+
+def _query(table: Table, study: str | None) -> tuple[Select[Any], list[Column[Any]]]:
+    own = [column for column in table.c if column.name not in {"trial_id", "study", "trial"}]
+    columns = [results.c.study, results.c.trial, *own]
+    query = select(*columns)
+    if table is not results:
+        query = query.join_from(table, results, table.c.trial_id == results.c.trial_id)
+    if study is not None:
+        query = query.where(results.c.study == study)
+    keys = [column for column in table.primary_key.columns if column.name != "trial_id"]
+    return query.order_by(results.c.study, results.c.trial, *keys), columns
+
+
+def _series(column: Column[Any], values: tuple[Any, ...]) -> Any:
+    import pandas as pd
+
+    match column.type:
+        case types.Boolean():
+            return pd.array(values, dtype="boolean")
+        case types.Integer():
+            # Keys are never missing, and plain integers are what NumPy works with.
+            return pd.array(values, dtype="Int64" if column.nullable else "int64")
+        case types.Float():
+            return pd.array(values, dtype="float64")
+        case UtcDateTime():
+            return pd.DatetimeIndex(values, dtype="datetime64[us, UTC]")
+        case types.String() if column.name in _CATEGORIES:
+            return pd.Categorical(values, categories=sorted({v for v in values if v is not None}))
+        case _:
+            return pd.Series(values, dtype="object")

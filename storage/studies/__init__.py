@@ -1,0 +1,1 @@
+"""Studies as rows: their names, runs, leases, queue and splits."""

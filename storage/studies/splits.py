@@ -1,0 +1,54 @@
+"""Which examples each replicate of a study validates and tests on."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import delete, insert, select
+
+from storage.database.engine import Database
+from storage.studies.leases import Lease, fence
+from storage.studies.names import missing_study
+from storage.tables.schema import splits, study_runs
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One replicate's division of the data.
+
+    The indices are little-endian 32-bit integers, in the order of the correctness bits of
+    `replicates`. majority_* is the accuracy of always answering the training split's most
+    frequent class; None where the data has no such split.
+    """
+
+    replicate: int
+    train_examples: int
+    validation_index: bytes
+    test_index: bytes
+    majority_validation_accuracy: float | None = None
+    majority_test_accuracy: float | None = None
+
+
+def write_splits(database: Database, lease: Lease, rows: Sequence[Split]) -> None:
+    """Store the study's splits in place of any there are. Raises LeaseLost."""
+    with database.write() as connection:
+        fence(connection, lease)
+        connection.execute(delete(splits).where(splits.c.study_id == lease.study_id))
+        if rows:
+            values = [{"study_id": lease.study_id, **asdict(row)} for row in rows]
+            connection.execute(insert(splits), values)
+
+
+def read_splits(database: Database, study: str) -> list[Split]:
+    """The study's splits by replicate; none before they are written.
+
+    Raises StudyNotFound, StudyWithoutRun.
+    """
+    with database.read() as connection:
+        study_id = connection.scalar(
+            select(study_runs.c.study_id).where(study_runs.c.study == study)
+        )
+        if study_id is None:
+            raise missing_study(connection, study)
+        columns = [column for column in splits.c if column.name != "study_id"]
+        query = select(*columns).where(splits.c.study_id == study_id).order_by(splits.c.replicate)
+        return [Split(*row) for row in connection.execute(query)]

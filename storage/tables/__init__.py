@@ -1,0 +1,1 @@
+"""Optuna's tables and ours, and how ours came to be."""

@@ -1,0 +1,1 @@
+"""Trials as rows: an Optuna storage of our own, and its batches."""

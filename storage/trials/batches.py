@@ -1,0 +1,207 @@
+"""The trials of a study in batches: made, begun, given parameters, finished, and taken back.
+
+    (new) ──create_trials──► RUNNING ──finish_trials──► COMPLETE, PRUNED, FAIL
+                             │    ▲
+                     take_back    start_waiting
+                             ▼    │
+             (enqueued) ──► WAITING
+
+Each method is one transaction: it happens as a whole or not at all. Each checks the lease in that
+transaction, and raises LeaseLost without a trace when it is no longer held. Each can be called
+again when the answer to a commit was lost; create_trials, alone, would then make other trials.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection
+
+from storage.database.attributes import attribute_rows
+from storage.errors import TrialNotFound
+from storage.studies.leases import Lease, fence
+from storage.trials import reads, writes
+from storage.trials.cache import StudyCache
+from storage.trials.cached_trials import CachedTrials
+from storage.trials.compatibility import check_distributions
+from storage.trials.conversion import DistributionEncoder, TrialRows, parameter_rows, utc_now
+from storage.trials.endings import write_endings, written_before
+from storage.trials.garbage import collector_at_rest
+from storage.trials.records import FinishedTrial, FinishReport, NewTrial
+from storage.trials.results import Ending
+
+
+class TrialBatches(CachedTrials):
+    """What a coordinator does with its trials."""
+
+    def create_trials(
+        self, study_id: int, trials: Sequence[NewTrial], lease: Lease
+    ) -> list[FrozenTrial]:
+        """Make RUNNING trials with their parameters, numbered without gaps.
+
+        Raises LeaseLost, ValueError for a distribution that contradicts the study's earlier ones.
+        """
+        with self._lock, collector_at_rest():
+            cache = self._known(study_id)
+            batch = self._insert(study_id, trials, lease, cache)
+            # Where others made trials in between, a refresh has to read them all in order.
+            shown = cache if batch and cache.follows(batch[0].number) else StudyCache()
+            return [shown.add(rows) for rows in batch]
+
+    def _insert(
+        self, study_id: int, trials: Sequence[NewTrial], lease: Lease, cache: StudyCache
+    ) -> list[TrialRows]:
+        encode = DistributionEncoder()
+        with self.database.write() as connection:
+            _fence(connection, study_id, lease)
+            check_distributions(connection, study_id, cache, (t.distributions for t in trials))
+            reads.require_study(connection, study_id, lock=True)
+            number = writes.next_number(connection, study_id, cache.newest)
+            ids = writes.new_trial_ids(connection, len(trials))
+            now = utc_now()
+            batch = [
+                TrialRows(
+                    trial_id,
+                    number + place,
+                    TrialState.RUNNING,
+                    now,
+                    None,
+                    parameter_rows(trial.parameters, trial.distributions, encode),
+                    [],
+                    attribute_rows(trial.user_attributes),
+                    attribute_rows(trial.system_attributes),
+                )
+                for place, (trial_id, trial) in enumerate(zip(ids, trials, strict=True))
+            ]
+            writes.insert_trials(connection, study_id, batch)
+            writes.analyze(connection, number, number + len(batch))
+        return batch
+
+    def start_waiting(self, study_id: int, lease: Lease, limit: int) -> list[FrozenTrial]:
+        """Set the first `limit` WAITING trials RUNNING: enqueued by others, or taken back.
+
+        Trials that were taken back have their parameters, enqueued ones have some or none.
+        """
+        with self._lock:
+            waiting = self._refreshed(study_id).in_state(TrialState.WAITING)[:limit]
+            if not waiting:
+                return []
+            now = utc_now()
+            with self.database.write() as connection:
+                _fence(connection, study_id, lease)
+                ids = self._ids(study_id, (trial.number for trial in waiting))
+                locked = reads.locked_trials(connection, list(ids.values()))
+                begun = [i for i, t in locked.items() if t.state is TrialState.WAITING]
+                running = [(i, TrialState.RUNNING, {"datetime_start": now}) for i in begun]
+                writes.set_states(connection, running)
+            cache = self._refreshed(study_id)
+            return [trial for i in begun if (trial := cache.by_id(i)) is not None]
+
+    def set_parameters(
+        self,
+        study_id: int,
+        parameters: Mapping[int, tuple[Mapping[str, Any], Mapping[str, BaseDistribution]]],
+        lease: Lease,
+    ) -> list[FrozenTrial]:
+        """Give unfinished trials parameters, by number; those that they have stay as they are.
+
+        Returns the trials. Raises LeaseLost, TrialNotFound for one that is not there or has ended,
+        ValueError for a distribution that contradicts the study's earlier ones.
+        """
+        encode = DistributionEncoder()
+        with self._lock:
+            cache = self._known(study_id)
+            ids = self._ids(study_id, parameters)
+            with self.database.write() as connection:
+                _fence(connection, study_id, lease)
+                both = parameters.values()
+                check_distributions(connection, study_id, cache, (d for _, d in both))
+                locked = reads.locked_trials(connection, list(ids.values()))
+                known = {t.trial_id: t for t in reads.read_trials(connection, locked)}
+                batch = []
+                for number, (values, distributions) in parameters.items():
+                    rows = known.get(ids[number])
+                    if rows is None or rows.state.is_finished():
+                        raise TrialNotFound(f"trial {number} has ended and takes no parameters")
+                    have = {name for name, _, _ in rows.parameters}
+                    new = parameter_rows(values, distributions, encode)
+                    batch.append(
+                        replace(rows, parameters=[row for row in new if row[0] not in have])
+                    )
+                writes.write_children(connection, "parameters", batch, replace=False)
+            cache = self._refreshed(study_id)
+            return [t for i in ids.values() if (t := cache.by_id(i)) is not None]
+
+    def running_trials(self, study_id: int) -> list[FrozenTrial]:
+        """The RUNNING trials by number, as a coordinator that takes over finds them."""
+        with self._lock:
+            return self._refreshed(study_id).in_state(TrialState.RUNNING)
+
+    def finish_trials(
+        self, study_id: int, finished: Sequence[FinishedTrial], lease: Lease
+    ) -> FinishReport:
+        """End RUNNING trials: Optuna's rows and ours, for all of them, in one transaction.
+
+        Raises LeaseLost, TrialNotFound, RowsRefused.
+        """
+        now = datetime.now(UTC)
+        with self._lock, collector_at_rest():
+            ids = self._ids(study_id, (trial.number for trial in finished))
+            with self.database.write() as connection:
+                run = _fence(connection, study_id, lease)
+                locked = reads.locked_trials(connection, list(ids.values()))
+                running = {t.number: t for t in locked.values() if t.state is TrialState.RUNNING}
+                late = [trial for trial in finished if trial.number not in running]
+                same = written_before(connection, late, ids) if late else frozenset()
+                endings = [
+                    Ending(
+                        ids[trial.number],
+                        trial,
+                        trial.started_at or running[trial.number].started_at,
+                        trial.finished_at or now,
+                    )
+                    for trial in finished
+                    if trial.number in running
+                ]
+                write_endings(connection, run.study, endings)
+        return FinishReport(
+            tuple(ending.trial.number for ending in endings),
+            tuple(trial.number for trial in late if trial.number in same),
+            tuple(trial.number for trial in late if trial.number not in same),
+        )
+
+    def take_back(self, study_id: int, numbers: Collection[int], lease: Lease) -> tuple[int, ...]:
+        """Set RUNNING trials WAITING, with their parameters; returns the numbers of those that are.
+
+        They are begun again under the same number by start_waiting. Raises LeaseLost.
+        """
+        with self._lock, self.database.write() as connection:
+            _fence(connection, study_id, lease)
+            ids = self._ids(study_id, numbers)
+            locked = reads.locked_trials(connection, list(ids.values())).values()
+            running = [t.trial_id for t in locked if t.state is TrialState.RUNNING]
+            waiting = [(i, TrialState.WAITING, {"datetime_start": None}) for i in running]
+            writes.set_states(connection, waiting)
+            return tuple(t.number for t in locked if not t.state.is_finished())
+
+    def _ids(self, study_id: int, numbers: Iterable[int]) -> dict[int, int]:
+        """The ids of trials by number. Raises TrialNotFound."""
+        cache = self._known(study_id)
+        wanted = list(numbers)
+        try:
+            return {number: cache.trial_id(number) for number in wanted}
+        except KeyError:
+            cache = self._refreshed(study_id)
+        try:
+            return {number: cache.trial_id(number) for number in wanted}
+        except KeyError as error:
+            raise TrialNotFound(f"there is no trial {error.args[0]}") from None
+
+
+def _fence(connection: Connection, study_id: int, lease: Lease) -> Any:
+    if lease.study_id != study_id:
+        raise ValueError(f"the lease is on study number {lease.study_id}, not {study_id}")
+    return fence(connection, lease)

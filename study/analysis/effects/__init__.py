@@ -1,0 +1,1 @@
+"""What the hyperparameters do to a quantity."""

@@ -1,0 +1,1 @@
+"""How sure a mean, a share or a difference is."""

@@ -1,0 +1,1 @@
+"""What searching does to the figures: selection optimism, overtuning, training too long."""

@@ -1,0 +1,139 @@
+"""The studies of a database, as tables for a person."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from storage.database.opening import open_database
+from storage.studies.runs import RunSummary, StudyRun, list_names_without_run, list_runs, read_run
+from storage.tables.status import RunStatus
+from study.errors import InvalidInput
+from study.specification.stored import stored_specification
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STATES = ("COMPLETE", "RUNNING", "WAITING", "PRUNED", "FAIL")
+
+
+def studies_table(storage: str) -> Table:
+    """Every study of the database: its status, its trials and its best value."""
+    with open_database(storage, create=False) as database:
+        summaries = list_runs(database)
+        others = list_names_without_run(database)
+    queue = _queue(summaries)
+    table = Table("name", "status", "trials", "best", "objective", "created (UTC)")
+    for summary in summaries:
+        run = summary.run
+        table.add_row(
+            run.study,
+            _status(run, queue),
+            _counts(summary),
+            ", ".join("–" if best is None else f"{best:.4g}" for best in summary.best_values),
+            ", ".join(_objectives(run)) or "cannot be read",
+            f"{run.created_at:%Y-%m-%d %H:%M}",
+        )
+    for name in others:
+        table.add_row(name, "only Optuna's", "", "", "", "")
+    return table
+
+
+def status_table(name: str, storage: str) -> Table:
+    """One study: what it is, who works on it, how far it has come, and why trials failed."""
+    from storage.reading.frames import load_results
+
+    with open_database(storage, create=False) as database:
+        run = read_run(database, name)
+        summaries = list_runs(database)
+        (summary,) = [summary for summary in summaries if summary.run.study == run.study]
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    # As Text: errors have words in brackets, which would be taken for markup.
+    for label, text in _facts(run, summary, _queue(summaries)).items():
+        table.add_row(label, Text(text))
+    if run.error is not None:
+        table.add_row("error", Text(run.error))
+    for reason, count in _reasons(load_results(name, storage)):
+        table.add_row("failed", Text(f"{count} × {reason}"))
+    return table
+
+
+def _queue(summaries: Sequence[RunSummary]) -> list[str]:
+    """The names of the studies that wait for a service, in the order of their turns."""
+    waiting = [
+        (summary.run.queued_at, summary.run.study)
+        for summary in summaries
+        if summary.run.status is RunStatus.QUEUED and summary.run.queued_at is not None
+    ]
+    return [name for _, name in sorted(waiting)]
+
+
+def _status(run: StudyRun, queue: Sequence[str]) -> str:
+    if run.study in queue:
+        return f"queued ({queue.index(run.study) + 1} of {len(queue)})"
+    return run.status.value
+
+
+def _facts(run: StudyRun, summary: RunSummary, queue: Sequence[str]) -> dict[str, str]:
+    return {
+        "study": run.study,
+        "status": _status(run, queue),
+        "run by": "a service" if run.detached else "whoever launches it",
+        "coordinator": str(run.owner) if run.owner else "none",
+        "trials": _counts(summary),
+        **_specified(run, summary),
+        "seed": str(run.seed),
+        "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
+        "created": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC",
+        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC" if run.started_at else "–",
+        "finished": f"{run.finished_at:%Y-%m-%d %H:%M:%S} UTC" if run.finished_at else "–",
+    }
+
+
+def _specified(run: StudyRun, summary: RunSummary) -> dict[str, str]:
+    """What the study was asked for, if it can be read: whoever reaches the database wrote it."""
+    try:
+        spec = stored_specification(run.specification, run.study)
+    except InvalidInput as error:
+        return {"specification": str(error)}
+    budget = [
+        f"{amount:g} {unit}"
+        for unit, amount in spec.budget.model_dump().items()
+        if amount is not None
+    ]
+    objectives = zip(spec.objective, summary.best_values, strict=False)
+    return {
+        "budget": ", ".join(budget) or "the default",
+        "best": ", ".join(
+            f"{objective.value} {'–' if best is None else f'{best:.4f}'}"
+            for objective, best in objectives
+        ),
+        "data": f"{spec.data.source} ({_data_hash(run)})",
+        "sampler": spec.sampler.value,
+    }
+
+
+def _objectives(run: StudyRun) -> list[str]:
+    found = run.specification.get("objective") if isinstance(run.specification, dict) else None
+    return [str(name)[:40] for name in found] if isinstance(found, list) else []
+
+
+def _data_hash(run: StudyRun) -> str:
+    return f"SHA-256 {run.data_sha256[:12]}…" if run.data_sha256 else "not read yet"
+
+
+def _counts(summary: RunSummary) -> str:
+    words = {"COMPLETE": "done", "FAIL": "failed"}
+    shown = [
+        f"{summary.trials[state]} {words.get(state, state.lower())}"
+        for state in _STATES
+        if summary.trials.get(state)
+    ]
+    return ", ".join(shown) or "none yet"
+
+
+def _reasons(results: "pd.DataFrame") -> list[tuple[str, int]]:
+    """Why trials failed, most frequent first."""
+    return Counter(results["error"].dropna().astype(str)).most_common(5)

@@ -1,0 +1,149 @@
+"""The results table as a person or a program wants it: on the terminal, or in a file."""
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from study.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from study.launching.replay import Replay
+
+METRICS = ("train_accuracy", "validation_accuracy", "test_accuracy", "generalization_gap")
+_HEADINGS = {
+    "train_accuracy": "train",
+    "validation_accuracy": "validation",
+    "test_accuracy": "test",
+    "generalization_gap": "gap",
+    "ensemble_size": "ensemble",
+    "learning_rate": "rate",
+    "weight_decay": "decay",
+    "batch_size": "batch",
+    "train_fraction": "fraction",
+    "early_stopping_patience": "patience",
+}
+DIFFERENCES = 40  # shown of a replay: more of them say no more
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def as_table(results: "pd.DataFrame", title: str, *, varying: Sequence[str], width: int) -> Table:
+    """The accuracies and the hyperparameters that vary, a row per trial.
+
+    Where the columns do not fit into width characters, the hyperparameters share one.
+    """
+    table = _table(results, title, [*METRICS, *varying], ())
+    if Console(width=10_000).measure(table).maximum <= width:
+        return table
+    return _table(results, title, METRICS, varying)
+
+
+def _table(
+    results: "pd.DataFrame", title: str, columns: Sequence[str], together: Sequence[str]
+) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("trial", justify="right")
+    with_states = bool((results["state"] != "COMPLETE").any())
+    if with_states:
+        table.add_column("state")
+    for column in columns:
+        texts = results[column].dtype.name in ("category", "object", "str", "string")
+        justify: Literal["left", "right"] = "left" if texts else "right"
+        table.add_column(_HEADINGS.get(column, column), justify=justify)
+    if together:
+        table.add_column("configuration")
+    for _, row in results.iterrows():
+        cells = [str(row["trial"])]
+        if with_states:
+            cells.append(str(row["state"]).lower())
+        cells += [_cell(column, row[column]) for column in columns]
+        if together:
+            named = (f"{_HEADINGS.get(c, c)} {_cell(c, row[c])}" for c in together)
+            cells.append(", ".join(named))
+        table.add_row(*cells)
+    return table
+
+
+def differences_table(replayed: "Replay") -> Table:
+    """The numbers of a replay that came out otherwise."""
+    table = Table("table", "row", "column", "recorded", "replayed")
+    for difference in replayed.differences[:DIFFERENCES]:
+        values = (difference.recorded, difference.replayed)
+        texts = [v.hex() if isinstance(v, bytes) else repr(v) for v in values]
+        shown = [text if len(text) <= 24 else f"{text[:23]}…" for text in texts]
+        table.add_row(difference.table, difference.where, difference.column, *shown)
+    if len(replayed.differences) > DIFFERENCES:
+        table.caption = f"and {len(replayed.differences) - DIFFERENCES} more"
+    return table
+
+
+def write_results(results: "pd.DataFrame", style: Format, output: Path | None) -> None:
+    """Write the table to output, or to stdout where that is None.
+
+    Raises:
+        InvalidInput: a format of bytes for a terminal, or a file that cannot be written.
+    """
+    if output is None:
+        _write_to_stdout(results, style)
+        return
+    try:
+        if style is Format.PARQUET:
+            results.to_parquet(output, index=False)
+        else:
+            output.write_text(_text(results, style), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"--output {output}: cannot be written: {error.strerror}") from None
+
+
+def _write_to_stdout(results: "pd.DataFrame", style: Format) -> None:
+    if style is Format.PARQUET:
+        if sys.stdout.isatty():
+            raise InvalidInput("--format parquet is not for a terminal; add --output FILE")
+        results.to_parquet(sys.stdout.buffer, index=False)
+    else:
+        sys.stdout.write(_text(results, style))
+
+
+def _text(results: "pd.DataFrame", style: Format) -> str:
+    if style is Format.CSV:
+        return str(results.to_csv(index=False))
+    if style is Format.JSON:
+        return results.to_json(orient="records", date_format="iso", indent=2) + "\n"
+    console = data_console()
+    from study.analysis.trials import varying_hyperparameters
+
+    varying = varying_hyperparameters(results)
+    with console.capture() as capture:
+        console.print(as_table(results, "", varying=varying, width=console.width))
+    return capture.get()
+
+
+def data_console() -> Console:
+    """stdout for data: as wide as it must be where it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 240, highlight=False)
+
+
+def _cell(column: str, value: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return "–"
+    if column == "generalization_gap":
+        return f"{value:+.3f}"
+    if column in METRICS:
+        return f"{value:.3f}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

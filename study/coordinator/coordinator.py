@@ -1,0 +1,349 @@
+"""The loop of a running study: ask, dispatch, collect, prune, commit.
+
+It only carries out what others decide: study.coordinator.trial_source which trials,
+study.coordinator.cohorts which of them together, study.coordinator.policy what follows a failure,
+study.sampling.pruning which end early. What must last is in SQL before it counts.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.errors import DatabaseUnreachable
+from storage.reading.one_trial import read_fingerprints, read_measured
+from storage.studies.leases import Lease
+from storage.trials.records import FinishedTrial
+from storage.trials.storage import TrialStorage
+from study.coordinator import rows
+from study.coordinator.cohorts import Candidate, networks
+from study.coordinator.dispatcher import Dispatcher, Trained
+from study.coordinator.duplicates import Duplicates
+from study.coordinator.ledger import Ledger
+from study.coordinator.outage import PATIENCE, PATIENCE_OF_A_LEAVER, Absence, StoppedWithoutDatabase
+from study.coordinator.policy import is_hopeless
+from study.coordinator.retries import GaveUp
+from study.coordinator.tally import Tally
+from study.coordinator.trial_source import TrialSource
+from study.monitoring import events
+from study.monitoring.progress import Progress
+from study.sampling.pruning import Pruning
+from study.specification.space import configuration_of
+from study.specification.spec import StudySpec
+from workers.segment import TrialWork
+
+POLL_SECONDS = 0.2
+# The study's attribute that holds its running time in seconds over all launches.
+SECONDS_SPENT = "seconds_spent"
+SECONDS_BETWEEN_NOTES = 20.0
+SECONDS_BETWEEN_OCCUPANCIES = 1.0
+SECONDS_BETWEEN_SNAPSHOTS = 0.1  # a display has no use for more
+
+
+class Ending(Enum):
+    """Why a coordinator's loop ended."""
+
+    BUDGET = "the budget is reached"
+    EXHAUSTED = "every configuration of the search space has been tried"
+    STOPPED = "it was stopped"
+    HOPELESS = "every trial failed"
+
+
+@dataclass(slots=True)
+class Coordinator:
+    """Runs one study, as the holder of its lease.
+
+    seconds_before is the time that earlier launches spent. stop() may be called from a signal
+    handler; run() then leaves within a poll and puts running trials back. want_slots is told how
+    many slots of its cluster the study could use.
+    """
+
+    spec: StudySpec
+    source: TrialSource
+    dispatcher: Dispatcher
+    pruning: Pruning
+    storage: TrialStorage
+    study_id: int
+    lease: Callable[[], Lease]
+    tally: Tally
+    progress: Progress
+    stop_requested: Callable[[], bool] = lambda: False
+    want_slots: Callable[[int], None] = lambda slots: None
+    seconds_before: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _duplicates: Duplicates = field(default_factory=Duplicates)
+    _stopping: bool = False
+    _next_note: float = 0.0
+    _next_occupancy: float = float("-inf")
+    _next_snapshot: float = float("-inf")
+    _began: float = 0.0
+    _ended: Ending | None = None
+    _absence: Absence = field(init=False)
+    _ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ledger = Ledger(
+            self.storage, self.study_id, self.lease, self.tally, self.progress.tell
+        )
+        self._absence = Absence(self._reconcile, self.progress.tell, self.clock)
+
+    def stop(self) -> None:
+        """Ask the loop to end; in a foreground pool this interrupts the training itself."""
+        self._stopping = True
+        self.dispatcher.interrupt()
+
+    def run(self) -> Ending:
+        """Run the study until an Ending.
+
+        Raises:
+            LeaseLost: another coordinator took over; nothing more was written.
+            DatabaseUnreachable: the database stayed away for too long (StoppedWithoutDatabase:
+                it was away when the study was stopped).
+        """
+        self._began = self.clock()
+        self._next_note = self._began + SECONDS_BETWEEN_NOTES
+        self._adopt()
+        self.progress.tell(self.tally.begun())
+        try:
+            while (ending := self._ending()) is None:
+                self._absence.while_reachable(self._ask)
+                left = self.source.trials_left()
+                self.dispatcher.fill(left)
+                self.want_slots(self.dispatcher.usable_slots(left))
+                self._absorb(self.dispatcher.collect(POLL_SECONDS))
+                self._absence.while_reachable(self._commit)
+                self._absence.while_reachable(self._note_time)
+                self._show()
+        finally:
+            unfinished = self.dispatcher.give_up()
+        self._ended = ending
+        self._put_back(unfinished)
+        self._show_snapshot()
+        self.progress.tell(self.tally.ended(ending.value, self.seconds_spent))
+        return ending
+
+    def _put_back(self, unfinished: set[int]) -> None:
+        """What is trained is kept; the rest waits, with its parameters, for the next launch."""
+        while not self._ledger.is_empty:
+            self.insist(self._commit)
+        unfinished |= self.dispatcher.give_up() | self._duplicates.waiting()
+
+        def take_back() -> None:
+            left = sorted(unfinished | self.source.taken())
+            if left:
+                self.storage.take_back(self.study_id, left, self.lease())
+
+        self.insist(take_back)
+
+    @property
+    def seconds_spent(self) -> float:
+        """The study's running time over all launches."""
+        return self.seconds_before + self.clock() - self._began
+
+    def _ending(self) -> Ending | None:
+        bound = self.tally.budget.seconds
+        asked = self.stop_requested()
+        if self._stopping or asked:
+            # Told here, not in stop(): a signal handler may interrupt a sink that holds a lock.
+            self.progress.tell(events.StopRequested("database" if asked else "signal"))
+            return Ending.STOPPED
+        if bound is not None and self.seconds_spent >= bound:
+            return Ending.BUDGET
+        if is_hopeless(self.tally.complete, self.tally.failed):
+            return Ending.HOPELESS
+        if self._has_more():
+            return None
+        return Ending.EXHAUSTED if self.source.exhausted else Ending.BUDGET
+
+    # ── Trials come in ───────────────────────────────────────────────────────────────────────
+
+    def _adopt(self) -> None:
+        trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        fingerprints = read_fingerprints(self.storage.database, self.spec.name)
+        for trial in trials:
+            if trial.state.is_finished():
+                self.tally.note(trial.number, trial.state, trial.values, trial.user_attrs)
+            if trial.state is TrialState.COMPLETE:
+                self._know(trial, fingerprints.get(trial.number))
+        self.tally.begin()
+        self.pruning.adopt(trials)
+        self.source.adopt(trials, ours=set())
+
+    def _know(self, trial: FrozenTrial, fingerprint: str | None) -> None:
+        if fingerprint is not None:
+            known = self._duplicates.earlier.setdefault(fingerprint, {})
+            known.setdefault(configuration_of(self.spec, trial.params), trial.number)
+
+    def _ask(self) -> None:
+        """Have enough trials ready for every free slot."""
+        replicates = self.spec.training.replicates
+        free = self.dispatcher.free_slots
+        if not free:
+            return
+        pays = self.dispatcher.networks_that_pay(self.source.trials_left())
+        wanted = free * min(pays, self.source.networks_for_a_slot(self.dispatcher.slots))
+        have = sum(networks(c.work, replicates) for c in self.dispatcher.ready)
+        while have < wanted:
+            asked = self.source.ask(self.source.trials_that_train(wanted - have))
+            if not asked:
+                return
+            for work in asked:
+                if self._take(work):
+                    have += networks(work, replicates)
+
+    def _take(self, work: TrialWork) -> bool:
+        """Whether the trial has to be trained: otherwise it is copied, or waits for its like."""
+        original = self._duplicates.original(work)
+        if original is not None:
+            self._ledger.add(self._copy_of(work, original))
+            return False
+        if not self._duplicates.begin(work):
+            return False
+        self.dispatcher.add([Candidate(work)])
+        return True
+
+    def _copy_of(self, work: TrialWork, original: int) -> FinishedTrial:
+        measured = read_measured(self.storage.database, self.spec.name, original)
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, original)
+        return rows.copied(work, self.storage.get_trial(trial_id), measured)
+
+    # ── Trials go on or end ──────────────────────────────────────────────────────────────────
+
+    def _absorb(self, landed: list[Trained | GaveUp]) -> None:
+        for item in sorted(landed, key=lambda item: item.work.trial):
+            if isinstance(item, GaveUp):
+                self._note_failure(item)
+            else:
+                self._note_segment(item)
+
+    def _note_segment(self, item: Trained) -> None:
+        self._duplicates.know_environment(item.report.fingerprint)
+        trial, epoch = item.work.trial, item.measured.epochs
+        values = rows.objective_values(self.spec, item.measured)
+        if epoch >= self.spec.training.epochs:
+            state = TrialState.COMPLETE
+        elif self.pruning.should_end(trial, epoch, values[0]):
+            state = TrialState.PRUNED
+        else:
+            self.dispatcher.add([Candidate(item.work, epoch, item.state)])
+            return
+        attributes = self.pruning.finish(trial, state, values[0])
+        if state is TrialState.PRUNED:
+            self._train_instead(item.work)
+        cohort = self._cohort_name(item.cohort)
+        self._ledger.add(rows.ended(self.spec, state, item, cohort, attributes))
+
+    def _note_failure(self, item: GaveUp) -> None:
+        self.pruning.finish(item.work.trial, TrialState.FAIL, None)
+        self._train_instead(item.work)
+        cohort = self._cohort_name(item.cohort)
+        self._ledger.add(rows.failed(item, cohort))
+        self.progress.tell(events.TrialFailed(item.work.trial, cohort, item.reason))
+
+    def _train_instead(self, ended: TrialWork) -> None:
+        """The trials that waited for one that came to nothing are tried themselves."""
+        for work in self._duplicates.give_up(ended.configuration):
+            self._take(work)
+
+    def _cohort_name(self, ticket: int) -> str:
+        return cohort_name(self.lease(), ticket)
+
+    def _commit(self) -> None:
+        """Optuna's rows and ours of every trial that has ended, in one transaction."""
+        written = self._ledger.commit()
+        self.source.finish(written)
+        for work in [work for trial in written for work in self._waited_for(trial)]:
+            self._take(work)
+
+    def _note_time(self) -> None:
+        """Now and then, the time spent: a budget of hours holds also for one who was killed."""
+        if self.clock() >= self._next_note:
+            self._next_note = self.clock() + SECONDS_BETWEEN_NOTES
+            self.write_time()
+
+    def write_time(self) -> None:
+        """Keep the running time so far with the study, for this launch's successors."""
+        self.lease()
+        seconds = round(self.seconds_spent, 3)
+        self.storage.set_study_user_attr(self.study_id, SECONDS_SPENT, seconds)
+
+    def _waited_for(self, trial: FinishedTrial) -> list[TrialWork]:
+        if trial.state is not TrialState.COMPLETE or trial.result.get("duplicate_of") is not None:
+            return []
+        configuration = rows.configuration_in(trial.result)
+        return self._duplicates.complete(configuration, trial.number)
+
+    # ── A database that is away ──────────────────────────────────────────────────────────────
+
+    def insist(self, act: Callable[[], object]) -> None:
+        """Act, and wait for a database that is away; after a stop only for a moment.
+
+        Raises:
+            StoppedWithoutDatabase: it stayed away.
+            DatabaseUnreachable: it stayed away for too long, and nobody had asked for a stop.
+        """
+        try:
+            self._absence.insist(act, self._patience)
+        except DatabaseUnreachable as error:
+            if self._patience() == PATIENCE:
+                raise
+            raise StoppedWithoutDatabase(
+                f"study {self.spec.name!r} was stopped while its database was away; launched "
+                f"again, it goes on with what was running: {error}"
+            ) from error
+
+    def _patience(self) -> float:
+        leaves = self._stopping or self._ended is Ending.STOPPED
+        return PATIENCE_OF_A_LEAVER if leaves else PATIENCE
+
+    def _has_more(self) -> bool:
+        more = True  # so long as nobody can say
+        if not self._is_idle():
+            return more
+
+        def look() -> None:
+            nonlocal more
+            more = self.source.has_more()
+
+        self._absence.while_reachable(look)
+        return more
+
+    def _reconcile(self) -> None:
+        """After an absence of the database: a transaction whose answer was lost may have made
+        RUNNING trials that we do not know of."""
+        trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
+        self.source.adopt(trials, ours=self._trials_in_hand())
+
+    def _trials_in_hand(self) -> set[int]:
+        waiting = self._duplicates.waiting()
+        return self.dispatcher.trials() | waiting | self._ledger.trials()
+
+    def _is_idle(self) -> bool:
+        waiting = self._duplicates.waiting()
+        return self.dispatcher.is_empty and not waiting and self._ledger.is_empty
+
+    def _show(self) -> None:
+        now = self.clock()
+        if now >= self._next_occupancy:
+            self._next_occupancy = now + SECONDS_BETWEEN_OCCUPANCIES
+            self.progress.tell(self.dispatcher.occupancy)
+        if now >= self._next_snapshot:
+            self._next_snapshot = now + SECONDS_BETWEEN_SNAPSHOTS
+            self._show_snapshot()
+
+    def _show_snapshot(self) -> None:
+        self.progress.show(
+            self.tally.snapshot(
+                running=self.dispatcher.trials_running,
+                here=self.clock() - self._began,
+                spent=self.seconds_spent,
+                message="stopping" if self._stopping else "",
+            )
+        )
+
+
+def cohort_name(lease: Lease, ticket: int) -> str:
+    """A cohort's name, unique in its study: tickets begin anew with every coordinator."""
+    return f"{lease.epoch}-{ticket}"

@@ -1,0 +1,260 @@
+"""Trials on their way: packed into cohorts, handed to a pool, mended when they fail.
+
+Knows nothing of the database and of what a trial is worth.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from study.coordinator.cohorts import TARGET_NETWORKS, Candidate, networks, pack, work_of
+from study.coordinator.policy import SHORTEST_DEADLINE, deadline_seconds
+from study.coordinator.retries import Flight, GaveUp, Mending
+from study.monitoring import events
+from workers.configuration import TrainingSettings
+from workers.pools.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
+from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
+
+# A segment longer than this helps nobody: what is lost with a worker, and the wait at the end.
+SEGMENT_SECONDS = 20.0
+
+
+class StopNow(BaseException):
+    """Raised inside a pool that trains in the foreground, to end the training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trial's segment is done: what was measured, and the state that continues it."""
+
+    work: TrialWork
+    measured: TrialMeasurements
+    report: SegmentReport
+    state: StateHandle
+    cohort: int
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Keeps the pool's slots busy with the trials it is given.
+
+    next_stop gives the epoch to which a trial goes on from the one it is at; share how many of the
+    pool's slots may be filled, where the cluster is not this study's alone. tell hears what
+    becomes of cohorts, which cohort_name names after their ticket in the pool.
+    """
+
+    pool: Pool
+    settings: TrainingSettings
+    seed: int
+    label_noise: float
+    next_stop: Callable[[int], int]
+    share: Callable[[int], int] = lambda slots: slots
+    clock: Callable[[], float] = time.monotonic
+    tell: Callable[[events.Event], None] = lambda _: None
+    cohort_name: Callable[[int], str] = str
+    _slowest_pace: float | None = None
+    _seconds: float = 0.0
+    _network_epochs: float = 0.0
+    _ready: list[Candidate] = field(default_factory=list)
+    _mending: Mending = field(default_factory=Mending)
+    _flights: dict[int, Flight] = field(default_factory=dict)
+    _collecting: bool = False
+    _interrupted: bool = False
+    _next_overdue: float = float("-inf")
+
+    @property
+    def free_slots(self) -> int:
+        """How many more cohorts could be trained at this moment."""
+        return max(0, self.slots - len(self._flights))
+
+    @property
+    def slots(self) -> int:
+        """How many cohorts may be trained at the same time."""
+        return self.share(self.pool.slots())
+
+    def usable_slots(self, trials_to_come: float) -> int:
+        """How many slots the trials in hand and those to come could fill, if all were free."""
+        waiting = len(self._mending.waiting) + len(self._ready) + trials_to_come
+        return int(min(self.pool.slots(), len(self._flights) + waiting))
+
+    @property
+    def occupancy(self) -> events.Occupancy:
+        """How busy the pool is."""
+        return events.Occupancy(len(self._flights), self.pool.slots(), self.trials_running)
+
+    @property
+    def ready(self) -> Sequence[Candidate]:
+        """The trials that wait for a slot."""
+        return self._ready
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no trial in the dispatcher's hands."""
+        return not (self._flights or self._mending.waiting or self._ready)
+
+    @property
+    def trials_running(self) -> int:
+        """How many trials are being trained."""
+        return sum(len(flight.cohort) for flight in self._flights.values())
+
+    def trials(self) -> set[int]:
+        """Every trial in the dispatcher's hands."""
+        flights = [*self._flights.values(), *self._mending.waiting]
+        flying = {candidate.work.trial for flight in flights for candidate in flight.cohort}
+        return flying | {candidate.work.trial for candidate in self._ready}
+
+    def networks_that_pay(self, trials_left: float) -> float:
+        """How many networks a cohort should have.
+
+        As many as fuse well, but no more than train in a segment's time; and before any time has
+        been measured so few that every slot can be given a second cohort.
+        """
+        if self._network_epochs:
+            an_epoch = self._seconds / self._network_epochs
+            return min(TARGET_NETWORKS, SEGMENT_SECONDS / (an_epoch * self.settings.epochs))
+        per_trial = self.settings.replicates
+        return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self.slots)))
+
+    def add(self, candidates: Iterable[Candidate]) -> None:
+        """Take trials to be trained as soon as slots are free."""
+        self._ready += candidates
+
+    def fill(self, trials_to_come: float) -> None:
+        """Give free slots what failed before, and then what is ready; trials_to_come may follow."""
+        for flight in self._mending.due(self._flights.keys(), self.free_slots):
+            self._dispatch(flight)
+        free = self.free_slots
+        if not free or not self._ready:
+            return
+        target = self.networks_that_pay(trials_to_come + len(self._ready))
+        replicates = self.settings.replicates
+        cohorts = pack(self._ready, replicates=replicates, slots=free, target=target)
+        for cohort in cohorts[:free]:
+            self._dispatch(Flight(cohort, target))
+        # More of them would only wait in the cluster, before those of other studies.
+        self._ready = [candidate for cohort in cohorts[free:] for candidate in cohort]
+
+    def collect(self, timeout: float) -> list[Trained | GaveUp]:
+        """What has ended, waiting up to timeout seconds; failures that can be mended are not in it.
+
+        A pool in the foreground takes as long as its segment does, or until interrupt().
+        """
+        landed: list[Trained | GaveUp] = []
+        arrived = self._completions(timeout)
+        for completion in [*arrived, *self._overdue({c.ticket for c in arrived})]:
+            flight = self._flights.pop(completion.ticket)
+            if isinstance(completion, Done):
+                self._mending.note_success()
+                self._note_pace(flight, completion)
+                self._tell_returned(completion, flight)
+                landed += _trained(completion, flight)
+            else:
+                landed += self._mend(completion, flight)
+        return landed
+
+    def interrupt(self) -> None:
+        """End a collect() that trains in this thread; called from a signal handler."""
+        self._interrupted = True
+        if self._collecting and self.pool.in_foreground:
+            raise StopNow
+
+    def give_up(self) -> set[int]:
+        """Cancel everything; the trials that were in the dispatcher's hands."""
+        trials = self.trials()
+        self.pool.cancel(list(self._flights))
+        self._flights, self._ready = {}, []
+        self._mending.waiting.clear()
+        return trials
+
+    def _completions(self, timeout: float) -> Sequence[Completion]:
+        self._collecting = True
+        try:
+            # A signal may have come just before: then nobody would end this collect().
+            return () if self._interrupted else self.pool.collect(timeout)
+        except StopNow:
+            return ()
+        finally:
+            self._collecting = False
+
+    def _overdue(self, arrived: Set[int]) -> list[Failed]:
+        """Cohorts that did not arrive before their deadline: they are cancelled, and failed."""
+        now = self.clock()
+        if self._slowest_pace is None or now < self._next_overdue:
+            return []
+        # No cohort that begins from now on is overdue before that.
+        self._next_overdue = now + SHORTEST_DEADLINE
+        failures = []
+        for ticket, flight in self._flights.items():
+            if ticket in arrived:
+                continue
+            allowed = deadline_seconds(flight.work, self._slowest_pace)
+            self._next_overdue = min(self._next_overdue, flight.began_at + allowed)
+            if now - flight.began_at > allowed:
+                reason = f"nothing was heard for {now - flight.began_at:.0f} s"
+                failures.append(Failed(ticket, FailureKind.HUNG, reason))
+        if failures:
+            self.pool.cancel([failure.ticket for failure in failures])
+        return failures
+
+    def _note_pace(self, flight: Flight, done: Done) -> None:
+        replicates = self.settings.replicates
+        epochs = flight.until - flight.cohort[0].epoch
+        self._seconds += done.report.wall_seconds
+        self._network_epochs += epochs * sum(networks(c.work, replicates) for c in flight.cohort)
+        pace = (self.clock() - flight.began_at) / flight.work
+        self._slowest_pace = max(pace, self._slowest_pace or 0.0)
+
+    def _dispatch(self, flight: Flight) -> None:
+        epoch = flight.cohort[0].epoch
+        until = self.next_stop(epoch)
+        segment = Segment(
+            trials=tuple(candidate.work for candidate in flight.cohort),
+            settings=self.settings,
+            seed=self.seed,
+            first_epoch=epoch,
+            last_epoch=until,
+            label_noise=self.label_noise,
+        )
+        states = {id(c.state): c.state for c in flight.cohort if c.state is not None}
+        ticket = self.pool.submit(segment, list(states.values()))
+        work = sum(work_of(c.work, self.settings.replicates) for c in flight.cohort)
+        work *= until - epoch
+        flight = replace(flight, until=until, work=work, began_at=self.clock())
+        self._flights[ticket] = flight
+        self.tell(
+            events.CohortDispatched(
+                cohort=self.cohort_name(ticket),
+                trials=flight.trials,
+                networks=sum(networks(c.work, self.settings.replicates) for c in flight.cohort),
+                wanted=flight.wanted,
+                until=until,
+                losses=flight.losses,
+            )
+        )
+
+    def _mend(self, failure: Failed, flight: Flight) -> list[GaveUp]:
+        others = self._flights.keys()
+        remedy, flight = self._mending.judge(failure.kind, flight, others)
+        self.tell(
+            events.CohortFailed(
+                cohort=self.cohort_name(failure.ticket),
+                trials=flight.trials,
+                kind=failure.kind.value,
+                reason=failure.reason,
+                remedy=remedy.name.lower().replace("_", " "),
+                losses=flight.losses,
+            )
+        )
+        return self._mending.mend(remedy, failure, flight, others)
+
+    def _tell_returned(self, done: Done, flight: Flight) -> None:
+        name, report = self.cohort_name(done.ticket), done.report
+        self.tell(events.CohortReturned(name, flight.trials, report.worker, report.wall_seconds))
+
+
+def _trained(done: Done, flight: Flight) -> list[Trained | GaveUp]:
+    works = {candidate.work.trial: candidate.work for candidate in flight.cohort}
+    return [
+        Trained(works[measured.trial], measured, done.report, done.state, done.ticket)
+        for measured in done.report.trials
+    ]

@@ -1,0 +1,208 @@
+"""From what a worker measured to the rows that storage keeps: pure, one trial at a time."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
+from enum import Enum
+from functools import cache
+from operator import attrgetter
+from statistics import stdev
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.reading.one_trial import Measured
+from storage.trials.records import FinishedTrial
+from study.coordinator.dispatcher import Trained
+from study.coordinator.retries import GaveUp
+from study.specification.space import typed_configuration
+from study.specification.spec import Objective, StudySpec
+from workers.configuration import Configuration
+from workers.segment import (
+    ReplicateMeasurements,
+    SegmentReport,
+    TrialMeasurements,
+    TrialWork,
+)
+
+# The trial attributes that the dashboard shows as sortable columns.
+DASHBOARD_METRICS = (
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "generalization_gap",
+)
+_NESTED = frozenset({"members", "curve", "layers"})
+
+
+def ended(
+    spec: StudySpec, state: TrialState, trained: Trained, cohort: str, attributes: Mapping[str, Any]
+) -> FinishedTrial:
+    """All rows of a trial that was trained to its end (COMPLETE) or to a rung (PRUNED).
+
+    attributes are Optuna's system attributes to keep with it.
+    """
+    rows = rows_of(spec, trained.work, trained.measured, trained.report)
+    result = {**rows.result, "cohort": cohort}
+    return replace(rows, state=state, result=result, system_attributes=attributes)
+
+
+def rows_of(
+    spec: StudySpec, work: TrialWork, measured: TrialMeasurements, report: SegmentReport
+) -> FinishedTrial:
+    """What was measured of a trial, as rows of a COMPLETE one."""
+    summary = summarize(measured)
+    result = {
+        **summary,
+        **_hyperparameters(work.configuration),
+        "worker": report.worker,
+        "device": report.device,
+        "fingerprint": report.fingerprint,
+    }
+    return FinishedTrial(
+        number=measured.trial,
+        state=TrialState.COMPLETE,
+        values=_objectives_in(spec, summary),
+        user_attributes={name: result[name] for name in DASHBOARD_METRICS},
+        intermediate_values=_reports(spec, measured),
+        result=result,
+        replicates=tuple(_replicate_row(replicate) for replicate in measured.replicates),
+        members=_rows(measured, "members"),
+        learning_curves=_rows(measured, "curve"),
+        layer_statistics=_rows(measured, "layers"),
+    )
+
+
+def copied(work: TrialWork, original: FrozenTrial, measured: Measured) -> FinishedTrial:
+    """The rows of a trial whose configuration the COMPLETE trial `original` had before it."""
+    return FinishedTrial(
+        number=work.trial,
+        state=TrialState.COMPLETE,
+        values=original.values,
+        user_attributes=original.user_attrs,
+        intermediate_values=original.intermediate_values,
+        result={
+            **measured.result,
+            "seconds": 0.0,
+            "duplicate_of": original.number,
+        },
+        replicates=measured.replicates,
+        members=measured.members,
+        learning_curves=measured.learning_curves,
+        layer_statistics=measured.layer_statistics,
+    )
+
+
+def failed(item: GaveUp, cohort: str) -> FinishedTrial:
+    """The rows of a trial that could not be trained: its hyperparameters and the reason."""
+    hyperparameters = _hyperparameters(item.work.configuration)
+    return FinishedTrial(
+        number=item.work.trial,
+        state=TrialState.FAIL,
+        result={**hyperparameters, "cohort": cohort, "error": item.reason},
+    )
+
+
+def objective_values(spec: StudySpec, measured: TrialMeasurements) -> tuple[float, ...]:
+    """The trial's value of each objective."""
+    return _objectives_in(spec, summarize(measured))
+
+
+def _objectives_in(spec: StudySpec, summary: Mapping[str, Any]) -> tuple[float, ...]:
+    return tuple(float(summary[objective.value]) for objective in spec.objective)
+
+
+def summarize(measured: TrialMeasurements) -> dict[str, Any]:
+    """Means over the replicates, and the spread of what is quoted with an error."""
+    replicates = measured.replicates
+    averaged = (
+        "train_accuracy",
+        "validation_accuracy",
+        "test_accuracy",
+        "balanced_test_accuracy",
+        "train_loss",
+        "validation_loss",
+        "test_loss",
+    )
+    means = {name: _mean(getattr(r, name) for r in replicates) for name in averaged}
+    clean = [r.train_accuracy_clean for r in replicates if r.train_accuracy_clean is not None]
+    gaps = [r.train_accuracy - r.test_accuracy for r in replicates]
+    return {
+        **means,
+        "generalization_gap": _mean(gaps),
+        "validation_gap": _mean(r.train_accuracy - r.validation_accuracy for r in replicates),
+        "loss_gap": _mean(r.test_loss - r.train_loss for r in replicates),
+        "train_accuracy_clean": _mean(clean) if clean else None,
+        "generalization_gap_std": _spread(gaps),
+        "test_accuracy_std": _spread([r.test_accuracy for r in replicates]),
+        "parameters": measured.parameters,
+        "epochs": measured.epochs,
+        "diverged": measured.diverged,
+        "seconds": measured.seconds,
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    # fsum: the mean does not depend on the order of the replicates.
+    listed = list(values)
+    return math.fsum(listed) / len(listed)
+
+
+def _spread(values: list[float]) -> float | None:
+    """The sample standard deviation over replicates; None for a single one."""
+    return stdev(values) if len(values) > 1 else None
+
+
+def configuration_in(result: Mapping[str, Any]) -> Configuration:
+    """The configuration in a row of results."""
+    return typed_configuration({field.name: result[field.name] for field in fields(Configuration)})
+
+
+def _hyperparameters(configuration: Configuration) -> dict[str, Any]:
+    values = _flat(configuration)
+    return {n: v.value if isinstance(v, Enum) else v for n, v in values.items()}
+
+
+def _replicate_row(replicate: ReplicateMeasurements) -> Mapping[str, Any]:
+    row = _flat(replicate)
+    row["generalization_gap"] = replicate.train_accuracy - replicate.test_accuracy
+    return row
+
+
+def _rows(measured: TrialMeasurements, part: str) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        {"replicate": replicate.replicate, **_flat(row)}
+        for replicate in measured.replicates
+        for row in getattr(replicate, part)
+    )
+
+
+def _flat(row: Any) -> dict[str, Any]:
+    """A value's fields by name, without what is nested. dataclasses.asdict copies deeply, which
+    costs more than all the rest that becomes of a measurement."""
+    kind: Any = type(row)
+    names, values = _columns(kind)
+    return dict(zip(names, values(row), strict=True))
+
+
+@cache
+def _columns(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    names = tuple(field.name for field in fields(kind) if field.name not in _NESTED)
+    return names, attrgetter(*names)
+
+
+def _reports(spec: StudySpec, measured: TrialMeasurements) -> dict[int, float]:
+    """The objective after each measured epoch, for Optuna's plots and pruners; {} where it is
+    not a quantity of the learning curve."""
+    if len(spec.objective) > 1 or spec.objective[0] is Objective.PARAMETERS:
+        return {}
+    by_epoch: dict[int, list[float]] = {}
+    for replicate in measured.replicates:
+        for point in replicate.curve:
+            value = (
+                point.train_accuracy - point.validation_accuracy
+                if spec.objective[0] is Objective.VALIDATION_GAP
+                else getattr(point, spec.objective[0].value)
+            )
+            by_epoch.setdefault(point.epoch, []).append(value)
+    return {epoch: _mean(values) for epoch, values in sorted(by_epoch.items())}

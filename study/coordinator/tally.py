@@ -1,0 +1,106 @@
+"""Where a study stands: what its endings and its display are reckoned from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import TrialState
+
+from study.coordinator.rows import DASHBOARD_METRICS
+from study.monitoring.events import StudyBegan, StudyEnded
+from study.monitoring.progress import Best, Snapshot
+from study.specification.spec import StudySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Totals over all launches; None: no such bound."""
+
+    trials: int | None
+    seconds: float | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of trials by how they ended, and the best one so far."""
+
+    spec: StudySpec
+    budget: Budget
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    last_reason: str = ""
+    _ended_before: int = 0
+    _best: Best | None = None
+    _best_score: float = float("-inf")
+
+    def begin(self) -> None:
+        """What has been counted so far was done by earlier launches."""
+        self._ended_before = self._ended
+
+    def note(
+        self,
+        number: int,
+        state: TrialState,
+        values: Sequence[float] | None,
+        attributes: Mapping[str, Any],
+        reason: str = "",
+    ) -> None:
+        """Count a trial that ended in this state; reason is why it failed, where that is known."""
+        if state is TrialState.COMPLETE:
+            self.complete += 1
+            self._compare(number, values, attributes)
+        elif state is TrialState.PRUNED:
+            self.pruned += 1
+        else:
+            self.failed += 1
+            self.last_reason = reason or self.last_reason
+
+    def _compare(
+        self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
+    ) -> None:
+        """See whether a complete trial is the best by the first objective."""
+        if not values or any(name not in attributes for name in DASHBOARD_METRICS):
+            return
+        score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
+        if score > self._best_score:
+            self._best_score = score
+            self._best = Best(
+                trial=number,
+                validation_accuracy=attributes["validation_accuracy"],
+                test_accuracy=attributes["test_accuracy"],
+                generalization_gap=attributes["generalization_gap"],
+            )
+
+    def begun(self) -> StudyBegan:
+        """The study as a coordinator found it."""
+        return StudyBegan(self.complete, self.pruned, self.failed, self.budget.trials)
+
+    def ended(self, ending: str, seconds: float) -> StudyEnded:
+        """The study as a coordinator leaves it."""
+        return StudyEnded(ending, self.complete, self.pruned, self.failed, seconds)
+
+    @property
+    def _ended(self) -> int:
+        return self.complete + self.pruned + self.failed
+
+    def snapshot(self, *, running: int, here: float, spent: float, message: str = "") -> Snapshot:
+        """What to show after `here` seconds of this launch and `spent` seconds of all."""
+        pace = (self._ended - self._ended_before) / here if here > 0 else 0.0
+        left = []
+        if self.budget.trials is not None and pace:
+            left.append((self.budget.trials - self._ended) / pace)
+        if self.budget.seconds is not None:
+            left.append(self.budget.seconds - spent)
+        return Snapshot(
+            study=self.spec.name,
+            complete=self.complete,
+            pruned=self.pruned,
+            failed=self.failed,
+            running=running,
+            total=self.budget.trials,
+            best=self._best,
+            trials_per_second=pace,
+            seconds_left=min(left) if left and pace else None,
+            message=message,
+        )

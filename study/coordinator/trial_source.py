@@ -1,0 +1,202 @@
+"""Where a coordinator's next trials come from, in this order: those that a coordinator left
+behind, those that others enqueued, the baseline, and then the sampler's proposals."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from storage.studies.leases import Lease
+from storage.trials.records import FinishedTrial, NewTrial
+from storage.trials.storage import TrialStorage
+from study.sampling.designs import Space, random_parameters
+from study.sampling.proposers import MEMORYLESS, Parameters, Proposer
+from study.specification.dimensions import Range
+from study.specification.space import configuration_of, search_space, space_size
+from study.specification.spec import StudySpec
+from workers.configuration import Configuration
+from workers.segment import TrialWork
+
+# How often the database is asked for trials that others enqueued.
+LOOK_SECONDS = 2.0
+# Trials that an adaptive sampler proposes at once for one slot.
+ADAPTIVE_BATCH = 16
+# … and for all slots together, if that leaves one for each: in a cluster of hundreds of slots a
+# study would be over before the sampler had heard of a single result.
+ADAPTIVE_AT_ONCE = 256
+
+
+@dataclass(slots=True)
+class TrialSource:
+    """Asks in batches: one transaction writes all trials of a batch, RUNNING, with parameters.
+
+    trials_in_all bounds the number of trials the study may have; None: as many as there are.
+    """
+
+    spec: StudySpec
+    storage: TrialStorage
+    study_id: int
+    lease: Callable[[], Lease]
+    proposer: Proposer
+    baseline: Sequence[Parameters]
+    trials_in_all: int | None
+    clock: Callable[[], float] = time.monotonic
+    exhausted: bool = False
+    _next_look: float = float("-inf")
+    _created: int = 0
+    _orphans: list[FrozenTrial] = field(default_factory=list)
+    _tried: set[Configuration] = field(default_factory=set)  # where the space is finite
+    _space: Space = field(init=False)
+    _size: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._space = search_space(self.spec)
+        self._size = space_size(self.spec)
+
+    def adopt(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
+        """Go on from the study's trials as the database has them; ours are in the coordinator's
+        hands, other RUNNING ones were left behind."""
+        known = list(trials)
+        self._created = len(known)
+        running = (trial for trial in known if trial.state is TrialState.RUNNING)
+        self._orphans = [trial for trial in running if trial.number not in ours]
+        if self._size is not None:
+            complete = (t.params for t in known if t.params.keys() == self._space.keys())
+            self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
+        self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
+
+    def taken(self) -> set[int]:
+        """Trials that are RUNNING, and that ask() has not given yet."""
+        return {trial.number for trial in self._orphans}
+
+    def has_more(self) -> bool:
+        """Whether ask() could still give a trial."""
+        if self._orphans or self._may_create(1):
+            return True
+        return self.storage.has_waiting(self.study_id)
+
+    def ask(self, count: int) -> list[TrialWork]:
+        """Some next trials, RUNNING in the database: at most count, none where no more are left.
+
+        Trials of different origin come from different calls, so that an error loses none.
+
+        Raises:
+            LeaseLost: another coordinator has the study.
+            DatabaseUnreachable: nothing was written.
+        """
+        if not self._orphans and self.clock() >= self._next_look:
+            self._next_look = self.clock() + LOOK_SECONDS
+            self._take_waiting(count)
+        if self._orphans:
+            return self._take_orphans(count)
+        return self._create(self._may_create(count))
+
+    def _take_waiting(self, count: int) -> None:
+        # To begin them all trials that run are read again; mostly there are none.
+        if self.storage.has_waiting(self.study_id):
+            waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+            self._orphans = list(waiting)
+            self._created += sum(trial.number >= self._created for trial in self._orphans)
+
+    def finish(self, trials: Iterable[FinishedTrial]) -> None:
+        """Tell the sampler of trials that have ended."""
+        self.proposer.finish(trials)
+
+    def trials_left(self) -> float:
+        """How many trials may still be created."""
+        return float("inf") if self.trials_in_all is None else self._may_create(self.trials_in_all)
+
+    def networks_for_a_slot(self, slots: int) -> float:
+        """How many networks the trials may train that are asked for at once for one of so many
+        slots: an adaptive sampler that is asked for more learns too little from what it has seen.
+        """
+        if self.spec.sampler in MEMORYLESS:
+            return float("inf")
+        trials = min(ADAPTIVE_BATCH, max(1, ADAPTIVE_AT_ONCE // max(slots, 1)))
+        return trials * self._networks_per_trial()
+
+    def trials_that_train(self, networks: float) -> int:
+        """How many trials to ask for to have about so many networks, at least one."""
+        return max(1, round(networks / self._networks_per_trial()))
+
+    def _networks_per_trial(self) -> float:
+        """What to expect of a trial that has not been asked for yet."""
+        size: Any = self.spec.dimensions()["ensemble_size"]
+        if isinstance(size, Range):
+            size = (size.low, size.high)
+        mean = sum(size) / len(size) if isinstance(size, tuple) else size
+        return float(mean * self.spec.training.replicates)
+
+    def _may_create(self, count: int) -> int:
+        if self.exhausted:
+            return 0
+        if self.trials_in_all is None:
+            return count
+        return max(0, min(count, self.trials_in_all - self._created))
+
+    def _create(self, count: int) -> list[TrialWork]:
+        if not count:
+            return []
+        numbers = range(self._created, self._created + count)
+        given = [self.baseline[n] if n < len(self.baseline) else {} for n in numbers]
+        proposals, untried = self._until_used_up(self.proposer.propose(numbers, given))
+        if proposals:
+            new = [
+                NewTrial(parameters=proposal, distributions=self._space) for proposal in proposals
+            ]
+            trials = self.storage.create_trials(self.study_id, new, self.lease())
+        else:
+            trials = []
+        # Only now: where the database was away, the same trials are proposed again.
+        self.exhausted = len(proposals) < count
+        self._tried |= untried
+        self._created += len(trials)
+        return [self._work(trial.number, trial.params) for trial in trials]
+
+    def _until_used_up(
+        self, proposals: list[Parameters]
+    ) -> tuple[list[Parameters], set[Configuration]]:
+        """The proposals up to the one with which every configuration has been tried, and those
+        configurations of them that had not been.
+
+        Where the cut falls does not depend on how the trials are divided into batches.
+        """
+        untried: set[Configuration] = set()
+        if self._size is None:
+            return proposals, untried
+        for position, parameters in enumerate(proposals):
+            if len(self._tried) + len(untried) >= self._size:
+                return proposals[:position], untried
+            configuration = configuration_of(self.spec, parameters)
+            if configuration not in self._tried:
+                untried.add(configuration)
+        return proposals, untried
+
+    def _take_orphans(self, count: int) -> list[TrialWork]:
+        """Those that others enqueued have some parameters or none; those taken back have all."""
+        batch = self._orphans[:count]
+        space = self._space
+        lacking = [trial for trial in batch if set(trial.params) != set(space)]
+        given = [_decided(trial, space) for trial in lacking]
+        proposals = self.proposer.propose([trial.number for trial in lacking], given)
+        for trial, decided in list(zip(lacking, given, strict=True))[len(proposals) :]:
+            # The space is used up, but somebody wants this trial all the same.
+            proposals.append({**random_parameters(space, self.spec.seed, trial.number), **decided})
+        proposed = {t.number: p for t, p in zip(lacking, proposals, strict=True)}
+        if proposed:
+            completed = {number: (parameters, space) for number, parameters in proposed.items()}
+            self.storage.set_parameters(self.study_id, completed, self.lease())
+        self.proposer.observe(trial for trial in batch if trial.number not in proposed)
+        self._orphans = self._orphans[count:]
+        return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]
+
+    def _work(self, number: int, parameters: Parameters) -> TrialWork:
+        return TrialWork(number, configuration_of(self.spec, parameters))
+
+
+def _decided(trial: FrozenTrial, space: Any) -> Parameters:
+    # Optuna keeps what enqueue_trial was given under this name.
+    given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    return {name: value for name, value in given.items() if name in space}

@@ -1,0 +1,59 @@
+"""All checks, in an order in which they explain each other. Facts first, verdicts apart."""
+
+from storage.errors import StorageError, UrlRefused
+from storage.reading.inspection import DatabaseFacts, inspect_database
+from study.doctor.check import Check, ok
+from study.doctor.clocks import judge_database_clock, judge_node_clocks
+from study.doctor.clusters import GROUP as RAY
+from study.doctor.clusters import judge_cluster, judge_unreachable
+from study.doctor.databases import judge_database, judge_unreadable
+from study.doctor.disks import database_disk, judge_disks
+from study.doctor.gpus import judge_gpus
+from study.doctor.versions import judge_versions
+from study.errors import InvalidInput
+from study.launching.pools import LOCAL, SERIAL
+from workers.pools.node_facts import NodeAnswer, gather_node_facts
+
+
+def examine(storage: str, ray: str | None) -> list[Check]:
+    """Look at the database, the cluster and this machine; nothing is written.
+
+    ray is as for a launch: None starts a cluster of this machine for the time of the look.
+
+    Raises:
+        InvalidInput: storage is no URL of a database.
+    """
+    facts, database = _database(storage)
+    cluster, nodes = _cluster(ray)
+    driver = gather_node_facts()
+    return [
+        *database,
+        *cluster,
+        *judge_versions(driver, nodes),
+        *judge_disks(database_disk(facts.file) if facts else None, driver, nodes),
+        *([judge_database_clock(facts)] if facts and facts.exists else []),
+        *judge_node_clocks(nodes),
+        *judge_gpus(driver, nodes),
+    ]
+
+
+def _database(storage: str) -> tuple[DatabaseFacts | None, list[Check]]:
+    try:
+        facts = inspect_database(storage)
+    except UrlRefused as error:
+        raise InvalidInput(f"--storage: {error}") from None
+    except StorageError as error:
+        return None, [judge_unreadable(error)]
+    return facts, judge_database(facts)
+
+
+def _cluster(address: str | None) -> tuple[list[Check], tuple[NodeAnswer, ...]]:
+    if address == SERIAL:
+        return [ok(RAY, "reachable", "not used: studies train in their own process")], ()
+    from workers.pools.ray_cluster import ClusterUnreachable, inspect_cluster
+
+    try:
+        facts = inspect_cluster(None if address == LOCAL else address)
+    except ClusterUnreachable as error:
+        return [judge_unreachable(str(error))], ()
+    return judge_cluster(facts, address), facts.nodes

@@ -1,0 +1,122 @@
+"""A launch in the foreground: where specification, data, database, pool and coordinator meet."""
+
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.errors import DatabaseMissing, DatabaseUnreachable, LeaseLost, StatusRefused
+from storage.studies.leases import release_lease
+from storage.studies.queue import take_out
+from storage.studies.runs import StudyRun, set_status, update_specification
+from storage.tables.status import RunStatus
+from storage.trials.storage import TrialStorage
+from study.coordinator.coordinator import Ending
+from study.launching.lease import Heartbeat, take_study
+from study.launching.outcome import StudyOutcome, outcome_of
+from study.launching.plan import Plan, make_plan
+from study.launching.pools import open_pool
+from study.launching.resuming import check_same_study, is_over, known_run
+from study.launching.run import conduct, create_study, tell_of_transactions
+from study.monitoring import events
+from study.monitoring.progress import Progress, Silence
+from study.specification.spec import StudySpec
+from workers.pools.pool import Pool
+from workers.pools.worker_processes import ForkServer
+
+
+def run_study(
+    spec: StudySpec,
+    *,
+    data: tuple[Any, Any] | None,
+    storage: str,
+    ray: str | None,
+    progress: Progress | None,
+    workers: ForkServer | None,
+) -> StudyOutcome:
+    """What study.launching.launch.launch does; workers are the processes that it has begun to
+    start."""
+    shown = progress or Silence()
+    plan = make_plan(spec, data)
+    before = _ended_before(plan, storage)
+    if before is not None:
+        return before
+    gpus = spec.resources.gpus
+    # The pool comes first: where there is none, no database is made.
+    with (
+        open_pool(plan.dataset, ray=ray, gpus=gpus, progress=shown, workers=workers) as pool,
+        open_database(storage) as database,
+    ):
+        tell_of_transactions(database, shown.tell)
+        run = known_run(database, spec.name) or create_study(database, spec)
+        check_same_study(run, plan)
+        ending = _run_here(database, run, plan, pool, shown)
+        trials = TrialStorage(database)
+        return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
+
+
+def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
+    """The outcome where the study's budget was reached by earlier launches; None: there is
+    something to do.
+
+    Raises:
+        InvalidInput: another study has the name.
+        StudyBusy: another coordinator is about to finish it.
+        StorageError: the database cannot be used.
+    """
+    try:
+        database = open_database(storage, create=False)
+    except DatabaseMissing:
+        return None
+    with database:
+        run = known_run(database, plan.spec.name)
+        if run is None:
+            return None
+        check_same_study(run, plan)
+        trials = TrialStorage(database)
+        if not is_over(plan.spec, trials, run.study_id):
+            return None
+        name = plan.spec.name
+        if run.status in (RunStatus.RUNNING, RunStatus.STOPPING):
+            _settle(database, name)
+        return outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
+
+
+def _settle(database: Database, name: str) -> None:
+    """Finish a study whose coordinator died after its last trial, and before it could say so.
+
+    Raises:
+        StudyBusy: it lives.
+    """
+    taken = take_study(database, name, Silence())
+    try:
+        set_status(database, taken, RunStatus.FINISHED)
+    finally:
+        release_lease(database, taken)
+
+
+def _run_here(
+    database: Database, run: StudyRun, plan: Plan, pool: Pool, progress: Progress
+) -> Ending:
+    spec = plan.spec
+    taken = take_study(database, spec.name, progress)
+    stopped = partial(set_status, database, status=RunStatus.STOPPED)
+    try:
+        with Heartbeat(database, taken) as heartbeat:
+            take_out(database, taken)
+            set_status(database, taken, RunStatus.RUNNING)
+            update_specification(database, taken, spec.document(), spec.sha256())
+            return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)
+    except LeaseLost as lost:
+        progress.tell(events.LeaseLost(str(lost)))
+        raise
+    except KeyboardInterrupt:
+        # It came before the coordinator's loop, or after it: then the study has its status.
+        with suppress(StatusRefused, DatabaseUnreachable, LeaseLost):
+            stopped(taken)
+        raise
+    finally:
+        # Whoever comes next sees that our process is gone, or that the lease has run out.
+        with suppress(DatabaseUnreachable):
+            release_lease(database, taken)

@@ -1,0 +1,85 @@
+"""Everything about a launch that can be wrong is found here, before anything is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from study.coordinator.tally import Budget as Bounds
+from study.errors import InvalidInput
+from study.sampling.proposers import Parameters, proposer_for
+from study.specification.space import baseline_parameters, space_size
+from study.specification.spec import Budget, Sampler, StudySpec
+from workers.data import DataError, Dataset, DataSource, SplitDescription, describe_split
+
+DEFAULT_TRIALS = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A specification whose data are there and whose parts fit together."""
+
+    spec: StudySpec
+    dataset: Dataset
+    baseline: Sequence[Parameters]
+    splits: Sequence[SplitDescription]
+    bounds: Bounds
+
+
+def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
+    """Read and split the data and check what the specification alone cannot know.
+
+    data, (features [N, F], labels [N]), stands in for data.source.
+
+    Raises:
+        InvalidInput: in one line, the field that is wrong.
+    """
+    baseline = check_parts(spec)
+    try:
+        dataset = read_data(spec, data)
+        splits = [
+            describe_split(dataset, spec.seed, replicate)
+            for replicate in range(spec.training.replicates)
+        ]
+    except (DataError, ValueError) as error:
+        raise InvalidInput(str(error)) from None
+    return Plan(spec, dataset, baseline, splits, bounds_of(spec))
+
+
+def check_parts(spec: StudySpec) -> Sequence[Parameters]:
+    """Check that the parts of a specification fit together, as far as that does not depend on
+    its data; the parameters of its baseline.
+
+    Raises:
+        InvalidInput: in one line, the field that is wrong.
+    """
+    baseline = baseline_parameters(spec)
+    try:
+        proposer_for(spec)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
+    return baseline
+
+
+def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:
+    """The specification's data set; DataError where it cannot be used."""
+    from workers.data import dataset_from_arrays, load_dataset
+
+    source = DataSource(**spec.data.model_dump())
+    if data is None:
+        return load_dataset(source)
+    features, labels = data
+    return dataset_from_arrays(features, labels, source, name=spec.data.source)
+
+
+def bounds_of(spec: StudySpec) -> Bounds:
+    """The budget with its defaults: the whole grid, else 100 trials unless only time is given."""
+    budget: Budget = spec.budget
+    trials = budget.trials
+    size = space_size(spec)
+    if trials is None and spec.sampler is Sampler.GRID:
+        trials = size
+    elif trials is None and budget.hours is None:
+        trials = DEFAULT_TRIALS
+    if trials is not None and spec.sampler is Sampler.GRID and size is not None:
+        trials = min(trials, size)
+    return Bounds(trials=trials, seconds=None if budget.hours is None else budget.hours * 3600)

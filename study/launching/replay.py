@@ -1,0 +1,180 @@
+"""Replaying a trial: train it again, alone, and compare every number with the recorded ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose, isnan
+from typing import TYPE_CHECKING, Any
+
+from storage.database.opening import open_database
+from storage.reading.one_trial import Measured, Rows, read_measured
+from storage.studies.runs import StudyRun, read_run
+from storage.trials.records import FinishedTrial
+from study.coordinator import rows
+from study.errors import InvalidInput
+from study.launching.plan import read_data
+from study.specification.spec import StudySpec
+from workers.data import DataError, Dataset
+from workers.segment import Segment, SegmentReport, TrialWork
+
+if TYPE_CHECKING:
+    from workers.training.states import CohortState
+
+# Between environments that compute different bits: what a training's chaos leaves comparable.
+TOLERANCE = 0.05
+# Where and when a trial ran is not what a replay is about.
+_CIRCUMSTANCES = frozenset({"seconds", "worker", "device", "fingerprint", "cohort", "duplicate_of"})
+_KEYS = ("replicate", "member", "epoch", "layer")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A number that came out otherwise. where names the row inside its table, "" for results."""
+
+    table: str
+    where: str
+    column: str
+    recorded: Any
+    replayed: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How a replay compares. exact: every bit was compared, else within tolerance."""
+
+    trial: int
+    exact: bool
+    tolerance: float
+    compared: int
+    differences: tuple[Difference, ...]
+
+
+def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None = None) -> Replay:
+    """Train one trial of a study alone, in this process, and compare.
+
+    The comparison is exact where this environment has the trial's fingerprint. data stands in for
+    a source that was in memory.
+
+    Raises:
+        InvalidInput: the trial was not trained, or the data are not those of the study.
+        StorageError: there is no such study or trial.
+    """
+    with open_database(storage, create=False) as database:
+        run = read_run(database, name)
+        recorded = read_measured(database, name, trial)
+    if not recorded.replicates:
+        raise InvalidInput(f"trial {trial} of study {name!r} failed; there is nothing to replay")
+    return retrain(training_of(run, trial, recorded, data), recorded).replay
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What a trial was trained on, and how: one segment from the first epoch to its last."""
+
+    spec: StudySpec
+    dataset: Dataset
+    segment: Segment
+
+
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """A trial trained again: how it compares, what was measured, and the weights."""
+
+    replay: Replay
+    report: SegmentReport
+    state: "CohortState"
+
+
+def training_of(
+    run: StudyRun, trial: int, recorded: Measured, data: tuple[Any, Any] | None
+) -> Training:
+    """The training that a recorded trial had; InvalidInput if its data are not there any more."""
+    spec = StudySpec.model_validate(run.specification)
+    segment = Segment(
+        trials=(TrialWork(trial, rows.configuration_in(recorded.result)),),
+        settings=spec.training.settings(),
+        seed=spec.seed,
+        first_epoch=0,
+        last_epoch=int(recorded.result["epochs"]),
+        label_noise=spec.data.label_noise,
+    )
+    return Training(spec, dataset_of(run, spec, data), segment)
+
+
+def retrain(training: Training, recorded: Measured) -> Retrained:
+    """Train the trial here and now, and compare."""
+    from workers.training.train import train_segment
+
+    report, state = train_segment(training.segment, training.dataset)
+    (work,) = training.segment.trials
+    again = rows.rows_of(training.spec, work, report.trials[0], report)
+    exact = recorded.result["fingerprint"] == again.result["fingerprint"]
+    tolerance = 0.0 if exact else TOLERANCE
+    compared, differences = compare(recorded, again, tolerance)
+    replayed = Replay(work.trial, exact, tolerance, compared, tuple(differences))
+    return Retrained(replayed, report, state)
+
+
+def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> Dataset:
+    """The study's data, checked against their recorded hash.
+
+    Raises:
+        InvalidInput: they cannot be read, or are others.
+    """
+    try:
+        dataset = read_data(spec, data)
+    except DataError as error:
+        raise InvalidInput(f"{error} (data of study {run.study!r})") from None
+    if dataset.sha256 != run.data_sha256:
+        raise InvalidInput(
+            f"the data of study {run.study!r} have changed: SHA-256 {str(run.data_sha256)[:12]}… "
+            f"then, {dataset.sha256[:12]}… now; give those that it was begun with"
+        )
+    return dataset
+
+
+def compare(
+    recorded: Measured, again: FinishedTrial, tolerance: float
+) -> tuple[int, list[Difference]]:
+    """How many numbers were compared, and those that differ by more than tolerance."""
+    pairs: list[tuple[str, Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]] = [
+        ("results", [recorded.result], [again.result]),
+        ("replicates", recorded.replicates, again.replicates),
+        ("members", recorded.members, again.members),
+        ("learning_curves", recorded.learning_curves, again.learning_curves),
+        ("layer_statistics", recorded.layer_statistics, again.layer_statistics),
+    ]
+    compared = 0
+    differences: list[Difference] = []
+    for table, before, now in pairs:
+        old, new = _by_key(before), _by_key(now)
+        for key in [*old, *(key for key in new if key not in old)]:
+            for column in old.get(key, new.get(key, {})):
+                if column in _CIRCUMSTANCES:
+                    continue
+                compared += 1
+                a, b = old.get(key, {}).get(column), new.get(key, {}).get(column)
+                if not _equal(a, b, tolerance):
+                    differences.append(Difference(table, _where(key), column, a, b))
+    return compared, differences
+
+
+def _by_key(rows: Rows | Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    return {tuple((k, row[k]) for k in _KEYS if k in row): row for row in rows}
+
+
+def _where(key: tuple[Any, ...]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in key)
+
+
+def _equal(recorded: Any, replayed: Any, tolerance: float) -> bool:
+    if recorded == replayed:
+        return True
+    if tolerance == 0.0:
+        # NaN is what was measured where there is nothing to measure: equal to itself here.
+        floats = isinstance(recorded, float) and isinstance(replayed, float)
+        return floats and isnan(recorded) and isnan(replayed)
+    if isinstance(recorded, bytes):
+        return True  # one example more or less right is within the tolerance of the accuracies
+    if isinstance(recorded, int | float) and isinstance(replayed, int | float):
+        return isclose(recorded, replayed, rel_tol=tolerance, abs_tol=tolerance)
+    return False

@@ -1,0 +1,82 @@
+"""Whether a study that is in the database may go on with what was launched now, and whether
+there is anything left to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from storage.database.engine import Database
+from storage.errors import StudyNotFound
+from storage.studies.runs import StudyRun, read_run
+from storage.trials.storage import TrialStorage
+from study.coordinator.coordinator import SECONDS_SPENT
+from study.errors import InvalidInput
+from study.launching.plan import Plan, bounds_of
+from study.specification.spec import StudySpec, identity
+
+
+def known_run(database: Database, name: str) -> StudyRun | None:
+    """The study of that name; None: there is none yet. Raises StudyWithoutRun."""
+    try:
+        return read_run(database, name)
+    except StudyNotFound:
+        return None
+
+
+def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
+    """Whether nothing is left to do: no trial to finish, none to create, or no time."""
+    bounds = bounds_of(spec)
+    seconds = trials.get_study_user_attrs(study_id).get(SECONDS_SPENT, 0.0)
+    if bounds.seconds is not None and seconds >= bounds.seconds:
+        return True
+    known = trials.get_all_trials(study_id, deepcopy=False)
+    unfinished = any(not trial.state.is_finished() for trial in known)
+    return bounds.trials is not None and not unfinished and len(known) >= bounds.trials
+
+
+def check_same_study(run: StudyRun, plan: Plan) -> None:
+    """Refuse a launch that would mix two searches, or two data sets, under one name.
+
+    Raises:
+        InvalidInput: naming the first field that differs, or the data.
+    """
+    name = plan.spec.name
+    if run.data_sha256 is not None and run.data_sha256 != plan.dataset.sha256:
+        raise InvalidInput(
+            f"study {name!r} was begun with other data (SHA-256 {run.data_sha256[:12]}…, now "
+            f"{plan.dataset.sha256[:12]}…); give the same data, or another name with --name"
+        )
+    check_same_search(run, plan.spec)
+
+
+def check_same_search(run: StudyRun, spec: StudySpec) -> None:
+    """Refuse another search under the study's name; whatever its data are.
+
+    Raises:
+        InvalidInput: naming the first field that differs.
+    """
+    name = spec.name
+    difference = first_difference(identity(run.specification), identity(spec.document()))
+    if difference is not None:
+        field, before, now = difference
+        raise InvalidInput(
+            f"study {name!r} was begun with {field} = {_shown(before)}, found {_shown(now)}; "
+            "only its budget may change: use that value, or another name with --name"
+        )
+
+
+def first_difference(before: Any, now: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """The first place, dotted, where two documents differ, with both values; None: nowhere."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for key in [*before, *(key for key in now if key not in before)]:
+            inner = f"{path}.{key}" if path else str(key)
+            found = first_difference(before.get(key), now.get(key), inner)
+            if found is not None:
+                return found
+        return None
+    return None if before == now else (path, before, now)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {inner}" for key, inner in value.items()) + "}"
+    return str(value)

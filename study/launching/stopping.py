@@ -1,0 +1,41 @@
+"""Asking a study that runs elsewhere to stop."""
+
+import time
+
+from storage.database.engine import Database
+from storage.database.opening import open_database
+from storage.studies.runs import StudyRun, read_run, request_stop
+from storage.tables.status import ENDED, RunStatus
+from study.launching.lease import is_gone
+
+POLL_SECONDS = 0.5
+
+
+def stop_study(name: str, storage: str, *, timeout: float) -> str:
+    """Ask the study's coordinator to stop, and wait for up to timeout seconds until it has.
+
+    Returns one line that says what became of it.
+    """
+    with open_database(storage, create=False) as database:
+        before = read_run(database, name)
+        if before.status in ENDED:
+            return f"study {name!r} was {before.status.value} already"
+        gone = before.owner is None or is_gone(before.owner)
+        if gone and not before.detached:
+            return f"study {name!r} has no coordinator; to go on: study resume {name}"
+        if request_stop(database, name) is RunStatus.STOPPED:
+            return f"study {name!r} left the queue; to go on: study resume {name} --detach"
+        run = _wait(database, name, timeout)
+    if run.status in ENDED:
+        again = f"study resume {name}" + (" --detach" if run.detached else "")
+        return f"study {name!r} is {run.status.value}; to go on: {again}"
+    return f"study {name!r} was asked to stop; {run.owner} has not done so within {timeout:g} s"
+
+
+def _wait(database: Database, name: str, timeout: float) -> StudyRun:
+    deadline = time.monotonic() + timeout
+    while True:
+        run = read_run(database, name)
+        if run.status in ENDED or time.monotonic() >= deadline:
+            return run
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,68 @@
+"""The command `study report`: which format, and where to."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+
+from study.analysis import load_measurements
+from study.errors import InvalidInput
+from study.report.contents import build_report, picture
+from study.report.images import as_png
+from study.report.markdown import as_markdown
+from study.report.page import as_page, picture_page
+
+
+class Style(StrEnum):
+    """How a report is written."""
+
+    HTML = "html"
+    MARKDOWN = "md"
+    PNG = "png"
+
+
+def write_report(
+    study: str, storage: str, style: str | None, figure: str | None, output: Path | None
+) -> str | None:
+    """Write a report and return where to; None for stdout.
+
+    style None follows the output's ending, else is html. HTML and PNG go to a file, named after
+    the study unless output says otherwise; Markdown to stdout or to output.
+
+    Raises:
+        InvalidInput: an unknown format or figure, a PNG without a figure, an unwritable file.
+    """
+    chosen = _style(style, output)
+    if figure is None and chosen is Style.PNG:
+        raise InvalidInput("--format png is one picture; add --figure NAME")
+    if figure is not None and chosen is Style.MARKDOWN:
+        raise InvalidInput("--format md has no pictures; use --format html or png")
+    measurements = load_measurements(study, storage)
+    if figure is None:
+        report = build_report(measurements)
+        text = as_markdown(report) if chosen is Style.MARKDOWN else as_page(report)
+        content = text.encode()
+    else:
+        drawn = picture(measurements, figure)
+        if drawn is None:
+            raise InvalidInput(f"--figure {figure}: this study has nothing to draw it from")
+        png = chosen is Style.PNG
+        content = as_png(study, drawn) if png else picture_page(study, drawn).encode()
+    if chosen is Style.MARKDOWN and output is None:
+        sys.stdout.write(content.decode())
+        return None
+    name = "-".join(part for part in (study, figure or "report") if part)
+    path = output or Path(f"{name}.{chosen.value}")
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(f"--output {path}: cannot be written: {error.strerror}") from None
+    return str(path)
+
+
+def _style(style: str | None, output: Path | None) -> Style:
+    if style is None:
+        ending = output.suffix.lstrip(".") if output else ""
+        return Style(ending) if ending in list(Style) else Style.HTML
+    if style not in list(Style):
+        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(Style)}")
+    return Style(style)

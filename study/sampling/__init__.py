@@ -1,0 +1,1 @@
+"""Which parameters the next trials have, and which end early: the doors to Optuna."""

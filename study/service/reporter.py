@@ -1,0 +1,111 @@
+"""Where a service and its studies say how they go: the one place that composes it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+
+from study.monitoring.events import Event
+from study.monitoring.progress import PlainLines, Progress, Several, Snapshot
+from study.service.instructions import Instructions
+
+if TYPE_CHECKING:
+    from study.monitoring.metrics import Metrics
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class ServiceReport:
+    """What the process that serves says itself, and what it hears of the studies' processes.
+
+    say takes lines that are of no study. logs: the studies' lines are logs as well.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], *, logs: bool, metrics: "Metrics | None" = None
+    ) -> None:
+        self.say = say
+        self._logs = logs
+        self._metrics = metrics
+
+    def tell(self, study: str, event: Event) -> None:
+        """Say what became of a study, and count it."""
+        if self._logs:
+            from study.monitoring.logs import StudyLog
+
+            StudyLog(study).tell(event)
+        elif event.shown and event.line:
+            self.say(f"study {study!r} {event.line}")
+        self.count(study, event)
+
+    def count(self, study: str, event: Event) -> None:
+        """Count what nobody is to read; study "": the service itself."""
+        if self._metrics is not None:
+            self._metrics.tell(study, event)
+
+    @contextmanager
+    def hearing(self, study: str) -> Iterator[int | None]:
+        """The descriptor through which the study's process, to be started within the block, tells
+        of its events; None: nobody counts them."""
+        if self._metrics is None:
+            yield None
+            return
+        from study.monitoring.channel import event_channel
+
+        metrics = self._metrics
+        metrics.begin(study)
+        with event_channel(partial(metrics.tell, study), partial(metrics.end, study)) as descriptor:
+            yield descriptor
+
+
+def progress_of(instructions: Instructions) -> Progress:
+    """How the process of one study tells of it: on stderr, which is the service's, as lines for a
+    person or, with a log format, as logs; and to the service, where that counts."""
+    said = _said_of(instructions)
+    if instructions.events is None:
+        return said
+    from study.monitoring.channel import EventSender
+
+    os.set_inheritable(instructions.events, False)
+    return Several((said, EventSender(instructions.events)))
+
+
+def _said_of(instructions: Instructions) -> Progress:
+    study, options = instructions.lease.study, instructions.options
+    if options.log_format is None:
+        return NamedLines(study)
+    from study.monitoring.logs import StudyLog, configure_logs
+
+    configure_logs(options.log_format, options.log_level, study=study)
+    return StudyLog(study)
+
+
+class NamedLines:
+    """Plain lines that begin with the study's name: several studies share one stderr."""
+
+    def __init__(self, study: str) -> None:
+        self._study = study
+        self._lines = PlainLines(Console(stderr=True), every=SECONDS_BETWEEN_LINES)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print the snapshot, unless the last line is too fresh."""
+        self._lines.show(snapshot)
+
+    def note(self, line: str) -> None:
+        """Print the line."""
+        self._lines.note(f"{self._study}: {line}")
+
+    def tell(self, event: Event) -> None:
+        """Print what a person is to know."""
+        if event.shown and event.line:
+            self.note(event.line)
+
+    def __enter__(self) -> Self:
+        self._lines.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._lines.__exit__(*details)

@@ -1,0 +1,261 @@
+"""The specification of a study: what is searched, on which data, how, and for how long.
+
+A frozen value that is either right or refused. Whether the data exist is asked when they are read.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from study.errors import nearest
+from study.specification.claims import Claim
+from study.specification.dimensions import Categorical, Numeric, Range
+from workers.configuration import (
+    Activation,
+    Configuration,
+    Initialization,
+    Optimizer,
+    RecurrentCell,
+    Topology,
+    TrainingSettings,
+)
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")]
+Depth = Annotated[int, Field(ge=1, le=1000, strict=True)]
+Width = Annotated[int, Field(ge=1, le=65536, strict=True)]
+Dropout = Annotated[float, Field(ge=0, lt=1, strict=True)]
+EnsembleSize = Annotated[int, Field(ge=1, le=256, strict=True)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+Part = Annotated[float, Field(gt=0, lt=1, strict=True)]
+
+# Every hyperparameter, with the value it has where a specification does not mention it.
+DEFAULTS: Mapping[str, Any] = {
+    field.name: field.default for field in fields(Configuration) if field.default is not MISSING
+}
+
+
+class Sampler(StrEnum):
+    """How the next configurations are chosen."""
+
+    RANDOM = "random"
+    GRID = "grid"
+    QMC = "qmc"
+    TPE = "tpe"
+    NSGA2 = "nsga2"
+    CMAES = "cmaes"
+    GP = "gp"
+
+
+class Pruner(StrEnum):
+    """How trials without promise are ended before their last epoch."""
+
+    NONE = "none"
+    MEDIAN = "median"
+    SUCCESSIVE_HALVING = "successive_halving"
+    HYPERBAND = "hyperband"
+
+
+class Objective(StrEnum):
+    """What the search optimizes: never a test quantity, so that the test set stays unseen."""
+
+    VALIDATION_ACCURACY = "validation_accuracy"
+    VALIDATION_LOSS = "validation_loss"
+    VALIDATION_GAP = "validation_gap"
+    PARAMETERS = "parameters"
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """Optuna's word for which values are better."""
+        return "maximize" if self is Objective.VALIDATION_ACCURACY else "minimize"
+
+
+class Section(BaseModel):
+    """A frozen part of the specification that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _knows_its_keys(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        for key in given:
+            if key not in cls.model_fields:
+                known = ", ".join(cls.model_fields)
+                hint = nearest(str(key), list(cls.model_fields))
+                raise ValueError(f"unknown key {key!r}{hint} (known: {known})")
+        return given
+
+
+class Data(Section):
+    """Where the examples come from and how they are split.
+
+    source is a built-in name, a .csv, .parquet or .npz file, or openml:ID. The test set is a
+    share of the examples (test_fraction), a file of its own (test) or the rows that the column
+    `split` calls test. Examples with the same value in the column `group` stay on one side.
+    label_noise is the share of train labels that are replaced by a different class.
+    """
+
+    source: Annotated[str, Field(min_length=1)]
+    target: str | None = None
+    test: str | None = None
+    split: str | None = None
+    group: str | None = None
+    test_fraction: Part = 0.25
+    validation_fraction: Part = 0.2
+    label_noise: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
+
+    @model_validator(mode="after")
+    def _has_one_test_set(self) -> Self:
+        if self.test is not None and self.split is not None:
+            raise ValueError("test and split both name the test set; give one of them")
+        return self
+
+
+class Search(Section):
+    """The search space: per hyperparameter a fixed value, a choice or a range (None: default)."""
+
+    topology: Categorical[Topology] | None = None
+    depth: Numeric[Depth, Range[Depth]] | None = None
+    width: Numeric[Width, Range[Width]] | None = None
+    activation: Categorical[Activation] | None = None
+    initialization: Categorical[Initialization] | None = None
+    dropout: Numeric[Dropout, Range[Dropout]] | None = None
+    ensemble_size: Numeric[EnsembleSize, Range[EnsembleSize]] | None = None
+    learning_rate: Numeric[Positive, Range[Positive]] | None = None
+    weight_decay: Numeric[NotNegative, Range[NotNegative]] | None = None
+    batch_size: Numeric[Count, Range[Count]] | None = None
+    optimizer: Categorical[Optimizer] | None = None
+    train_fraction: Numeric[Share, Range[Share]] | None = None
+    early_stopping_patience: Numeric[Count | None, Range[Count]] | None = None
+
+
+class EarlyStopping(Section):
+    """End a network's training after `patience` epochs without a better validation loss."""
+
+    patience: Count
+
+
+class Training(Section):
+    """What all trials share in training; batch_size, optimizer and early stopping are defaults
+    that the search may take over."""
+
+    optimizer: Optimizer = Optimizer.ADAM
+    batch_size: Count = 64
+    early_stopping: EarlyStopping | None = None
+    epochs: Count = 30
+    replicates: Count = 3
+    evaluations: Count = 20
+    leaky_relu_slope: NotNegative = 0.1
+    elu_alpha: Positive = 1.0
+    maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = 2
+    recurrent_cell: RecurrentCell = RecurrentCell.SIMPLE
+    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
+    gradient_clip: Positive | None = None
+
+    def settings(self) -> TrainingSettings:
+        """The part that workers need beside a trial's configuration."""
+        names = {field.name for field in fields(TrainingSettings)}
+        return TrainingSettings(**self.model_dump(include=names))
+
+
+class Budget(Section):
+    """When a study ends: totals over all launches. None: no such bound."""
+
+    trials: Count | None = None
+    hours: Positive | None = None
+
+
+class Resources(Section):
+    """What one task takes beside one CPU thread."""
+
+    gpus: NotNegative = 0.0
+
+
+class StudySpec(Section):
+    """One search: a data set, a search space, a budget, an objective."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    data: Data
+    search: Search = Search()
+    training: Training = Training()
+    baseline: tuple[Mapping[str, Any], ...] = ()
+    objective: tuple[Objective, ...] = (Objective.VALIDATION_ACCURACY,)
+    sampler: Sampler = Sampler.TPE
+    pruner: Pruner = Pruner.NONE
+    budget: Budget = Budget()
+    resources: Resources = Resources()
+    claims: tuple[Claim, ...] = ()
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _objectives(cls, given: Any, info: ValidationInfo) -> Any:
+        listed = [given] if isinstance(given, str) else given
+        if not isinstance(listed, list | tuple):
+            return given
+        if not listed:
+            raise ValueError("the list is empty; give at least one objective")
+        for objective in listed:
+            if isinstance(objective, str) and ("test" in objective or "general" in objective):
+                raise ValueError(
+                    f"found {objective!r}, a test quantity; the test set never steers a search, "
+                    f"give one of: {', '.join(Objective)}"
+                )
+        return listed
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if len(self.objective) > 1:
+            if self.pruner is not Pruner.NONE:
+                raise ValueError(f"pruner {self.pruner.value!r} needs a single objective; use none")
+            if self.sampler is Sampler.CMAES:
+                raise ValueError("sampler 'cmaes' needs a single objective; use nsga2")
+        if len(set(self.objective)) < len(self.objective):
+            raise ValueError("objective: the same quantity is listed twice")
+        return self
+
+    def dimensions(self) -> dict[str, Any]:
+        """For every hyperparameter its fixed value, its tuple of levels or its Range."""
+        shared = {
+            "optimizer": self.training.optimizer,
+            "batch_size": self.training.batch_size,
+            "early_stopping_patience": (
+                self.training.early_stopping.patience if self.training.early_stopping else None
+            ),
+        }
+        defaults = {**DEFAULTS, **shared}
+        searched = {name: getattr(self.search, name) for name in defaults}
+        return {
+            name: default if searched[name] is None else searched[name]
+            for name, default in defaults.items()
+        }
+
+    def document(self) -> dict[str, Any]:
+        """The specification as plain JSON values, every default written out."""
+        return self.model_dump(mode="json")
+
+    def sha256(self) -> str:
+        """What makes two specifications the same search: all but budget, claims and file paths."""
+        text = json.dumps(identity(self.document()), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a specification's document that may not change between launches.
+
+    A budget may grow, and a file may move: the data themselves are compared by their hash. Claims
+    are judged after the search and do not change it.
+    """
+    changeable = ("budget", "name", "claims")
+    kept = {key: value for key, value in document.items() if key not in changeable}
+    kept["data"] = {k: v for k, v in document["data"].items() if k not in ("source", "test")}
+    return kept

@@ -1,6 +1,0 @@
-"""A tree-structured Parzen estimator that proposes in batches, at a cost that stays bounded."""
-
-from study.tpe.sampler import BatchTPESampler
-from study.tpe.search import Search
-
-__all__ = ["BatchTPESampler", "Search"]

@@ -1,0 +1,1 @@
+"""Networks as slices of batched products: their parts, their weights, their gradients."""

@@ -1,0 +1,1 @@
+"""Who carries segments out: processes of this machine, Ray, this process, or a simulation."""

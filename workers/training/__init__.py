@@ -1,0 +1,1 @@
+"""Training a segment: examples, programs, optimizers, states, and what is measured."""

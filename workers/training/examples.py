@@ -1,0 +1,106 @@
+"""The examples of a study as tensors: every replicate's features and training labels, stacked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workers.configuration import Configuration
+from workers.data import Dataset, Split
+from workers.data.splitting import cached_split
+from workers.networks.network import used_examples
+from workers.networks.shapes import output_units, pad
+from workers.seeds import Purpose, random_generator
+from workers.training.metrics import Truth
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N examples of R replicates, which differ in splits, standardization and label noise.
+
+    features [R · N, I] and targets [R · N, O] are replicate after replicate. labels [R, N] are
+    those trained on; clean_labels [N] the true ones.
+    """
+
+    splits: tuple[Split, ...]
+    features: Tensor
+    targets: Tensor
+    labels: npt.NDArray[np.int64]
+    clean_labels: npt.NDArray[np.int64]
+    classes: int
+    inputs: int
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.clean_labels)
+
+    def row_offset(self, replicate: int) -> int:
+        """Row of a replicate's first example."""
+        return replicate * self.count
+
+    def truth(self, configuration: Configuration, replicate: int) -> Truth:
+        """What predictions of a replicate's networks are judged by."""
+        split, labels = self.splits[replicate], self.labels[replicate]
+        train = split.train[: used_examples(configuration, len(split.train))]
+        return Truth(
+            labels=labels,
+            clean_labels=self.clean_labels,
+            train=train,
+            validation=split.validation,
+            test=split.test,
+            frequencies=np.bincount(labels[train], minlength=self.classes) / len(train),
+        )
+
+
+def prepare_examples(
+    dataset: Dataset,
+    seed: int,
+    replicates: int,
+    label_noise: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    refit: bool = False,
+) -> Examples:
+    """Split, preprocess and corrupt the data of all replicates, and put them on the device."""
+    splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in range(replicates))
+    count, classes = dataset.examples, len(dataset.classes)
+    inputs, units = splits[0].features.shape[1], output_units(classes)
+    labels = np.stack(
+        [noisy_labels(dataset, split, seed, r, label_noise) for r, split in enumerate(splits)]
+    )
+    features = np.zeros((replicates, count, pad(inputs)))
+    features[:, :count, :inputs] = np.stack([split.features for split in splits])
+    targets = np.zeros((replicates, count, pad(units)))
+    if units == 1:
+        targets[:, :count, 0] = labels
+        targets[:, :, 1:] = 0.5  # what a sigmoid makes of padding: its error is zero
+    else:
+        targets[:, :count, :units] = np.eye(units)[labels]
+    return Examples(
+        splits=splits,
+        features=torch.from_numpy(features.reshape(-1, pad(inputs))).to(device, dtype),
+        targets=torch.from_numpy(targets.reshape(-1, pad(units))).to(device, dtype),
+        labels=labels,
+        clean_labels=dataset.target,
+        classes=classes,
+        inputs=inputs,
+    )
+
+
+def noisy_labels(
+    dataset: Dataset, split: Split, seed: int, replicate: int, share: float
+) -> npt.NDArray[np.int64]:
+    """Labels [N] of which `share` of the training split's became another class, uniformly."""
+    labels = dataset.target.copy()
+    count = round(share * len(split.train))
+    if count == 0:
+        return labels
+    rng = random_generator(seed, Purpose.LABEL_NOISE, replicate)
+    chosen = rng.permutation(split.train)[:count]
+    shifts = rng.integers(1, len(dataset.classes), count)
+    labels[chosen] = (labels[chosen] + shifts) % len(dataset.classes)
+    return labels
