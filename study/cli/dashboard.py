@@ -42,7 +42,7 @@ def dashboard(
     It answers to the names of this machine and those in STUDY_DASHBOARD_HOSTS, with commas. Logs
     have a line for every change and refusal, and with --log-level debug for every request.
     """
-    from study.dashboard.server import Options, serve
+    from study.dashboard.server import DashboardOptions, serve
 
     if log_format is not None:
         use_logs(log_format, log_level)
@@ -51,4 +51,4 @@ def dashboard(
         if log_format is not None or level >= logging.INFO:
             say(line, level)
 
-    serve(Options(storage, host, port, token_file, allow_edit, os.environ), say, tell)
+    serve(DashboardOptions(storage, host, port, token_file, allow_edit, os.environ), say, tell)

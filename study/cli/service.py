@@ -74,7 +74,7 @@ def serve(
     from storage.database.opening import open_database
     from study.launching.pools import shared_cluster
     from study.service.data_roots import VARIABLE, DataRules, roots_in
-    from study.service.instructions import Options
+    from study.service.instructions import ServiceOptions
     from study.service.reporter import ServiceReport
     from study.service.server import Service
 
@@ -93,7 +93,7 @@ def serve(
         if counting is not None:
             _count_in(database, counting)
         report = ServiceReport(say, logs=log_format is not None, metrics=counting)
-        options = Options(
+        options = ServiceOptions(
             storage=storage, ray=address, data=rules, log_format=log_format, log_level=log_level
         )
         say(f"serving {database.url}, up to {max_studies} studies at once, on Ray at {address}")

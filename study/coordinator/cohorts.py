@@ -18,7 +18,7 @@ TARGET_NETWORKS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ReadyTrial:
     """A trial that is ready for its next segment: it has been trained for `epoch` epochs, and
     state, None at epoch 0, is where its training stands."""
 
@@ -33,14 +33,14 @@ def networks(work: TrialWork, replicates: int) -> int:
 
 
 def pack(
-    ready: Sequence[Candidate], *, replicates: int, slots: int, target: float = TARGET_NETWORKS
-) -> list[tuple[Candidate, ...]]:
+    ready: Sequence[ReadyTrial], *, replicates: int, slots: int, target: float = TARGET_NETWORKS
+) -> list[tuple[ReadyTrial, ...]]:
     """Split the trials into cohorts of about `target` networks, all after the same epoch.
 
     There are at least `slots` cohorts where that many trials are ready, and within an epoch their
     work is alike.
     """
-    groups: dict[int, list[Candidate]] = defaultdict(list)
+    groups: dict[int, list[ReadyTrial]] = defaultdict(list)
     for candidate in ready:
         groups[candidate.epoch].append(candidate)
     counts = {
@@ -55,7 +55,9 @@ def pack(
     ]
 
 
-def _raise_to_slots(groups: dict[int, list[Candidate]], counts: dict[int, int], slots: int) -> None:
+def _raise_to_slots(
+    groups: dict[int, list[ReadyTrial]], counts: dict[int, int], slots: int
+) -> None:
     """Cut the groups with the most trials per cohort further until every slot has a cohort."""
     while sum(counts.values()) < slots:
         largest = max(groups, key=lambda epoch: len(groups[epoch]) / counts[epoch], default=None)
@@ -65,13 +67,13 @@ def _raise_to_slots(groups: dict[int, list[Candidate]], counts: dict[int, int], 
 
 
 def _stretches(
-    group: Sequence[Candidate], count: int, replicates: int
-) -> list[tuple[Candidate, ...]]:
+    group: Sequence[ReadyTrial], count: int, replicates: int
+) -> list[tuple[ReadyTrial, ...]]:
     """The group in the order of keys, cut into at most `count` stretches of about equal work."""
     ordered = sorted(group, key=lambda c: (cohort_key(c.work.configuration), c.work.trial))
     total = sum(work_of(c.work, replicates) for c in ordered)
     count = min(count, len(ordered))
-    stretches: list[list[Candidate]] = [[] for _ in range(count)]
+    stretches: list[list[ReadyTrial]] = [[] for _ in range(count)]
     done = 0.0
     for position, candidate in enumerate(ordered):
         mine = work_of(candidate.work, replicates)

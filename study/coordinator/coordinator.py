@@ -18,7 +18,7 @@ from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial
 from storage.trials.storage import TrialStorage
 from study.coordinator import rows
-from study.coordinator.cohorts import Candidate, networks
+from study.coordinator.cohorts import ReadyTrial, networks
 from study.coordinator.dispatcher import Dispatcher, Trained
 from study.coordinator.duplicates import Duplicates
 from study.coordinator.ledger import Ledger
@@ -201,7 +201,7 @@ class Coordinator:
             return False
         if not self._duplicates.begin(work):
             return False
-        self.dispatcher.add([Candidate(work)])
+        self.dispatcher.add([ReadyTrial(work)])
         return True
 
     def _copy_of(self, work: TrialWork, original: int) -> FinishedTrial:
@@ -227,7 +227,7 @@ class Coordinator:
         elif self.pruning.should_end(trial, epoch, values[0]):
             state = TrialState.PRUNED
         else:
-            self.dispatcher.add([Candidate(item.work, epoch, item.state)])
+            self.dispatcher.add([ReadyTrial(item.work, epoch, item.state)])
             return
         attributes = self.pruning.finish(trial, state, values[0])
         if state is TrialState.PRUNED:

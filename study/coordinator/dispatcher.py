@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from study.coordinator.cohorts import TARGET_NETWORKS, Candidate, networks, pack, work_of
+from study.coordinator.cohorts import TARGET_NETWORKS, ReadyTrial, networks, pack, work_of
 from study.coordinator.policy import SHORTEST_DEADLINE, deadline_seconds
 from study.coordinator.retries import Flight, GaveUp, Mending
 from study.monitoring import events
@@ -55,7 +55,7 @@ class Dispatcher:
     _slowest_pace: float | None = None
     _seconds: float = 0.0
     _network_epochs: float = 0.0
-    _ready: list[Candidate] = field(default_factory=list)
+    _ready: list[ReadyTrial] = field(default_factory=list)
     _mending: Mending = field(default_factory=Mending)
     _flights: dict[int, Flight] = field(default_factory=dict)
     _collecting: bool = False
@@ -83,7 +83,7 @@ class Dispatcher:
         return events.Occupancy(len(self._flights), self.pool.slots(), self.trials_running)
 
     @property
-    def ready(self) -> Sequence[Candidate]:
+    def ready(self) -> Sequence[ReadyTrial]:
         """The trials that wait for a slot."""
         return self._ready
 
@@ -115,7 +115,7 @@ class Dispatcher:
         per_trial = self.settings.replicates
         return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self.slots)))
 
-    def add(self, candidates: Iterable[Candidate]) -> None:
+    def add(self, candidates: Iterable[ReadyTrial]) -> None:
         """Take trials to be trained as soon as slots are free."""
         self._ready += candidates
 

@@ -6,7 +6,7 @@ What follows from it is decided in study.coordinator.policy.
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
 
-from study.coordinator.cohorts import Candidate
+from study.coordinator.cohorts import ReadyTrial
 from study.coordinator.policy import CohortFailure, Remedy, remedy_for
 from workers.pools.pool import Failed, FailureKind
 from workers.segment import TrialWork
@@ -32,7 +32,7 @@ class Flight:
     those of its last try.
     """
 
-    cohort: tuple[Candidate, ...]
+    cohort: tuple[ReadyTrial, ...]
     wanted: float
     losses: int = 0
     all_losses: int = 0
@@ -95,7 +95,7 @@ class Mending:
             case Remedy.RETRY:
                 self.waiting.append(flight)
             case Remedy.RETRY_FROM_THE_START:
-                cohort = tuple(Candidate(candidate.work) for candidate in flight.cohort)
+                cohort = tuple(ReadyTrial(candidate.work) for candidate in flight.cohort)
                 self.waiting.append(replace(flight, cohort=cohort))
             case Remedy.RETRY_APART:
                 self.waiting.append(replace(flight, after=frozenset(in_the_air)))

@@ -13,7 +13,7 @@ from study.specification.spec import StudySpec
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class TrialLimits:
     """Totals over all launches; None: no such bound."""
 
     trials: int | None
@@ -25,7 +25,7 @@ class Tally:
     """Counts of trials by how they ended, and the best one so far."""
 
     spec: StudySpec
-    budget: Budget
+    budget: TrialLimits
     complete: int = 0
     pruned: int = 0
     failed: int = 0

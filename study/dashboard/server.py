@@ -20,7 +20,7 @@ MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DashboardOptions:
     """What `study dashboard` was asked for. environment holds the settings that are no options."""
 
     storage: str
@@ -31,7 +31,7 @@ class Options:
     environment: Mapping[str, str]
 
 
-def serve(options: Options, say: Callable[[str], None], tell: Tell) -> None:
+def serve(options: DashboardOptions, say: Callable[[str], None], tell: Tell) -> None:
     """Serve until SIGTERM or Ctrl-C, then leave within seconds.
 
     say hears what whoever started it should know, tell hears of every request: see Guard.
@@ -83,7 +83,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def _announced(
-    options: Options, database: Database, listener: socket.socket, token: str | None
+    options: DashboardOptions, database: Database, listener: socket.socket, token: str | None
 ) -> str:
     host = f"[{options.host}]" if ":" in options.host else options.host
     port = listener.getsockname()[1]

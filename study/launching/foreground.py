@@ -109,7 +109,7 @@ def _run_here(
             update_specification(database, taken, spec.document(), spec.sha256())
             return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)
     except LeaseLost as lost:
-        progress.tell(events.LeaseLost(str(lost)))
+        progress.tell(events.CoordinatorReplaced(str(lost)))
         raise
     except KeyboardInterrupt:
         # It came before the coordinator's loop, or after it: then the study has its status.

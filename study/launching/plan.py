@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.coordinator.tally import Budget as Bounds
+from study.coordinator.tally import TrialLimits
 from study.errors import InvalidInput
 from study.sampling.proposers import Parameters, proposer_for
 from study.specification.space import baseline_parameters, space_size
-from study.specification.spec import Budget, Sampler, StudySpec
+from study.specification.spec import BudgetSpec, Sampler, StudySpec
 from workers.data import DataError, Dataset, DataSource, SplitDescription, describe_split
 
 DEFAULT_TRIALS = 100
@@ -22,7 +22,7 @@ class Plan:
     dataset: Dataset
     baseline: Sequence[Parameters]
     splits: Sequence[SplitDescription]
-    bounds: Bounds
+    bounds: TrialLimits
 
 
 def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
@@ -71,9 +71,9 @@ def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:
     return dataset_from_arrays(features, labels, source, name=spec.data.source)
 
 
-def bounds_of(spec: StudySpec) -> Bounds:
+def bounds_of(spec: StudySpec) -> TrialLimits:
     """The budget with its defaults: the whole grid, else 100 trials unless only time is given."""
-    budget: Budget = spec.budget
+    budget: BudgetSpec = spec.budget
     trials = budget.trials
     size = space_size(spec)
     if trials is None and spec.sampler is Sampler.GRID:
@@ -82,4 +82,4 @@ def bounds_of(spec: StudySpec) -> Bounds:
         trials = DEFAULT_TRIALS
     if trials is not None and spec.sampler is Sampler.GRID and size is not None:
         trials = min(trials, size)
-    return Bounds(trials=trials, seconds=None if budget.hours is None else budget.hours * 3600)
+    return TrialLimits(trials=trials, seconds=None if budget.hours is None else budget.hours * 3600)

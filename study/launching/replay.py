@@ -27,7 +27,7 @@ _KEYS = ("replicate", "member", "epoch", "layer")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ChangedNumber:
     """A number that came out otherwise. where names the row inside its table, "" for results."""
 
     table: str
@@ -45,7 +45,7 @@ class Replay:
     exact: bool
     tolerance: float
     compared: int
-    differences: tuple[Difference, ...]
+    differences: tuple[ChangedNumber, ...]
 
 
 def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None = None) -> Replay:
@@ -67,7 +67,7 @@ def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None 
 
 
 @dataclass(frozen=True, eq=False)
-class Training:
+class TrainingToRepeat:
     """What a trial was trained on, and how: one segment from the first epoch to its last."""
 
     spec: StudySpec
@@ -86,7 +86,7 @@ class Retrained:
 
 def training_of(
     run: StudyRun, trial: int, recorded: Measured, data: tuple[Any, Any] | None
-) -> Training:
+) -> TrainingToRepeat:
     """The training that a recorded trial had; InvalidInput if its data are not there any more."""
     spec = StudySpec.model_validate(run.specification)
     segment = Segment(
@@ -97,10 +97,10 @@ def training_of(
         last_epoch=int(recorded.result["epochs"]),
         label_noise=spec.data.label_noise,
     )
-    return Training(spec, dataset_of(run, spec, data), segment)
+    return TrainingToRepeat(spec, dataset_of(run, spec, data), segment)
 
 
-def retrain(training: Training, recorded: Measured) -> Retrained:
+def retrain(training: TrainingToRepeat, recorded: Measured) -> Retrained:
     """Train the trial here and now, and compare."""
     from workers.training.train import train_segment
 
@@ -134,7 +134,7 @@ def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> 
 
 def compare(
     recorded: Measured, again: FinishedTrial, tolerance: float
-) -> tuple[int, list[Difference]]:
+) -> tuple[int, list[ChangedNumber]]:
     """How many numbers were compared, and those that differ by more than tolerance."""
     pairs: list[tuple[str, Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]] = [
         ("results", [recorded.result], [again.result]),
@@ -144,7 +144,7 @@ def compare(
         ("layer_statistics", recorded.layer_statistics, again.layer_statistics),
     ]
     compared = 0
-    differences: list[Difference] = []
+    differences: list[ChangedNumber] = []
     for table, before, now in pairs:
         old, new = _by_key(before), _by_key(now)
         for key in [*old, *(key for key in new if key not in old)]:
@@ -154,7 +154,7 @@ def compare(
                 compared += 1
                 a, b = old.get(key, {}).get(column), new.get(key, {}).get(column)
                 if not _equal(a, b, tolerance):
-                    differences.append(Difference(table, _where(key), column, a, b))
+                    differences.append(ChangedNumber(table, _where(key), column, a, b))
     return compared, differences
 
 

@@ -26,13 +26,13 @@ Label = StrictBool | StrictInt | StrictStr
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
-class Part(BaseModel):
+class DescriptionPart(BaseModel):
     """A frozen part of the description; what is not in this format is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NumberFeature(Part):
+class NumberFeature(DescriptionPart):
     """A column of numbers: fill where one is missing, then (number − mean) / deviation.
 
     missing_indicator says whether a further input is 1 where the number was missing.
@@ -46,7 +46,7 @@ class NumberFeature(Part):
     missing_indicator: bool
 
 
-class CategoryFeature(Part):
+class CategoryFeature(DescriptionPart):
     """A column of text: an input per level, which is 1 for that text.
 
     trained says which levels the training examples had; the input of every other one stays 0.
@@ -64,14 +64,14 @@ class CategoryFeature(Part):
         return self
 
 
-class Member(Part):
+class Member(DescriptionPart):
     """A network of the ensemble: the epoch whose weights it has; diverged ones have none."""
 
     epochs: Count
     diverged: bool
 
 
-class Accuracies(Part):
+class Accuracies(DescriptionPart):
     """Shares of the examples of each side that were predicted right."""
 
     train_accuracy: float
@@ -79,7 +79,7 @@ class Accuracies(Part):
     test_accuracy: float
 
 
-class Replayed(Part):
+class Replayed(DescriptionPart):
     """How the training was repeated, and what these very weights measured then.
 
     exact: every recorded number came out the same to the bit; else all within tolerance.
@@ -90,7 +90,7 @@ class Replayed(Part):
     measured: Accuracies
 
 
-class Provenance(Part):
+class Provenance(DescriptionPart):
     """Where a model comes from. recorded and replayed are None after --refit, whose accuracy was
     not measured; refit ones were trained on validation examples as well."""
 
@@ -110,7 +110,7 @@ class Provenance(Part):
     exported_at: str
 
 
-class Description(Part):
+class Description(DescriptionPart):
     """model.json: everything that predicting needs beside the weights, and where it comes from.
 
     features are numbers first, then categories: the order of a network's inputs, in which the

@@ -12,7 +12,7 @@ from storage.database.opening import open_database
 from storage.reading.one_trial import Measured, read_measured
 from storage.studies.runs import StudyRun, read_run
 from study.errors import InvalidInput, StudyFailed
-from study.launching.replay import TOLERANCE, Replay, Training, retrain, training_of
+from study.launching.replay import TOLERANCE, Replay, TrainingToRepeat, retrain, training_of
 from study.models.description import (
     Accuracies,
     Description,
@@ -121,7 +121,7 @@ def _check_trained(run: StudyRun, trial: int, recorded: Measured, replicate: int
         )
 
 
-def _replayed(training: Training, recorded: Measured, replicate: int) -> _Trained:
+def _replayed(training: TrainingToRepeat, recorded: Measured, replicate: int) -> _Trained:
     """The ensemble that was measured; StudyFailed if it is another one."""
     from workers.training.ensemble import reported_weights, take_ensemble
 
@@ -168,7 +168,7 @@ def _how_it_differs(replay: Replay, study: str) -> str:
     )
 
 
-def _refitted(training: Training, recorded: Measured, replicate: int) -> _Trained:
+def _refitted(training: TrainingToRepeat, recorded: Measured, replicate: int) -> _Trained:
     epochs = [row["epochs"] for row in recorded.members if row["replicate"] == replicate]
     fitted = refit(training, replicate, epochs)
     return _Trained(
@@ -191,7 +191,7 @@ def _provenance(
     replicate: int,
     recorded: Measured,
     trained: _Trained,
-    training: Training,
+    training: TrainingToRepeat,
 ) -> Provenance:
     (row,) = [row for row in recorded.replicates if row["replicate"] == replicate]
     names = Accuracies.model_fields
@@ -213,7 +213,9 @@ def _provenance(
     )
 
 
-def _description(training: Training, trained: _Trained, provenance: Provenance) -> Description:
+def _description(
+    training: TrainingToRepeat, trained: _Trained, provenance: Provenance
+) -> Description:
     source, ensemble = training.spec.data, trained.ensemble
     (work,) = training.segment.trials
     return Description(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from study.launching.replay import Training
+from study.launching.replay import TrainingToRepeat
 from workers.segment import Segment
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Refitted:
     fingerprint: str
 
 
-def refit(training: Training, replicate: int, epochs: Sequence[int]) -> Refitted:
+def refit(training: TrainingToRepeat, replicate: int, epochs: Sequence[int]) -> Refitted:
     """Train on train and validation, each member for its own number of epochs.
 
     No validation is left to stop early by, so a member ends after as many epochs as its best one

@@ -96,7 +96,7 @@ class LeaseTaken(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseLost(Event):
+class CoordinatorReplaced(Event):
     """Another coordinator has the study: this one has stopped writing."""
 
     name: ClassVar[str] = "lease lost"
@@ -337,7 +337,7 @@ class DatabaseUsed(Event):
 KINDS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (
-        *(StudyBegan, StudyEnded, StopRequested, LeaseTaken, LeaseLost),
+        *(StudyBegan, StudyEnded, StopRequested, LeaseTaken, CoordinatorReplaced),
         *(ProcessStarted, ProcessEnded, StudyCrashed, StudyRecovered),
         *(CohortDispatched, CohortReturned, CohortFailed),
         *(TrialsCommitted, TrialFailed, Occupancy),

@@ -164,7 +164,7 @@ class Metrics:
                 self._leases.labels("taken_over" if event.taken_from else "taken").inc()
             case events.StudyRecovered():
                 self._leases.labels("taken_over").inc()
-            case events.LeaseLost():
+            case events.CoordinatorReplaced():
                 self._leases.labels("lost").inc()
             case events.StudyCrashed():
                 self._crashes.inc()

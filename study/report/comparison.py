@@ -21,7 +21,7 @@ QUANTITIES = ("test_accuracy", "generalization_gap")
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class ComparedTrial:
     """One trial of one study."""
 
     measurements: Measurements
@@ -79,16 +79,16 @@ def compare(study: str, others: Sequence[str], storage: str) -> Table:
     return table
 
 
-def _sides(study: str, others: Sequence[str], storage: str) -> list[Side]:
+def _sides(study: str, others: Sequence[str], storage: str) -> list[ComparedTrial]:
     numbers = [int(other) for other in others if other.isdecimal()]
     if numbers and len(numbers) < len(others):
         raise InvalidInput("give trial numbers of one study, or names of studies, not both")
     measurements = load_measurements(study, storage)
     if numbers:
-        sides = [Side(measurements, number) for number in numbers]
+        sides = [ComparedTrial(measurements, number) for number in numbers]
     else:
         all_of_them = [measurements, *(load_measurements(other, storage) for other in others)]
-        sides = [Side(one, best_trial(one)) for one in all_of_them]
+        sides = [ComparedTrial(one, best_trial(one)) for one in all_of_them]
     if len(sides) < 2:
         raise InvalidInput("give at least two trials, or another study's name, to compare")
     for side in sides:
@@ -100,7 +100,7 @@ def _sides(study: str, others: Sequence[str], storage: str) -> list[Side]:
     return sides
 
 
-def _differences(first: Side, second: Side) -> list[tuple[str, Difference]]:
+def _differences(first: ComparedTrial, second: ComparedTrial) -> list[tuple[str, Difference]]:
     if not _share_splits(first.measurements, second.measurements):
         sides = [outcomes_on_test(s.measurements.replicates, s.measurements.splits)
                  for s in (first, second)]  # fmt: skip

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from storage.trials.records import FinishedTrial
 from study.sampling.designs import Space, grid_parameters, qmc_parameters, random_parameters
-from study.sampling.tpe import Search
+from study.sampling.tpe import ParzenSearch
 from study.specification.space import grid_levels, search_space
 from study.specification.spec import Sampler, StudySpec
 
@@ -160,7 +160,7 @@ class BatchMirror:
     def __init__(self, spec: StudySpec, space: Space, seed: int) -> None:
         self._space = dict(space)
         self._seed = seed
-        self._search = Search(-1.0 if spec.objective[0].direction == "maximize" else 1.0)
+        self._search = ParzenSearch(-1.0 if spec.objective[0].direction == "maximize" else 1.0)
         self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
         self._trials: list[FrozenTrial] = []
         self._changed: set[int] = set()  # since the last proposal

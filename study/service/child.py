@@ -66,7 +66,7 @@ def main() -> int:
                 ending = _run_or_put_back(database, heartbeat, instructions, progress)
             release_lease(database, lease)
         except LeaseLost as lost:
-            progress.tell(events.LeaseLost(str(lost)))
+            progress.tell(events.CoordinatorReplaced(str(lost)))
             return ExitCode.OK
         except DatabaseUnreachable as error:
             progress.note(str(error))

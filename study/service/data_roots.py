@@ -10,7 +10,7 @@ from pathlib import Path
 
 from study.errors import InvalidInput
 from study.specification.files import DATA_SUFFIXES
-from study.specification.spec import Data
+from study.specification.spec import DataSpec
 
 VARIABLE = "STUDY_DATA_ROOTS"
 LONGEST_SHOWN = 200
@@ -30,7 +30,7 @@ def roots_in(variable: str | None) -> tuple[Path, ...]:
     return tuple(Path(part) for part in (variable or "").split(os.pathsep) if part)
 
 
-def permitted(data: Data, rules: DataRules) -> Data:
+def permitted(data: DataSpec, rules: DataRules) -> DataSpec:
     """The same data, with the paths of files resolved: absolute and free of links.
 
     A relative path is looked for below each root in turn.

@@ -15,7 +15,7 @@ from study.service.data_roots import DataRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ServiceOptions:
     """What all studies of a service have in common.
 
     ray is the address of a running cluster, or "serial". log_format None: lines for a person.
@@ -36,7 +36,7 @@ class Instructions:
     """
 
     lease: Lease
-    options: Options
+    options: ServiceOptions
     events: int | None = None
 
     def line(self) -> bytes:
@@ -57,4 +57,4 @@ class Instructions:
         lease["expires_at"] = datetime.fromisoformat(lease["expires_at"])
         rules = options.pop("data")
         data = DataRules(tuple(map(Path, rules["roots"])), rules["openml"])
-        return cls(Lease(**lease), Options(data=data, **options), document["events"])
+        return cls(Lease(**lease), ServiceOptions(data=data, **options), document["events"])

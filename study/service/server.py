@@ -42,7 +42,7 @@ from study.monitoring.events import (
     StudyRecovered,
 )
 from study.service.child import DATABASE_LOST, LEAVE_SECONDS, STOP
-from study.service.instructions import Instructions, Options
+from study.service.instructions import Instructions, ServiceOptions
 from study.service.reporter import ServiceReport
 
 POLL_SECONDS = 1.0
@@ -62,7 +62,12 @@ class Service:
     them."""
 
     def __init__(
-        self, database: Database, options: Options, *, max_studies: int, report: ServiceReport
+        self,
+        database: Database,
+        options: ServiceOptions,
+        *,
+        max_studies: int,
+        report: ServiceReport,
     ) -> None:
         self._database = database
         self._options = options

@@ -95,7 +95,7 @@ class Section(BaseModel):
         return given
 
 
-class Data(Section):
+class DataSpec(Section):
     """Where the examples come from and how they are split.
 
     source is a built-in name, a .csv, .parquet or .npz file, or openml:ID. The test set is a
@@ -120,7 +120,7 @@ class Data(Section):
         return self
 
 
-class Search(Section):
+class SearchSpec(Section):
     """The search space: per hyperparameter a fixed value, a choice or a range (None: default)."""
 
     topology: Categorical[Topology] | None = None
@@ -138,19 +138,19 @@ class Search(Section):
     early_stopping_patience: Numeric[Count | None, Range[Count]] | None = None
 
 
-class EarlyStopping(Section):
+class EarlyStoppingSpec(Section):
     """End a network's training after `patience` epochs without a better validation loss."""
 
     patience: Count
 
 
-class Training(Section):
+class TrainingSpec(Section):
     """What all trials share in training; batch_size, optimizer and early stopping are defaults
     that the search may take over."""
 
     optimizer: Optimizer = Optimizer.ADAM
     batch_size: Count = 64
-    early_stopping: EarlyStopping | None = None
+    early_stopping: EarlyStoppingSpec | None = None
     epochs: Count = 30
     replicates: Count = 3
     evaluations: Count = 20
@@ -167,14 +167,14 @@ class Training(Section):
         return TrainingSettings(**self.model_dump(include=names))
 
 
-class Budget(Section):
+class BudgetSpec(Section):
     """When a study ends: totals over all launches. None: no such bound."""
 
     trials: Count | None = None
     hours: Positive | None = None
 
 
-class Resources(Section):
+class ResourcesSpec(Section):
     """What one task takes beside one CPU thread."""
 
     gpus: NotNegative = 0.0
@@ -185,15 +185,15 @@ class StudySpec(Section):
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
-    data: Data
-    search: Search = Search()
-    training: Training = Training()
+    data: DataSpec
+    search: SearchSpec = SearchSpec()
+    training: TrainingSpec = TrainingSpec()
     baseline: tuple[Mapping[str, Any], ...] = ()
     objective: tuple[Objective, ...] = (Objective.VALIDATION_ACCURACY,)
     sampler: Sampler = Sampler.TPE
     pruner: Pruner = Pruner.NONE
-    budget: Budget = Budget()
-    resources: Resources = Resources()
+    budget: BudgetSpec = BudgetSpec()
+    resources: ResourcesSpec = ResourcesSpec()
     claims: tuple[Claim, ...] = ()
 
     @field_validator("objective", mode="before")

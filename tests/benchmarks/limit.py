@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from study.coordinator.cohorts import Candidate, pack
+from study.coordinator.cohorts import ReadyTrial, pack
 from study.coordinator.rows import configuration_in
 from study.launching.launch import launch
 from study.launching.plan import make_plan
@@ -97,7 +97,7 @@ def bare_seconds(spec: StudySpec, works: list[TrialWork], cores: int) -> float:
             left -= {completion.ticket for completion in pool.collect(1.0)}
 
     train([segment((works[core],)) for core in range(cores)])
-    cohorts = pack([Candidate(work) for work in works], replicates=replicates, slots=cores)
+    cohorts = pack([ReadyTrial(work) for work in works], replicates=replicates, slots=cores)
     began = time.perf_counter()
     train([segment(tuple(c.work for c in cohort)) for cohort in cohorts])
     seconds = time.perf_counter() - began

@@ -139,7 +139,7 @@ def test_what_becomes_of_leases_and_crashes_is_counted():
     for event in (
         events.LeaseTaken("host/1", 1),
         events.LeaseTaken("host/2", 2),
-        events.LeaseLost("gone"),
+        events.CoordinatorReplaced("gone"),
         events.StudyRecovered("queued"),
         events.StudyCrashed("its coordinator was killed by SIGKILL"),
         events.ProcessEnded("queued", "was killed by SIGKILL"),

@@ -13,7 +13,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from study.sampling.tpe.axes import Space
-from study.sampling.tpe.search import INDEPENDENT, RELATIVE, Search, stream
+from study.sampling.tpe.search import INDEPENDENT, RELATIVE, ParzenSearch, stream
 
 
 class BatchTPESampler(BaseSampler):
@@ -92,10 +92,10 @@ class BatchTPESampler(BaseSampler):
         self._forget()
 
     def _forget(self) -> None:
-        self._searches: weakref.WeakKeyDictionary[Study, Search] = weakref.WeakKeyDictionary()
+        self._searches: weakref.WeakKeyDictionary[Study, ParzenSearch] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def _read(self, study: Study) -> Search:
+    def _read(self, study: Study) -> ParzenSearch:
         if len(study.directions) > 1:
             raise ValueError(
                 f"BatchTPESampler optimizes one objective, the study has {len(study.directions)}; "
@@ -103,7 +103,7 @@ class BatchTPESampler(BaseSampler):
             )
         search = self._searches.get(study)
         if search is None:
-            search = Search(-1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0)
+            search = ParzenSearch(-1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0)
             self._searches[study] = search
         search.read(study.get_trials(deepcopy=False))
         return search

@@ -23,7 +23,7 @@ def stream(seed: int, *purpose: int) -> Generator:
     return default_rng(SeedSequence([seed, *purpose]))
 
 
-class Search:
+class ParzenSearch:
     """What has been read of one study: its trials, and their points by space.
 
     sign is −1 where the objective is maximized. Not locked.

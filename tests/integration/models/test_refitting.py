@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from study.launching.replay import Training
+from study.launching.replay import TrainingToRepeat
 from study.models.refit import refit
 from study.specification.spec import StudySpec
 from workers.configuration import Configuration
@@ -33,7 +33,7 @@ def training(**changes):
         **{"ensemble_size": 3, "batch_size": 16, "early_stopping_patience": 2, **changes}
     )
     segment = Segment((TrialWork(7, configuration),), spec.training.settings(), SEED, 0, 9)
-    return Training(spec, data, segment)
+    return TrainingToRepeat(spec, data, segment)
 
 
 def same(left, right):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.coordinator.cohorts import Candidate, networks, pack, work_of
+from study.coordinator.cohorts import ReadyTrial, networks, pack, work_of
 from workers.configuration import Configuration, Topology
 from workers.networks.shapes import cohort_key
 from workers.segment import TrialWork
@@ -20,11 +20,11 @@ configurations = st.builds(
 @st.composite
 def ready_trials(draw):
     listed = draw(st.lists(st.tuples(configurations, st.sampled_from([0, 3, 9])), max_size=30))
-    return [Candidate(TrialWork(n, c), epoch) for n, (c, epoch) in enumerate(listed)]
+    return [ReadyTrial(TrialWork(n, c), epoch) for n, (c, epoch) in enumerate(listed)]
 
 
-def candidates(*listed: Configuration) -> list[Candidate]:
-    return [Candidate(TrialWork(n, configuration)) for n, configuration in enumerate(listed)]
+def candidates(*listed: Configuration) -> list[ReadyTrial]:
+    return [ReadyTrial(TrialWork(n, configuration)) for n, configuration in enumerate(listed)]
 
 
 @given(ready=ready_trials(), replicates=st.integers(1, 5), slots=st.integers(1, 8))

@@ -7,7 +7,7 @@ import pytest
 
 from study.errors import InvalidInput
 from study.service.data_roots import DataRules, permitted, roots_in
-from study.specification.spec import Data
+from study.specification.spec import DataSpec
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def places(tmp_path: Path) -> tuple[Path, Path, Path]:
     return first, second, outside
 
 
-def resolved(rules: DataRules, source: str, **others: str) -> Data:
-    return permitted(Data(source=source, **others), rules)
+def resolved(rules: DataRules, source: str, **others: str) -> DataSpec:
+    return permitted(DataSpec(source=source, **others), rules)
 
 
 def test_a_relative_path_is_that_of_the_first_root_that_has_it(places):

@@ -6,10 +6,10 @@ from pathlib import Path
 from storage.owners import Owner
 from storage.studies.leases import Lease
 from study.service.data_roots import DataRules
-from study.service.instructions import Instructions, Options
+from study.service.instructions import Instructions, ServiceOptions
 
 LEASE = Lease("häßlich\n", 7, Owner("host/with/slash", 12), 3, 30.0, datetime.now(UTC))
-OPTIONS = Options(
+OPTIONS = ServiceOptions(
     storage="postgresql://me:se%20cret@host/db",
     ray="serial",
     data=DataRules((Path("/data"), Path("/more data")), openml=True),
