@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from study.report.contents import Report
+from study.report.building import Report
 from study.report.style import percent, points, shown_p
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.io
 
-from study.report.contents import Picture, Report
+from study.report.building import Picture, Report
 from study.report.style import percent, points, shown_p
 
 _CONFIG = {"displaylogo": False, "responsive": True, "showTips": False}
