@@ -194,7 +194,7 @@ def test_a_port_that_is_taken_is_refused_in_one_line():
 
 CHILD = """
 import os, signal, sys
-from study import events
+from study.monitoring import events
 from study.monitoring.channel import EventSender
 with EventSender(int(sys.argv[1])) as sender:
     for trial in range(1000):
