@@ -12,20 +12,13 @@ import pytest
 from study.cli import app, commands
 
 ROOT = Path(__file__).parents[3]
-COMMAND = '''"""A command that the product does not have."""
-
-from typing import Annotated
-
-import typer
-
-from study.cli.application import app
+PAGE = ROOT / "docs" / "extending.md"
 
 
-@app.command()
-def shout(word: Annotated[str, typer.Argument(metavar="WORD", help="What to shout.")]) -> None:
-    """Shout a word."""
-    print(word.upper())
-'''
+def example() -> str:
+    """The command that the page on extending adds."""
+    _, _, section = PAGE.read_text("utf-8").partition("\n## A command\n")
+    return section.partition("```python\n")[2].partition("```")[0]
 
 
 @pytest.fixture
@@ -46,14 +39,15 @@ def study(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_file_in_the_folder_of_commands_is_a_command(copy):
-    before = study(copy, "shout", "hello")
+def test_the_file_that_the_page_on_extending_adds_is_a_command(copy):
+    before = study(copy, "sources")
     assert (before.returncode, before.stdout) == (2, "")
-    (copy / "study" / "cli" / "commands" / "shouting.py").write_text(COMMAND)
-    ran = study(copy, "shout", "hello")
-    assert (ran.returncode, ran.stdout) == (0, "HELLO\n"), ran.stderr
+    (copy / "study" / "cli" / "commands" / "sources.py").write_text(example(), "utf-8")
+    ran = study(copy, "sources")
+    assert ran.returncode == 0, ran.stderr
+    assert "digits" in ran.stdout.splitlines()
     helped = study(copy, "--help")
-    assert "Shout a word." in helped.stdout
+    assert "List the built-in data sets." in helped.stdout
     assert "Run a study" in helped.stdout
 
 
