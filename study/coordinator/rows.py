@@ -17,7 +17,7 @@ from study.coordinator.dispatcher import Trained
 from study.coordinator.retries import GaveUp
 from study.specification.space import typed_configuration
 from study.specification.spec import Objective, StudySpec
-from workers.configuration import Configuration
+from workers.configuration import HYPERPARAMETERS, Configuration
 from workers.segment import (
     HEADLINES,
     METRICS,
@@ -133,8 +133,9 @@ def _spread(values: Sequence[float]) -> float | None:
 
 
 def configuration_in(result: Mapping[str, Any]) -> Configuration:
-    """The configuration in a row of results."""
-    return typed_configuration({field.name: result[field.name] for field in fields(Configuration)})
+    """The configuration in a row of results; NULL is a hyperparameter's default."""
+    given = {name: result[name] for name in HYPERPARAMETERS if result[name] is not None}
+    return typed_configuration(given)
 
 
 def _hyperparameters(configuration: Configuration) -> dict[str, Any]:
