@@ -10,8 +10,9 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from optuna.trial import TrialState, create_trial
-from sqlalchemy import Boolean, Double, Integer, LargeBinary, Table, Text
+from sqlalchemy import Boolean, Double, Integer, LargeBinary, Table, Text, inspect
 
+from storage.database.opening import open_database
 from storage.reading.one_trial import Measured
 from storage.tables import schema, versions
 from storage.trials.records import FinishedTrial
@@ -60,12 +61,12 @@ def check_columns(table: Table, written: set[str], source: str) -> None:
     columns = set(table.columns.keys())
     lacking, idle = sorted(written - columns), sorted(columns - written)
     assert not lacking, f"{SCHEMA} must give {table.name} the columns {lacking}"
-    assert not idle, f"{table.name} has columns that nothing fills: give {source} fields {idle}"
+    assert not idle, f"{source} has no fields for the columns {idle} of {table.name}"
 
 
 def test_every_hyperparameter_and_every_summary_is_a_column_of_results(finished):
     written = {column for trial in finished for column in trial.result}
-    check_columns(schema.results, IDENTITY | written, "workers/configuration.py or segment.py")
+    check_columns(schema.results, IDENTITY | written, "workers/segment.py or configuration.py")
 
 
 @pytest.mark.parametrize("table", schema.MEASUREMENT_TABLES, ids=lambda table: table.name)
@@ -104,8 +105,9 @@ def plain_type(annotation: Any) -> type:
 
 def test_summaries_are_columns_of_numbers():
     spreads = [f"{name}_std" for name, summary in METRICS.items() if summary.spread]
-    for name in (*METRICS, *spreads):
-        assert isinstance(schema.results.columns[name].type, Double), f"{SCHEMA} results.{name}"
+    numbers = {c.name for c in schema.results.columns if isinstance(c.type, Double)}
+    lacking = sorted({*METRICS, *spreads} - numbers)
+    assert not lacking, f"{SCHEMA} must give results the columns {lacking}, of type Double"
 
 
 def test_every_number_of_a_replicate_says_how_it_is_summed_up():
@@ -154,6 +156,20 @@ def test_a_configuration_comes_back_from_its_row(finished):
     assert rows.configuration_in(ended.result) == Configuration(ensemble_size=2)
     unrecorded = {**ended.result, "optimizer": None, "dropout": None}
     assert rows.configuration_in(unrecorded) == Configuration(ensemble_size=2)
+
+
+def test_the_steps_end_in_the_columns_of_the_schema(tmp_path):
+    with (
+        open_database(f"sqlite:///{tmp_path / 'new.db'}") as database,
+        database.read() as connection,
+    ):
+        made = inspect(connection)
+        for table in schema.metadata.tables.values():
+            there = {column["name"] for column in made.get_columns(table.name)}
+            lacking = sorted(set(table.columns.keys()) - there)
+            assert not lacking, f"{STEPS} needs a step that gives {table.name} {lacking}"
+            extra = sorted(there - set(table.columns.keys()))
+            assert not extra, f"storage/tables/schema.py: {table.name} lacks the columns {extra}"
 
 
 def test_the_known_versions_are_the_steps_of_the_folder():
