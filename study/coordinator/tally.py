@@ -1,12 +1,11 @@
 """Where a study stands: what its endings and its display are reckoned from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from optuna.trial import TrialState
 
-from study.coordinator.rows import DASHBOARD_METRICS
 from study.monitoring.events import StudyBegan, StudyEnded
 from study.monitoring.progress import Best, Snapshot
 from study.specification.spec import StudySpec
@@ -60,17 +59,13 @@ class Tally:
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
     ) -> None:
         """See whether a complete trial is the best by the first objective."""
-        if not values or any(name not in attributes for name in DASHBOARD_METRICS):
+        shown = [field.name for field in fields(Best) if field.name != "trial"]
+        if not values or any(name not in attributes for name in shown):
             return
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:
             self._best_score = score
-            self._best = Best(
-                trial=number,
-                validation_accuracy=attributes["validation_accuracy"],
-                test_accuracy=attributes["test_accuracy"],
-                generalization_gap=attributes["generalization_gap"],
-            )
+            self._best = Best(trial=number, **{name: attributes[name] for name in shown})
 
     def begun(self) -> StudyBegan:
         """The study as a coordinator found it."""

@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from study.analysis import Measurements, distinct_trials, learned
-from study.analysis.trials import HYPERPARAMETERS
 from study.specification.spec import Objective
+from workers.configuration import HYPERPARAMETERS
 
 
 def varying(measurements: Measurements) -> list[str]:
@@ -65,7 +65,7 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
             {
                 key: value
                 for key, value in specification["training"].items()
-                if key not in ("optimizer", "batch_size", "early_stopping")
+                if key not in (*HYPERPARAMETERS, "early_stopping")
             }
         ),
         "sampler": "grid",

@@ -6,7 +6,7 @@ A frozen value that is either right or refused. Whether the data exist is asked 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +16,7 @@ from study.errors import nearest
 from study.specification.claims import Claim
 from study.specification.dimensions import Categorical, Numeric, Range
 from workers.configuration import (
+    HYPERPARAMETERS,
     Activation,
     Configuration,
     Initialization,
@@ -36,10 +37,9 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 Part = Annotated[float, Field(gt=0, lt=1, strict=True)]
 
-# Every hyperparameter, with the value it has where a specification does not mention it.
-DEFAULTS: Mapping[str, Any] = {
-    field.name: field.default for field in fields(Configuration) if field.default is not MISSING
-}
+# What a hyperparameter and a setting are where a specification does not mention them.
+DEFAULTS = Configuration()
+DEFAULT_SETTINGS = TrainingSettings()
 
 
 class Sampler(StrEnum):
@@ -148,23 +148,32 @@ class TrainingSpec(Section):
     """What all trials share in training; batch_size, optimizer and early stopping are defaults
     that the search may take over."""
 
-    optimizer: Optimizer = Optimizer.ADAM
-    batch_size: Count = 64
+    optimizer: Optimizer = DEFAULTS.optimizer
+    batch_size: Count = DEFAULTS.batch_size
     early_stopping: EarlyStoppingSpec | None = None
-    epochs: Count = 30
-    replicates: Count = 3
-    evaluations: Count = 20
-    leaky_relu_slope: NotNegative = 0.1
-    elu_alpha: Positive = 1.0
-    maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = 2
-    recurrent_cell: RecurrentCell = RecurrentCell.SIMPLE
-    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
-    gradient_clip: Positive | None = None
+    epochs: Count = DEFAULT_SETTINGS.epochs
+    replicates: Count = DEFAULT_SETTINGS.replicates
+    evaluations: Count = DEFAULT_SETTINGS.evaluations
+    leaky_relu_slope: NotNegative = DEFAULT_SETTINGS.leaky_relu_slope
+    elu_alpha: Positive = DEFAULT_SETTINGS.elu_alpha
+    maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = DEFAULT_SETTINGS.maxout_pieces
+    recurrent_cell: RecurrentCell = DEFAULT_SETTINGS.recurrent_cell
+    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = DEFAULT_SETTINGS.momentum
+    gradient_clip: Positive | None = DEFAULT_SETTINGS.gradient_clip
 
     def settings(self) -> TrainingSettings:
         """The part that workers need beside a trial's configuration."""
         names = {field.name for field in fields(TrainingSettings)}
         return TrainingSettings(**self.model_dump(include=names))
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The values that are searched only where the search names them."""
+        patience = self.early_stopping.patience if self.early_stopping else None
+        named = [name for name in HYPERPARAMETERS if name in TrainingSpec.model_fields]
+        return {
+            **{name: getattr(self, name) for name in named},
+            "early_stopping_patience": patience,
+        }
 
 
 class BudgetSpec(Section):
@@ -225,19 +234,13 @@ class StudySpec(Section):
 
     def dimensions(self) -> dict[str, Any]:
         """For every hyperparameter its fixed value, its tuple of levels or its Range."""
-        shared = {
-            "optimizer": self.training.optimizer,
-            "batch_size": self.training.batch_size,
-            "early_stopping_patience": (
-                self.training.early_stopping.patience if self.training.early_stopping else None
-            ),
-        }
-        defaults = {**DEFAULTS, **shared}
-        searched = {name: getattr(self.search, name) for name in defaults}
-        return {
-            name: default if searched[name] is None else searched[name]
-            for name, default in defaults.items()
-        }
+        shared = self.training.hyperparameters()
+        dimensions = {}
+        for name in HYPERPARAMETERS:
+            searched = getattr(self.search, name)
+            default = shared.get(name, getattr(DEFAULTS, name))
+            dimensions[name] = default if searched is None else searched
+        return dimensions
 
     def document(self) -> dict[str, Any]:
         """The specification as plain JSON values, every default written out."""

@@ -28,7 +28,11 @@ def test_the_history_ends_in_the_tables_that_the_program_works_with(database: Da
         assert versions.schema_version(connection) == versions.HEAD == versions.KNOWN[-1]
         options = {"include_object": env_filter.only_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        differences = compare_metadata(context, metadata)
+        assert differences == [], (
+            "storage/tables/schema.py and the steps in storage/tables/migrations/versions do not "
+            f"end in the same tables: {differences}"
+        )
 
 
 def test_every_constraint_and_index_of_ours_has_a_name(database: Database):
