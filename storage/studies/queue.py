@@ -25,7 +25,7 @@ from storage.studies.crashes import Crashes, after_crash
 from storage.studies.leases import Lease, acquire_within, database_now, fence, is_held
 from storage.studies.names import missing_study
 from storage.studies.queue_positions import end_of_queue
-from storage.studies.runs import take_step
+from storage.studies.transitions import take_step
 from storage.tables.optuna_schema import trials
 from storage.tables.schema import study_runs
 from storage.tables.status import RunStatus

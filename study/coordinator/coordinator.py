@@ -133,7 +133,7 @@ class Coordinator:
         def take_back() -> None:
             left = sorted(unfinished | self.source.taken())
             if left:
-                self.storage.take_back(self.study_id, left, self.lease())
+                self.storage.batches.take_back(self.study_id, left, self.lease())
 
         self.insist(take_back)
 

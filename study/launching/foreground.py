@@ -9,7 +9,8 @@ from storage.database.opening import open_database
 from storage.errors import DatabaseMissing, DatabaseUnreachable, LeaseLost, StatusRefused
 from storage.studies.leases import release_lease
 from storage.studies.queue import take_out
-from storage.studies.runs import StudyRun, set_status, update_specification
+from storage.studies.runs import StudyRun, update_specification
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import Ending

@@ -8,8 +8,9 @@ from typing import Any
 
 from storage.database.engine import Database, Transaction
 from storage.studies.leases import Lease
-from storage.studies.runs import NewRun, StudyRun, create_run, record_data, set_status
+from storage.studies.runs import NewRun, StudyRun, create_run, record_data
 from storage.studies.splits import Split, write_splits
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT, Coordinator, Ending, cohort_name

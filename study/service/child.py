@@ -19,7 +19,8 @@ from storage.database.opening import open_database
 from storage.errors import DatabaseUnreachable, LeaseLost
 from storage.studies.leases import release_lease
 from storage.studies.queue import note_crash, put_back
-from storage.studies.runs import read_run, set_status
+from storage.studies.runs import read_run
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from study.coordinator.coordinator import Ending
 from study.errors import ExitCode, InvalidInput, StudyFailed

@@ -124,12 +124,14 @@ def refresh_seconds(database: Database, storage: TrialStorage) -> dict[str, floa
     number = study_id(storage)
     found = {"nothing running": median_refresh(storage, number)}
     lease = acquire_lease(database, "study", Owner.here(), 600, force_from=held_by(database))
-    storage.create_trials(number, [draw(random.Random(1)) for _ in range(BATCH)], lease)
+    storage.batches.create_trials(number, [draw(random.Random(1)) for _ in range(BATCH)], lease)
     storage.get_all_trials(number, deepcopy=False)
     found[f"{BATCH} trials running"] = median_refresh(storage, number)
-    storage.finish_trials(number, [], lease)
-    numbers = [trial.number for trial in storage.running_trials(number)]
-    storage.finish_trials(number, [FinishedTrial(n, TrialState.FAIL) for n in numbers], lease)
+    storage.batches.finish_trials(number, [], lease)
+    numbers = [trial.number for trial in storage.batches.running_trials(number)]
+    storage.batches.finish_trials(
+        number, [FinishedTrial(n, TrialState.FAIL) for n in numbers], lease
+    )
     return found
 
 
@@ -181,7 +183,7 @@ def one_batch(
     measured: dict[str, Any],
 ) -> None:
     """Make a batch of trials, finish it, and look at all trials."""
-    made = storage.create_trials(number, [draw(generator) for _ in range(size)], lease)
+    made = storage.batches.create_trials(number, [draw(generator) for _ in range(size)], lease)
     finished = [
         FinishedTrial(
             trial.number,
@@ -193,7 +195,7 @@ def one_batch(
         )
         for trial in made
     ]
-    report = storage.finish_trials(number, finished, lease)
+    report = storage.batches.finish_trials(number, finished, lease)
     if len(report.written) != size or not storage.get_all_trials(number, deepcopy=False):
         raise SystemExit(f"not everything was written: {report}")
 

@@ -14,8 +14,9 @@ from storage.database.opening import open_database
 from storage.database.urls import parse_url
 from storage.errors import SchemaUnknown, StatementRefused
 from storage.owners import Owner
+from storage.studies.names import list_names
 from storage.studies.queue import claim_next
-from storage.studies.runs import list_names, read_run
+from storage.studies.runs import read_run
 from storage.tables import migrations, triggers, versions
 from storage.tables.migrations import env_filter
 from storage.tables.optuna_schema import make_optuna_schema

@@ -24,7 +24,8 @@ from storage.studies.queue import (
     recover_lost,
     take_out,
 )
-from storage.studies.runs import read_run, record_data, request_stop, set_status
+from storage.studies.runs import read_run, record_data
+from storage.studies.transitions import request_stop, set_status
 from storage.tables.schema import study_runs
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
@@ -238,8 +239,8 @@ def test_a_crash_after_a_finished_trial_counts_as_the_first(database: Database):
     study_id = read_run(database, "digits").study_id
     for crash in range(2 * MOST_CRASHES):
         lease = claim(database)
-        storage.create_trials(study_id, [new_trial()], lease)
-        storage.finish_trials(study_id, [finished(crash)], lease)
+        storage.batches.create_trials(study_id, [new_trial()], lease)
+        storage.batches.finish_trials(study_id, [finished(crash)], lease)
         assert note_crash(database, lease, "it was killed") is RunStatus.QUEUED
         assert read_run(database, "digits").crashes == 1
         make_due(database)

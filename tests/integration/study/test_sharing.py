@@ -8,7 +8,7 @@ from storage.owners import Owner
 from storage.studies.cluster_demand import announce
 from storage.studies.leases import acquire_lease
 from storage.studies.queue import claim_next
-from storage.studies.runs import set_status
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from study.coordinator.coordinator import Ending
 from study.launching.lease import Heartbeat
