@@ -80,7 +80,10 @@ class StudyRun:
 
 
 def create_run(database: Database, new: NewRun) -> StudyRun:
-    """Make Optuna's study and our record of it in one transaction. Raises StudyExists."""
+    """Make Optuna's study and our record of it in one transaction.
+
+    Raises StudyExists, TypeError for an attribute that JSON cannot hold.
+    """
     with database.write() as connection:
         study_id = insert_study(connection, new.study, [d.upper() for d in new.directions])
         for table, attributes in (

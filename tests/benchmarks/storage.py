@@ -123,7 +123,9 @@ def refresh_seconds(database: Database, storage: TrialStorage) -> dict[str, floa
     """The median cost of a look at all trials, without and with a batch RUNNING."""
     number = study_id(storage)
     found = {"nothing running": median_refresh(storage, number)}
-    lease = acquire_lease(database, "study", Owner.here(), 600, force_from=held_by(database))
+    lease = acquire_lease(
+        database, "study", Owner.this_process(), 600, force_from=held_by(database)
+    )
     storage.batches.create_trials(number, [draw(random.Random(1)) for _ in range(BATCH)], lease)
     storage.get_all_trials(number, deepcopy=False)
     found[f"{BATCH} trials running"] = median_refresh(storage, number)
@@ -163,7 +165,7 @@ def our_seconds(url: str, count: int) -> list[float]:
     with open_database(url) as database:
         new = NewRun("study", ("maximize",), {}, "0" * 64, "0" * 64, seed=0)
         number = create_run(database, new).study_id
-        lease = acquire_lease(database, "study", Owner.here(), 600)
+        lease = acquire_lease(database, "study", Owner.this_process(), 600)
         storage = TrialStorage(database)
         seconds = []
         for start in range(0, count, BATCH):

@@ -34,7 +34,7 @@ def main() -> None:
 def take(database: object, seconds: float) -> Lease:
     while True:
         try:
-            return acquire_lease(database, "digits", Owner.here(), seconds)
+            return acquire_lease(database, "digits", Owner.this_process(), seconds)
         except LeaseHeld as error:
             time.sleep(min(max(error.seconds_left, 0.01), 0.1))
 

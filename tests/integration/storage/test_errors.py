@@ -32,18 +32,18 @@ from storage.reading.frames import (
     load_results,
 )
 from storage.reading.summaries import list_runs
-from storage.studies.cluster_demand import announce, listen
+from storage.studies.cluster_demand import read_demand, write_demand
 from storage.studies.deletion import delete_study, rename_study
 from storage.studies.leases import acquire_lease, release_lease, renew_lease
 from storage.studies.queue import (
     claim_next,
     enqueue,
-    hand_over,
-    note_crash,
-    owners_at_work,
-    put_back,
-    recover_lost,
-    take_out,
+    lease_owners,
+    record_crash,
+    remove_from_queue,
+    requeue,
+    requeue_abandoned,
+    transfer_lease,
 )
 from storage.studies.runs import read_run, update_specification
 from storage.studies.splits import read_splits, write_splits
@@ -66,21 +66,21 @@ def everything(database: Database) -> Iterator[Callable[[], Any]]:
     yield lambda: read_run(database, "digits")
     yield lambda: list_runs(database)
     yield lambda: enqueue(database, "digits", {}, "0" * 64)
-    yield lambda: claim_next(database, Owner.here(), 1.0)
-    yield lambda: hand_over(database, lease, Owner.here())
-    yield lambda: take_out(database, lease)
-    yield lambda: put_back(database, lease)
-    yield lambda: note_crash(database, lease, "killed")
-    yield lambda: recover_lost(database)
-    yield lambda: owners_at_work(database)
-    yield lambda: announce(database, lease, "cluster", 1)
-    yield lambda: listen(database, lease, "cluster")
+    yield lambda: claim_next(database, Owner.this_process(), 1.0)
+    yield lambda: transfer_lease(database, lease, Owner.this_process())
+    yield lambda: remove_from_queue(database, lease)
+    yield lambda: requeue(database, lease)
+    yield lambda: record_crash(database, lease, "killed")
+    yield lambda: requeue_abandoned(database)
+    yield lambda: lease_owners(database)
+    yield lambda: write_demand(database, lease, "cluster", 1)
+    yield lambda: read_demand(database, lease, "cluster")
     yield lambda: request_stop(database, "digits")
     yield lambda: set_status(database, lease, RunStatus.RUNNING)
     yield lambda: update_specification(database, lease, {}, "0" * 64)
     yield lambda: read_splits(database, "digits")
     yield lambda: write_splits(database, lease, [])
-    yield lambda: acquire_lease(database, "digits", Owner.here(), 1.0)
+    yield lambda: acquire_lease(database, "digits", Owner.this_process(), 1.0)
     yield lambda: renew_lease(database, lease)
     yield lambda: release_lease(database, lease)
     yield lambda: delete_study(database, "digits")

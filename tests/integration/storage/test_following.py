@@ -20,7 +20,7 @@ from storage.studies.deletion import delete_study, rename_study
 from storage.studies.leases import release_lease
 from storage.studies.names import list_names_without_run
 from storage.studies.runs import read_run
-from storage.studies.splits import Split, read_splits, write_splits
+from storage.studies.splits import StoredSplit, read_splits, write_splits
 from storage.tables.schema import STUDY_TABLES, TRIAL_TABLES
 from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
@@ -35,7 +35,9 @@ def measured_study(database: Database, name: str, count: int = 3) -> int:
     storage = TrialStorage(database)
     storage.batches.create_trials(study_id, [new_trial() for _ in range(count + 1)], lease)
     storage.batches.finish_trials(study_id, [finished(n) for n in range(count)], lease)
-    write_splits(database, lease, [Split(0, 10, b"\x01\x00\x00\x00", b"\x02\x00\x00\x00", 0.5)])
+    write_splits(
+        database, lease, [StoredSplit(0, 10, b"\x01\x00\x00\x00", b"\x02\x00\x00\x00", 0.5)]
+    )
     release_lease(database, lease)
     return study_id
 

@@ -60,7 +60,7 @@ def database_of_version(version: str, url: str) -> Database:
         make_optuna_schema(connection)
         versions.upgrade(connection, version)
         if database.dialect == "sqlite":
-            triggers.put_triggers(connection)
+            triggers.create_triggers(connection)
     return database
 
 
@@ -85,7 +85,7 @@ def test_a_database_of_version_1_is_brought_up_to_date_with_its_rows(database_ur
         run = read_run(database, "old")
         assert (run.data_sha256, run.lease_epoch, run.specification) == ("cd", 4, {"seed": 3})
         assert (run.error, run.detached, run.queued_at, run.crashes) == (None, False, None, 0)
-        assert claim_next(database, Owner.here(), 30.0) is None
+        assert claim_next(database, Owner.this_process(), 30.0) is None
         make_run(database, "new")
         with pytest.raises(StatementRefused), database.write() as connection:
             connection.execute(text("UPDATE study_runs SET status = 'tired'"))

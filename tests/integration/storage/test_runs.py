@@ -12,7 +12,7 @@ from storage.errors import StatusRefused, StudyExists, StudyNotFound, StudyWitho
 from storage.reading.summaries import list_runs
 from storage.studies.names import list_names
 from storage.studies.runs import read_run, update_specification
-from storage.studies.splits import Split, read_splits, write_splits
+from storage.studies.splits import StoredSplit, read_splits, write_splits
 from storage.studies.transitions import request_stop, set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
@@ -123,7 +123,9 @@ def test_a_larger_budget_replaces_the_specification(database: Database):
 
 def test_splits_are_read_back_as_they_were_written(database: Database):
     make_run(database)
-    rows = [Split(r, 100, b"\x00\x01\x00\x00", b"\xff\x00\x00\x00", 0.1, None) for r in range(3)]
+    rows = [
+        StoredSplit(r, 100, b"\x00\x01\x00\x00", b"\xff\x00\x00\x00", 0.1, None) for r in range(3)
+    ]
     lease = take_lease(database)
     assert read_splits(database, "digits") == []
     write_splits(database, lease, rows)
