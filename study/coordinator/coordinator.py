@@ -13,7 +13,7 @@ from enum import Enum
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import DatabaseUnreachable
-from storage.reading.one_trial import read_fingerprints, read_measured
+from storage.reading.recorded_trial import read_fingerprints, read_recorded_trial
 from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial
 from storage.trials.storage import TrialStorage
@@ -133,7 +133,7 @@ class Coordinator:
         def take_back() -> None:
             left = sorted(unfinished | self.source.taken())
             if left:
-                self.storage.take_back(self.study_id, left, self.lease())
+                self.storage.batches.take_back(self.study_id, left, self.lease())
 
         self.insist(take_back)
 
@@ -205,7 +205,7 @@ class Coordinator:
         return True
 
     def _copy_of(self, work: TrialWork, original: int) -> FinishedTrial:
-        measured = read_measured(self.storage.database, self.spec.name, original)
+        measured = read_recorded_trial(self.storage.database, self.spec.name, original)
         trial_id = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, original)
         return rows.copied(work, self.storage.get_trial(trial_id), measured)
 

@@ -48,7 +48,7 @@ class Ledger:
         """
         if not self._unwritten:
             return []
-        report = self.storage.finish_trials(self.study_id, self._unwritten, self.lease())
+        report = self.storage.batches.finish_trials(self.study_id, self._unwritten, self.lease())
         refused = frozenset(report.refused)  # someone else ended or took back the trial meanwhile
         written = [trial for trial in self._unwritten if trial.number not in refused]
         self._unwritten = []

@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.reading.one_trial import Measured
+from storage.reading.recorded_trial import RecordedTrial
 from storage.trials.records import FinishedTrial
 from study.coordinator.dispatcher import Trained
 from study.coordinator.retries import GaveUp
@@ -70,7 +70,7 @@ def rows_of(
     )
 
 
-def copied(work: TrialWork, original: FrozenTrial, measured: Measured) -> FinishedTrial:
+def copied(work: TrialWork, original: FrozenTrial, measured: RecordedTrial) -> FinishedTrial:
     """The rows of a trial whose configuration the COMPLETE trial `original` had before it."""
     return FinishedTrial(
         number=work.trial,

@@ -75,7 +75,7 @@ class TrialSource:
         """Whether ask() could still give a trial."""
         if self._orphans or self._may_create(1):
             return True
-        return self.storage.has_waiting(self.study_id)
+        return self.storage.batches.has_waiting(self.study_id)
 
     def ask(self, count: int) -> list[TrialWork]:
         """Some next trials, RUNNING in the database: at most count, none where no more are left.
@@ -95,8 +95,8 @@ class TrialSource:
 
     def _take_waiting(self, count: int) -> None:
         # To begin them all trials that run are read again; mostly there are none.
-        if self.storage.has_waiting(self.study_id):
-            waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+        if self.storage.batches.has_waiting(self.study_id):
+            waiting = self.storage.batches.start_waiting(self.study_id, self.lease(), limit=count)
             self._orphans = list(waiting)
             self._created += sum(trial.number >= self._created for trial in self._orphans)
 
@@ -146,7 +146,7 @@ class TrialSource:
             new = [
                 NewTrial(parameters=proposal, distributions=self._space) for proposal in proposals
             ]
-            trials = self.storage.create_trials(self.study_id, new, self.lease())
+            trials = self.storage.batches.create_trials(self.study_id, new, self.lease())
         else:
             trials = []
         # Only now: where the database was away, the same trials are proposed again.
@@ -187,7 +187,7 @@ class TrialSource:
         proposed = {t.number: p for t, p in zip(lacking, proposals, strict=True)}
         if proposed:
             completed = {number: (parameters, space) for number, parameters in proposed.items()}
-            self.storage.set_parameters(self.study_id, completed, self.lease())
+            self.storage.batches.set_parameters(self.study_id, completed, self.lease())
         self.proposer.observe(trial for trial in batch if trial.number not in proposed)
         self._orphans = self._orphans[count:]
         return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]

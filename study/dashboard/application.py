@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.database.engine import Database
 from storage.errors import StorageError
-from storage.reading.inspection import answers
+from storage.reading.inspection import check_reachable
 from storage.trials.storage import TrialStorage
 from study.dashboard.access import HEALTH, Rules
 from study.dashboard.credentials import Sessions
@@ -75,7 +75,7 @@ class Health:
         with self._lock:
             if now or time.monotonic() - self._asked_at >= FRESH_SECONDS:
                 try:
-                    answers(self._database)
+                    check_reachable(self._database)
                 except StorageError:
                     self._answered = False
                 else:

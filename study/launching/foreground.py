@@ -8,8 +8,9 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseMissing, DatabaseUnreachable, LeaseLost, StatusRefused
 from storage.studies.leases import release_lease
-from storage.studies.queue import take_out
-from storage.studies.runs import StudyRun, set_status, update_specification
+from storage.studies.queue import remove_from_queue
+from storage.studies.runs import StudyRun, update_specification
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import Ending
@@ -104,7 +105,7 @@ def _run_here(
     stopped = partial(set_status, database, status=RunStatus.STOPPED)
     try:
         with Heartbeat(database, taken) as heartbeat:
-            take_out(database, taken)
+            remove_from_queue(database, taken)
             set_status(database, taken, RunStatus.RUNNING)
             update_specification(database, taken, spec.document(), spec.sha256())
             return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)

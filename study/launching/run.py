@@ -8,8 +8,9 @@ from typing import Any
 
 from storage.database.engine import Database, Transaction
 from storage.studies.leases import Lease
-from storage.studies.runs import NewRun, StudyRun, create_run, record_data, set_status
-from storage.studies.splits import Split, write_splits
+from storage.studies.runs import NewRun, StudyRun, create_run, record_data
+from storage.studies.splits import StoredSplit, write_splits
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT, Coordinator, Ending, cohort_name
@@ -145,12 +146,12 @@ def tell_of_transactions(database: Database, tell: Callable[[DatabaseUsed], None
         kind = "write" if done.writes else "read"
         tell(DatabaseUsed(kind, done.seconds, done.failed))
 
-    database.observe(note)
+    database.observe_transactions(note)
 
 
-def _splits(plan: Plan) -> list[Split]:
+def _splits(plan: Plan) -> list[StoredSplit]:
     return [
-        Split(
+        StoredSplit(
             replicate=replicate,
             train_examples=split.train_examples,
             validation_index=split.validation_index.astype("<i4").tobytes(),

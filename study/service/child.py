@@ -18,8 +18,9 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseUnreachable, LeaseLost
 from storage.studies.leases import release_lease
-from storage.studies.queue import note_crash, put_back
-from storage.studies.runs import read_run, set_status
+from storage.studies.queue import record_crash, requeue
+from storage.studies.runs import read_run
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from study.coordinator.coordinator import Ending
 from study.errors import ExitCode, InvalidInput, StudyFailed
@@ -85,13 +86,13 @@ def _run_or_put_back(
     except StudyFailed as failed:
         progress.note(str(failed))
     except KeyboardInterrupt:
-        put_back(database, heartbeat.lease())
+        requeue(database, heartbeat.lease())
     except (LeaseLost, DatabaseUnreachable):
         raise
     except Exception as error:  # noqa: BLE001  the study is tried again, not too often
         sys.excepthook(type(error), error, error.__traceback__)  # where there are logs, one line
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-        note_crash(database, heartbeat.lease(), reason)
+        record_crash(database, heartbeat.lease(), reason)
         progress.tell(events.StudyCrashed(reason))
     return None
 
@@ -115,7 +116,7 @@ def _run(
         except InvalidInput as error:
             progress.note(str(error))
             delay = CLUSTER_DELAY_SECONDS
-            put_back(database, heartbeat.lease(), reason=str(error), delay=delay)
+            requeue(database, heartbeat.lease(), reason=str(error), delay=delay)
             return None
         return conduct(
             database,
@@ -124,7 +125,7 @@ def _run(
             heartbeat,
             pool,
             progress,
-            put_down=lambda lease: put_back(database, lease),
+            put_down=lambda lease: requeue(database, lease),
         )
 
 

@@ -78,7 +78,7 @@ def test_the_scraped_trials_are_those_of_the_database(bench):
 
 def test_transactions_of_a_database_are_a_histogram_in_seconds(database: Database):
     metrics = Metrics()
-    database.observe(
+    database.observe_transactions(
         lambda done: metrics.tell(
             "", events.DatabaseUsed("write" if done.writes else "read", done.seconds, done.failed)
         )

@@ -55,7 +55,7 @@ class Bench:
                 ),
             )
         study_id = storage.get_study_id_from_name(spec.name)
-        me = Owner.here()
+        me = Owner.this_process()
         last = getattr(self, "_owner", None)
         lease = acquire_lease(self.database, spec.name, me, 60, force_from=last)
         self._owner = me

@@ -142,7 +142,7 @@ def test_a_lease_that_was_free_is_not_worth_a_line(database):
 
 def test_a_database_tells_its_observers_of_every_transaction(database: Database):
     seen: list[Transaction] = []
-    database.observe(seen.append)
+    database.observe_transactions(seen.append)
     with database.read():
         pass
     with pytest.raises(ZeroDivisionError), database.write():
@@ -153,7 +153,7 @@ def test_a_database_tells_its_observers_of_every_transaction(database: Database)
 
 def test_another_database_on_the_same_file_tells_nothing(database, database_url):
     seen: list[Transaction] = []
-    database.observe(seen.append)
+    database.observe_transactions(seen.append)
     with open_database(database_url) as other, other.read():
         pass
     assert seen == []
