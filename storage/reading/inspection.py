@@ -139,6 +139,9 @@ def _try_to_write(database: Database) -> None:
 
 
 def check_reachable(database: Database) -> None:
-    """Read a row. Raises DatabaseUnreachable, DatabaseDamaged or another StorageError if that fails."""
+    """Read a row.
+
+    Raises DatabaseUnreachable, DatabaseDamaged or another StorageError if that fails.
+    """
     with database.read() as connection:
         connection.execute(select(studies.c.study_id).limit(1))

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -30,6 +30,17 @@ StorageOption = Annotated[
     ),
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
+
+
+def cluster_option(description: str) -> Any:
+    """The option that says where segments are trained, for whoever runs or looks at that."""
+    return typer.Option(
+        "--cluster",
+        "--ray",
+        envvar=["STUDY_CLUSTER", "RAY_ADDRESS"],
+        metavar="ADDRESS",
+        help=description,
+    )
 
 
 def storage_option(storage: str) -> str:

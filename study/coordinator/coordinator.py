@@ -32,6 +32,7 @@ from study.monitoring.progress import Progress
 from study.sampling.pruning import Pruning
 from study.specification.space import configuration_of
 from study.specification.spec import StudySpec
+from workers.pools.pool import PoolUnavailable
 from workers.segment import TrialWork
 
 POLL_SECONDS = 0.2
@@ -101,6 +102,7 @@ class Coordinator:
             LeaseLost: another coordinator took over; nothing more was written.
             DatabaseUnreachable: the database stayed away for too long (StoppedWithoutDatabase:
                 it was away when the study was stopped).
+            PoolUnavailable: the pool was lost; its trials wait for the next launch.
         """
         self._began = self.clock()
         self._next_note = self._began + SECONDS_BETWEEN_NOTES
@@ -116,6 +118,9 @@ class Coordinator:
                 self._absence.while_reachable(self._commit)
                 self._absence.while_reachable(self._note_time)
                 self._show()
+        except PoolUnavailable:
+            self._put_back(self.dispatcher.give_up())
+            raise
         finally:
             unfinished = self.dispatcher.give_up()
         self._ended = ending

@@ -7,7 +7,7 @@ from typing import Any
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseMissing, DatabaseUnreachable, LeaseLost, StatusRefused
-from storage.studies.leases import release_lease
+from storage.studies.leases import Lease, release_lease
 from storage.studies.queue import remove_from_queue
 from storage.studies.runs import StudyRun, update_specification
 from storage.studies.transitions import set_status
@@ -32,7 +32,7 @@ def run_study(
     *,
     data: tuple[Any, Any] | None,
     storage: str,
-    ray: str | None,
+    cluster: str | None,
     progress: Progress | None,
     workers: ForkServer | None,
 ) -> StudyOutcome:
@@ -46,7 +46,9 @@ def run_study(
     gpus = spec.resources.gpus
     # The pool comes first: where there is none, no database is made.
     with (
-        open_pool(plan.dataset, ray=ray, gpus=gpus, progress=shown, workers=workers) as pool,
+        open_pool(
+            plan.dataset, address=cluster, gpus=gpus, progress=shown, workers=workers
+        ) as pool,
         open_database(storage) as database,
     ):
         tell_of_transactions(database, shown.tell)
@@ -103,12 +105,20 @@ def _run_here(
     spec = plan.spec
     taken = take_study(database, spec.name, progress)
     stopped = partial(set_status, database, status=RunStatus.STOPPED)
+
+    def pool_lost(lease: Lease, reason: str) -> None:
+        set_status(database, lease, RunStatus.FAILED, reason)
+
     try:
         with Heartbeat(database, taken) as heartbeat:
             remove_from_queue(database, taken)
             set_status(database, taken, RunStatus.RUNNING)
             update_specification(database, taken, spec.document(), spec.sha256())
-            return conduct(database, run, plan, heartbeat, pool, progress, put_down=stopped)
+            return conduct(
+                *(database, run, plan, heartbeat, pool, progress),
+                on_stopped=stopped,
+                on_pool_lost=pool_lost,
+            )
     except LeaseLost as lost:
         progress.tell(events.CoordinatorReplaced(str(lost)))
         raise

@@ -1,10 +1,17 @@
-"""Where a study's segments are trained: on a Ray cluster, in processes of this machine, or here."""
+"""The pool that a study's segments are trained in, opened where its cluster's address says."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from study.errors import InvalidInput
+from workers.pools.kinds import PoolRequest, kind_at, shared_kind_at
+from workers.pools.pool import (
+    ClusterUnreachable,
+    PoolUnavailable,
+    TokenRefused,
+    WorkersUnavailable,
+)
 
 if TYPE_CHECKING:
     from study.monitoring.progress import Progress
@@ -12,21 +19,13 @@ if TYPE_CHECKING:
     from workers.pools.pool import Pool
     from workers.pools.worker_processes import ForkServer
 
-# In this very process; on a Ray cluster of this machine's cores that ends with the study.
-SERIAL, LOCAL = "serial", "local"
-
-
-def takes_processes(ray: str | None, gpus: float) -> bool:
-    """Whether a study is trained in processes of this machine: where no cluster is named. It is
-    Ray that knows which GPU is free."""
-    return ray is None and gpus == 0
-
 
 @contextmanager
-def early_workers(ray: str | None, gpus: float) -> "Iterator[ForkServer | None]":
+def early_workers(address: str | None, gpus: float) -> "Iterator[ForkServer | None]":
     """Let worker processes begin to import what they need, if there will be any, while this one
     does so too; they end with the block."""
-    if not takes_processes(ray, gpus):
+    kind, _ = kind_at(address, gpus=gpus)
+    if not kind.forks:
         yield None
         return
     from workers.pools.worker_processes import ForkServer
@@ -39,73 +38,90 @@ def early_workers(ray: str | None, gpus: float) -> "Iterator[ForkServer | None]"
 
 
 @contextmanager
-def shared_cluster(ray: str | None) -> Iterator[str]:
-    """The address of a cluster for several processes: the given one, or one of this machine's
-    cores that ends with the block.
+def shared_cluster(address: str | None) -> Iterator[str]:
+    """The address that several processes are to give to open_pool: the given one, or that of a
+    cluster of this machine, which ends with the block.
 
     Raises:
         InvalidInput: it does not start.
     """
-    if ray not in (None, LOCAL):
-        yield ray
+    kind, place = shared_kind_at(address)
+    if kind.cluster is None or place is not None:
+        yield place or kind.keyword
         return
-    from workers.pools.ray_cluster import ClusterUnreachable, local_cluster
-
     with ExitStack() as stack:
-        try:
-            address = stack.enter_context(local_cluster())
-        except ClusterUnreachable as error:
-            raise InvalidInput(f"{error}; give --ray ADDRESS of a running cluster") from None
-        yield address
+        with _refused():
+            started = stack.enter_context(kind.cluster.run_here())
+        yield started
+
+
+def training_at(address: str) -> str:
+    """Where studies are trained that are given this address, for a person: "on Ray at HOST"."""
+    kind, _ = kind_at(address)
+    return f"in {kind.place}" if kind.cluster is None else f"on {kind.cluster.name} at {address}"
 
 
 @contextmanager
 def open_pool(
     dataset: "Dataset",
     *,
-    ray: str | None,
+    address: str | None,
     gpus: float,
     progress: "Progress",
     workers: "ForkServer | None" = None,
 ) -> "Iterator[Pool]":
-    """The pool at the address, closed at the end.
+    """The pool at the address, closed at the end; see workers.pools.kinds for the addresses.
 
-    None: processes of this machine, forked by workers where those have begun; with gpus a Ray
-    cluster of this machine's cores, like LOCAL.
+    gpus is the share of a GPU that a segment takes; workers are worker processes that have begun
+    to start. What befalls an open pool is its own to say, by PoolUnavailable.
 
     Raises:
-        InvalidInput: no cluster answers, or one of our own could never run a task.
+        InvalidInput: it cannot be opened, or could never train a segment.
     """
-    if ray == SERIAL:
-        from workers.pools.serial import SerialPool
-
-        yield SerialPool(dataset)
-        return
-    if takes_processes(ray, gpus):
-        from workers.pools.processes import ProcessPool
-        from workers.pools.worker_processes import WorkersUnavailable
-
-        processes = ProcessPool(dataset, server=workers)
-        try:
-            yield processes
-        except WorkersUnavailable as error:
-            raise InvalidInput(f"{error}; --ray serial trains without them") from None
-        finally:
-            processes.close()
-        return
-    from workers.pools.ray_cluster import ClusterUnreachable, RayPool, TokenRefused
-
-    address = None if ray == LOCAL else ray
-    progress.note("starting Ray" if address is None else f"connecting to Ray at {address}")
+    pool = _opened(dataset, address, gpus, progress, workers)
     try:
-        pool = RayPool(dataset, address=address, gpus=gpus)
-    except TokenRefused as error:
-        raise InvalidInput(str(error)) from None
-    except ClusterUnreachable as error:
-        raise InvalidInput(f"{error}; give --ray ADDRESS of a running cluster") from None
-    try:
-        if address is None and pool.slots() == 0:
+        if pool.cluster is None and pool.slots() == 0:
             raise InvalidInput(f"resources.gpus: found {gpus:g}, more than this machine has")
         yield pool
     finally:
         pool.close()
+
+
+def _opened(
+    dataset: "Dataset",
+    address: str | None,
+    gpus: float,
+    progress: "Progress",
+    workers: "ForkServer | None",
+) -> "Pool":
+    kind, place = kind_at(address, gpus=gpus)
+    if gpus and not kind.takes_gpus:
+        raise InvalidInput(
+            f"resources.gpus: found {gpus:g}; {kind.place} cannot take GPUs: leave out --cluster "
+            f"{kind.keyword}"
+        )
+    if kind.cluster is not None:
+        name = kind.cluster.name
+        progress.note(f"starting {name}" if place is None else f"connecting to {name} at {place}")
+    with _refused():
+        return kind.open(PoolRequest(dataset=dataset, address=place, gpus=gpus, workers=workers))
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """A pool that cannot be opened is an address to be changed."""
+    try:
+        yield
+    except PoolUnavailable as error:
+        raise InvalidInput(f"{error}{_instead(error)}") from None
+
+
+def _instead(error: PoolUnavailable) -> str:
+    match error:
+        case TokenRefused():  # which says itself what to set
+            return ""
+        case ClusterUnreachable():
+            return "; give --cluster ADDRESS of a running cluster"
+        case WorkersUnavailable():
+            return "; --cluster serial trains without them"
+    return ""

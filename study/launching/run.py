@@ -27,12 +27,15 @@ from study.monitoring.progress import Progress
 from study.sampling.proposers import proposer_for
 from study.sampling.pruning import Pruning
 from study.specification.spec import StudySpec
-from workers.pools.pool import Pool
+from workers.pools.kinds import cluster_distributions
+from workers.pools.pool import Pool, PoolUnavailable
 
 _STATUS_AFTER = {
     Ending.BUDGET: RunStatus.FINISHED,
     Ending.EXHAUSTED: RunStatus.FINISHED,
 }
+# The packages whose versions are kept with a study.
+_RECORDED = ("overfit-study", "torch", *cluster_distributions(), "optuna")
 
 
 def create_study(database: Database, spec: StudySpec, *, detached: bool = False) -> StudyRun:
@@ -64,14 +67,16 @@ def conduct(
     pool: Pool,
     progress: Progress,
     *,
-    put_down: Callable[[Lease], object],
+    on_stopped: Callable[[Lease], object],
+    on_pool_lost: Callable[[Lease, str], object],
 ) -> Ending:
     """Run the study until its ending, and write the status that follows from it.
 
-    put_down writes what a study becomes that was stopped before its ending.
+    on_stopped writes what a study becomes that was stopped before its ending, on_pool_lost one
+    whose pool was lost on the way, with the reason.
 
     Raises:
-        StudyFailed: every trial failed.
+        StudyFailed: every trial failed, or the pool was lost.
         LeaseLost: another coordinator has the study.
         StorageError: the database was lost on the way.
     """
@@ -84,7 +89,7 @@ def conduct(
             database,
             heartbeat.lease(),
             data_sha256=plan.dataset.sha256,
-            versions={name: version(name) for name in ("overfit-study", "torch", "ray", "optuna")},
+            versions={name: version(name) for name in _RECORDED},
             user_attributes=_facts(plan),
         )
     write_splits(database, heartbeat.lease(), _splits(plan))
@@ -121,11 +126,18 @@ def conduct(
         want_slots=heartbeat.want,
         seconds_before=spent,
     )
-    with stopping_on_signals(coordinator.stop):
-        ending = coordinator.run()
+    try:
+        with stopping_on_signals(coordinator.stop):
+            ending = coordinator.run()
+    except PoolUnavailable as lost:
+        reason = f"what trained its trials was lost: {lost}"
+        coordinator.insist(coordinator.write_time)
+        coordinator.insist(lambda: on_pool_lost(heartbeat.lease(), reason))
+        waits = "its running trials wait for the next launch"
+        raise StudyFailed(f"study {spec.name!r}: {reason}; {waits}") from lost
     coordinator.insist(coordinator.write_time)
     if ending is Ending.STOPPED:
-        coordinator.insist(lambda: put_down(heartbeat.lease()))
+        coordinator.insist(lambda: on_stopped(heartbeat.lease()))
     elif ending is Ending.HOPELESS:
         tally = coordinator.tally
         reason = f"all {tally.failed} trials failed, the last with: {tally.last_reason}"

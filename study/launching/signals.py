@@ -19,7 +19,7 @@ LEAVE_SECONDS = 4.5
 
 class Interrupts:
     """A handler that raises KeyboardInterrupt, for SIGTERM too, and keeps what it heard: a library
-    that starts just then, such as Ray, may swallow the exception."""
+    that starts just then, such as a cluster's, may swallow the exception."""
 
     def __init__(self) -> None:
         self.heard: list[int] = []

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseUnreachable, LeaseLost
-from storage.studies.leases import release_lease
+from storage.studies.leases import Lease, release_lease
 from storage.studies.queue import record_crash, requeue
 from storage.studies.runs import read_run
 from storage.studies.transitions import set_status
@@ -92,9 +93,13 @@ def _run_or_put_back(
     except Exception as error:  # noqa: BLE001  the study is tried again, not too often
         sys.excepthook(type(error), error, error.__traceback__)  # where there are logs, one line
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-        record_crash(database, heartbeat.lease(), reason)
-        progress.tell(events.StudyCrashed(reason))
+        _note_crash(database, progress, heartbeat.lease(), reason)
     return None
+
+
+def _note_crash(database: Database, progress: Progress, lease: Lease, reason: str) -> None:
+    record_crash(database, lease, reason)
+    progress.tell(events.StudyCrashed(reason))
 
 
 def _run(
@@ -111,7 +116,7 @@ def _run(
     gpus = plan.spec.resources.gpus
     with ExitStack() as stack:
         try:
-            opened = open_pool(plan.dataset, ray=options.ray, gpus=gpus, progress=progress)
+            opened = open_pool(plan.dataset, address=options.cluster, gpus=gpus, progress=progress)
             pool = stack.enter_context(opened)
         except InvalidInput as error:
             progress.note(str(error))
@@ -125,7 +130,8 @@ def _run(
             heartbeat,
             pool,
             progress,
-            put_down=lambda lease: requeue(database, lease),
+            on_stopped=lambda lease: requeue(database, lease),
+            on_pool_lost=partial(_note_crash, database, progress),
         )
 
 

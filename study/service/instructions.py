@@ -18,11 +18,12 @@ from study.service.data_roots import DataRules
 class ServiceOptions:
     """What all studies of a service have in common.
 
-    ray is the address of a running cluster, or "serial". log_format None: lines for a person.
+    cluster is the address of a running cluster, or a keyword such as "serial". log_format None:
+    lines for a person.
     """
 
     storage: str = field(repr=False)
-    ray: str
+    cluster: str
     data: DataRules = field(default_factory=DataRules)
     log_format: str | None = None
     log_level: str = "info"

@@ -49,7 +49,7 @@ class CommandLine:
 
     def environment(self, **changes: str) -> dict[str, str]:
         """The tester's, without what the command reads of it."""
-        ours = ("STUDY_STORAGE", "RAY_ADDRESS", "COLUMNS")
+        ours = ("STUDY_STORAGE", "STUDY_CLUSTER", "RAY_ADDRESS", "COLUMNS")
         kept = {key: value for key, value in os.environ.items() if key not in ours}
         return {**kept, "PYTHONWARNINGS": "default", **changes}
 

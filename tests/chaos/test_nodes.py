@@ -1,4 +1,5 @@
-"""Nodes of a cluster die, with their workers and the states that these had left there."""
+"""Nodes of a cluster die, with their workers and the states that these had left there; or its head
+does, and nothing is left to train on."""
 
 import os
 import secrets
@@ -9,7 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from storage.database.opening import open_database
+from storage.reading.frames import load_results
+from storage.studies.runs import read_run
 from tests.chaos.studies import Study, assert_bitwise_equal, of_complete_trials, wait_for
+from tests.ray_cluster import running_cluster
 
 
 def of_a_cluster() -> dict[str, str]:
@@ -88,3 +93,36 @@ def test_a_state_that_was_lost_with_its_node_is_known_to_be_lost(tmp_path):
     assert "trained on the first node" in said
     assert any(line.startswith("state lost: ") for line in said)
     assert "the same numbers on the second" in said
+
+
+@pytest.mark.timeout(180)
+def test_a_head_that_dies_fails_the_study_which_goes_on_without_it(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    with running_cluster(cpus=2) as own:
+        study = Study(
+            *(tmp_path, url, "--cluster", own.address, "--trials", "200"),
+            **own.member_environment(),
+            RAY_gcs_rpc_server_reconnect_timeout_s="16",
+        )
+        process = study.start()
+        try:
+            wait_for(lambda: study.events("trials committed"), "it trains")
+            (head,) = [c for c in own.head.children(recursive=True) if c.name() == "gcs_server"]
+            head.kill()
+            assert process.wait(60) == 1, study.said()
+        finally:
+            process.kill()
+            process.wait()
+    (said,) = [line for line in study.said().splitlines() if "wait for the next launch" in line]
+    assert f"Ray at {own.address}: its head has been gone for" in said
+    assert "Traceback" not in study.said()
+    with open_database(url) as database:
+        run = read_run(database, "chaos")
+    assert run.status == "failed"
+    assert "its head has been gone" in str(run.error)
+    states = load_results("chaos", url)["state"]
+    assert "COMPLETE" in set(states)
+    assert not {"RUNNING", "FAIL"} & set(states)
+    study.options = ("--cluster", "serial", "--trials", str(len(states)))
+    study.finish()
+    assert set(load_results("chaos", url)["state"]) == {"COMPLETE"}

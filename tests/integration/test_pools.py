@@ -1,6 +1,10 @@
-"""What every pool does, whatever carries its segments out."""
+"""What every pool does, whatever carries its segments out.
 
-from collections.abc import Callable, Iterator
+A pool that is added to the table in workers/pools/kinds.py is tried here by its keyword.
+"""
+
+import inspect
+from collections.abc import Iterator
 
 import numpy
 import pytest
@@ -8,44 +12,45 @@ import torch
 
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
+from workers.pools.kinds import KINDS, PoolRequest, kind_at, shared_kind_at
 from workers.pools.pool import Done, Failed, FailureKind, Pool, kind_of
 from workers.segment import Segment, TrialWork
 
 SETTINGS = TrainingSettings(epochs=4, replicates=1)
 
 
-@pytest.fixture(scope="module")
-def ray_pool() -> Iterator[Pool]:
-    from workers.pools.ray_cluster import RayPool
-
-    pool = RayPool(load_dataset(DataSource("wine")))
-    yield pool
-    pool.close()
+# Those that train, each opened once for this module; a simulated one does not.
+TRAINING = [kind.keyword for kind in KINDS]
 
 
 @pytest.fixture(scope="module")
-def process_pool() -> Iterator[Pool]:
-    from workers.pools.processes import ProcessPool
+def opened() -> Iterator[dict[str, Pool]]:
+    pools: dict[str, Pool] = {}
+    yield pools
+    for pool in pools.values():
+        pool.close()
 
-    pool = ProcessPool(load_dataset(DataSource("wine")), slots=2)
-    yield pool
-    pool.close()
 
-
-@pytest.fixture(params=["serial", "processes", "simulated", "ray"])
-def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    if request.param == "ray":
-        yield request.getfixturevalue("ray_pool")
-    elif request.param == "processes":
-        yield request.getfixturevalue("process_pool")
-    elif request.param == "serial":
-        from workers.pools.serial import SerialPool
-
-        yield SerialPool(load_dataset(DataSource("wine")))
-    else:
+@pytest.fixture(params=[*TRAINING, "simulated"])
+def pool(request: pytest.FixtureRequest, opened: dict[str, Pool]) -> Pool:
+    if request.param == "simulated":
         from workers.pools.simulated import SimulatedPool
 
-        yield SimulatedPool()
+        return SimulatedPool()
+    return training_pool(request.param, opened)
+
+
+@pytest.fixture(params=TRAINING)
+def real_pool(request: pytest.FixtureRequest, opened: dict[str, Pool]) -> Pool:
+    return training_pool(request.param, opened)
+
+
+def training_pool(keyword: str, opened: dict[str, Pool]) -> Pool:
+    if keyword not in opened:
+        kind, address = kind_at(keyword)
+        dataset = load_dataset(DataSource("wine"))
+        opened[keyword] = kind.open(PoolRequest(dataset=dataset, address=address))
+    return opened[keyword]
 
 
 def segment(*trials: int, first: int = 0, last: int = 4, **changes: object) -> Segment:
@@ -102,20 +107,41 @@ def test_there_is_at_least_one_slot(pool):
     assert pool.slots() >= 1
 
 
-@pytest.mark.parametrize("name", ["serial", "processes", "ray"])
-def test_an_error_in_a_segment_is_its_outcome_in_one_line(request, name):
-    make: Callable[[], Pool] = {
-        "ray": lambda: request.getfixturevalue("ray_pool"),
-        "processes": lambda: request.getfixturevalue("process_pool"),
-        "serial": _serial,
-    }[name]
-    pool = make()
-    ticket = pool.submit(segment(0, first=2))  # its state is not given
-    failed = collected(pool, 1)[ticket]
+def test_a_pool_has_all_of_the_protocol(pool):
+    asked = {name: member for name, member in vars(Pool).items() if inspect.isfunction(member)}
+    asked = {name: member for name, member in asked.items() if not name.startswith("_")}
+    assert {"slots", "submit", "collect", "cancel", "close"} <= asked.keys()
+    for name, member in asked.items():
+        theirs = inspect.signature(getattr(type(pool), name)).parameters
+        assert list(theirs) == list(inspect.signature(member).parameters), name
+    assert isinstance(pool.in_foreground, bool)
+    assert pool.cluster is None  # each of these is on this machine alone
+
+
+def test_an_error_in_a_segment_is_its_outcome_in_one_line(real_pool):
+    ticket = real_pool.submit(segment(0, first=2))  # its state is not given
+    failed = collected(real_pool, 1)[ticket]
     assert isinstance(failed, Failed)
     assert failed.kind is FailureKind.ERROR
     assert "no state of trial 0" in failed.reason
     assert "\n" not in failed.reason
+
+
+def test_every_address_is_of_one_kind():
+    named = [*TRAINING, *(f"{kind.scheme}://host:1" for kind in KINDS if kind.scheme)]
+    assert len(set(named)) == len(named), "two entries of workers/pools/kinds.py share an address"
+    for kind in KINDS:
+        assert kind_at(kind.keyword) == (kind, None)
+        if kind.scheme is not None:
+            address = f"{kind.scheme}://head:10001"
+            assert kind_at(address) == (kind, address)
+
+
+def test_without_an_address_processes_train_and_a_cluster_where_gpus_are_taken_or_shared():
+    assert kind_at(None)[0].keyword == "processes"
+    assert kind_at(None, gpus=0.5) == shared_kind_at(None)
+    assert shared_kind_at(None)[0].cluster is not None
+    assert kind_at("head:6379", gpus=1.0) == (kind_at("local")[0], "head:6379")
 
 
 @pytest.mark.parametrize("made", ["no_addresses", "no_numbers", "no_place", "by_ray"])
@@ -146,7 +172,25 @@ def test_a_state_that_its_node_took_along_is_not_held_against_the_trial():
         assert _kind(RayTaskError("_train", "", gone)) is FailureKind.STATE_LOST
 
 
-def _serial() -> Pool:
-    from workers.pools.serial import SerialPool
+def test_every_error_that_ray_has_is_mapped():
+    from ray import exceptions
 
-    return SerialPool(load_dataset(DataSource("wine")))
+    from workers.pools.ray_cluster import KIND_OF
+
+    known = {e for e in vars(exceptions).values() if inspect.isclass(e)}
+    errors = {error for error in known if issubclass(error, exceptions.RayError)}
+    assert len(errors) > 30
+    unmapped = sorted(error.__name__ for error in errors - KIND_OF.keys())
+    assert not unmapped, f"give {unmapped} a FailureKind in KIND_OF of workers/pools/ray_cluster.py"
+
+
+def test_an_error_that_only_its_parent_is_known_of_is_what_that_is():
+    from ray.exceptions import ObjectLostError
+
+    from workers.pools.ray_cluster import _kind
+
+    class LostAgain(ObjectLostError):
+        def __init__(self) -> None:
+            pass
+
+    assert _kind(LostAgain()) is FailureKind.STATE_LOST

@@ -4,16 +4,11 @@ import os
 import platform
 import shutil
 import socket
-import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-DISTRIBUTIONS = ("overfit-study", "torch", "ray", "numpy")
-"""What a trial's numbers depend on."""
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -39,11 +34,11 @@ class Gpu:
 class NodeFacts:
     """A machine.
 
-    versions maps the distributions to their version, None where one is not installed. capability
+    versions maps packages to their version, None where one is not installed. capability
     is the CPU's, as torch names it. cuda is the version that torch was built with, None for a
     build without; devices counts the NVIDIA devices of the system, gpus are those that torch sees.
-    temporary is where Ray keeps its files, shared_memory where it keeps objects (None: the system
-    has no such place). token says whether this process asks for Ray's token.
+    temporary is where the cluster's software keeps its files, shared_memory where it keeps objects
+    (None: the system has no such place). token says whether this process asks for its token.
     """
 
     host: str
@@ -75,7 +70,7 @@ class NodeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """A cluster: what its nodes answered, and what Ray counts of it. Memory is in bytes."""
+    """A cluster: what its nodes answered, and what it counts itself. Memory is in bytes."""
 
     nodes: tuple[NodeAnswer, ...]
     cpus: float
@@ -84,15 +79,17 @@ class ClusterFacts:
     object_store: float
 
 
-def gather_node_facts() -> NodeFacts:
-    """The facts of the machine and the process that call."""
+def gather_node_facts(*, distribution: str, temporary: Path, token: bool) -> NodeFacts:
+    """The facts of the machine and the process that call; distribution is the cluster's package."""
     import torch
 
     seen = range(torch.cuda.device_count())
     return NodeFacts(
         host=socket.gethostname(),
         python=platform.python_version(),
-        versions={name: _version(name) for name in DISTRIBUTIONS},
+        versions={
+            name: _version(name) for name in ("overfit-study", "torch", distribution, "numpy")
+        },
         cpus=len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
@@ -103,9 +100,9 @@ def gather_node_facts() -> NodeFacts:
             Gpu(device.name, device.total_memory)
             for device in map(torch.cuda.get_device_properties, seen)
         ),
-        temporary=disk_of(_ray_folder()),
+        temporary=disk_of(temporary),
         shared_memory=disk_of(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
-        token=os.environ.get("RAY_AUTH_MODE", "").lower() == "token",
+        token=token,
     )
 
 
@@ -126,12 +123,3 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
-
-
-def _ray_folder() -> Path:
-    """Ray tells its workers on their command line; elsewhere its default is taken."""
-    told = (
-        argument.partition("=")[2] for argument in sys.argv if argument.startswith("--temp-dir=")
-    )
-    default = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    return Path(next(told, None) or Path(default) / "ray").absolute()

@@ -41,6 +41,30 @@ class Failed:
 
 Completion = Done | Failed
 
+
+class PoolUnavailable(Exception):
+    """No segments can be trained there, or not any more; str() is one line.
+
+    remedy is what whoever runs the pool's machines could do about it, in one line; "": not known.
+    """
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+class WorkersUnavailable(PoolUnavailable):
+    """Processes cannot be started on this machine."""
+
+
+class ClusterUnreachable(PoolUnavailable):
+    """No cluster answers at the address."""
+
+
+class TokenRefused(ClusterUnreachable):
+    """A cluster answers, and wants a token that this process does not have."""
+
+
 # On a CPU torch raises a plain RuntimeError where memory runs out: only its text tells.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
@@ -63,6 +87,8 @@ class Pool(Protocol):
 
     A pool is bound to one data set. It never retries: the coordinator decides what follows a
     failure. Every ticket that was submitted and not cancelled is returned by collect once.
+    Opening one, slots, submit and collect raise PoolUnavailable where nothing can be trained (any
+    more); what was submitted is then lost, and close is still to be called.
     in_foreground says that collect() trains in the calling thread and takes as long as it takes.
     cluster names what the slots are taken from, the same for all pools that share it; None: the
     slots are this pool's own.

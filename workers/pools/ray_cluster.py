@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,43 +17,90 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
 
 import ray
-from ray.exceptions import (
-    AuthenticationError,
-    NodeDiedError,
-    ObjectLostError,
-    OutOfMemoryError,
-    OwnerDiedError,
-    RayError,
-    RayTaskError,
-    TaskUnschedulableError,
-    WorkerCrashedError,
-)
+from ray import exceptions
+from ray.exceptions import AuthenticationError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from workers.data import Dataset
 from workers.pools import node_facts
 from workers.pools.pool import (
+    ClusterUnreachable,
     Completion,
     Done,
     Failed,
     FailureKind,
     StateHandle,
+    TokenRefused,
     in_one_line,
     kind_of,
 )
+from workers.pools.ray_node import GIVE_TOKEN, ray_node_facts, remedy_for
 from workers.pools.ray_token import keep_token_private
 from workers.segment import Segment, SegmentReport
 
 # A node that answers has to start a worker and import torch first.
 ANSWER_SECONDS = 90.0
+SECONDS_BETWEEN_LOOKS = 1.0
+# Ray's setting for how long it waits for a head, in seconds.
+_RAY_WAITS = "RAY_gcs_rpc_server_reconnect_timeout_s"
 
-
-class ClusterUnreachable(Exception):
-    """No Ray cluster answers at the address; str() is one line."""
-
-
-class TokenRefused(ClusterUnreachable):
-    """A cluster answers, and wants a token that this process does not have."""
+# What became of a segment whose task failed so. A test compares this with the classes that Ray has.
+KIND_OF: dict[type[RayError], FailureKind] = {
+    error: kind
+    for kind, errors in {
+        FailureKind.OUT_OF_MEMORY: (exceptions.OutOfMemoryError,),
+        FailureKind.STATE_LOST: (
+            exceptions.ObjectLostError,
+            exceptions.ObjectFetchTimedOutError,
+            exceptions.ObjectFreedError,
+            exceptions.ObjectReconstructionFailedError,
+            exceptions.OwnerDiedError,
+            exceptions.ReferenceCountingAssertionError,
+        ),
+        FailureKind.ERROR: (
+            exceptions.RayTaskError,  # unless its cause is known better: see _kind
+            exceptions.TaskUnschedulableError,
+        ),
+        # The worker, its node, or Ray's own machinery there: worth another try elsewhere.
+        FailureKind.WORKER_LOST: (
+            exceptions.AuthenticationError,
+            exceptions.CrossLanguageError,
+            exceptions.GetTimeoutError,
+            exceptions.LocalRayletDiedError,
+            exceptions.NodeDiedError,
+            exceptions.ObjectStoreFullError,
+            exceptions.OufOfBandObjectRefSerializationException,
+            exceptions.OutOfDiskError,
+            exceptions.PendingCallsLimitExceeded,
+            exceptions.PlasmaObjectNotAvailable,
+            exceptions.RayError,
+            exceptions.RaySystemError,
+            exceptions.RpcError,
+            exceptions.RuntimeEnvSetupError,
+            exceptions.TaskCancelledError,
+            exceptions.UnserializableException,
+            exceptions.UserCodeException,
+            exceptions.WorkerCrashedError,
+            # Of actors, placement groups, streams and compiled graphs, which nothing here uses.
+            exceptions.ActorAlreadyExistsError,
+            exceptions.ActorDiedError,
+            exceptions.ActorHandleNotFoundError,
+            exceptions.ActorPlacementGroupRemoved,
+            exceptions.ActorUnavailableError,
+            exceptions.ActorUnschedulableError,
+            exceptions.AsyncioActorExit,
+            exceptions.ObjectRefStreamEndOfStreamError,
+            exceptions.RayActorError,
+            exceptions.RayCgraphCapacityExceeded,
+            exceptions.RayChannelError,
+            exceptions.RayChannelTimeoutError,
+            exceptions.RayDirectTransportError,
+            exceptions.StreamingGeneratorReplayInconsistentError,
+            exceptions.TaskPlacementGroupRemoved,
+        ),
+    }.items()
+    for error in errors
+}
 
 
 def _train(segment: Segment, dataset: Dataset, *states: Any) -> tuple[SegmentReport, Any]:
@@ -74,7 +122,10 @@ class RayPool:
         with _own_signals():
             _connect(address)
         self.cluster: str | None = None if address is None else _cluster_name()
+        self._where = _described(address)
+        self._head = _Head(address)
         self._gpus = gpus
+        self._slots, self._slots_until = self._count_slots(), float("-inf")
         self._dataset = ray.put(dataset)
         # A GPU task keeps its process (max_calls=0): importing torch again costs seconds.
         self._task = ray.remote(
@@ -84,7 +135,19 @@ class RayPool:
         self._tickets = 0
 
     def slots(self) -> int:
-        """As many tasks as the cluster's CPUs and GPUs hold together."""
+        """As many tasks as the cluster's CPUs and GPUs hold together, as of a second ago.
+
+        Raises ClusterUnreachable: its head is gone for good.
+        """
+        if time.monotonic() >= self._slots_until:
+            # Without a head the call would block until Ray ends this process.
+            if self._head.check():
+                with self._as_unreachable():
+                    self._slots = self._count_slots()
+            self._slots_until = time.monotonic() + SECONDS_BETWEEN_LOOKS
+        return self._slots
+
+    def _count_slots(self) -> int:
         resources = ray.cluster_resources()
         slots = int(resources.get("CPU", 0))
         if self._gpus:
@@ -92,20 +155,25 @@ class RayPool:
         return slots
 
     def submit(self, segment: Segment, states: Sequence[StateHandle] = ()) -> int:
-        """Start the task; Ray runs it as soon as a CPU is free."""
+        """Start the task; Ray runs it as soon as a CPU is free. Raises ClusterUnreachable."""
         self._tickets += 1
-        report, state = self._task.remote(segment, self._dataset, *states)
+        with self._as_unreachable():
+            report, state = self._task.remote(segment, self._dataset, *states)
         self._running[report] = (self._tickets, state)
         return self._tickets
 
     def collect(self, timeout: float) -> Sequence[Completion]:
-        """The reports that have arrived; the states stay where they were made."""
+        """The reports that have arrived; the states stay where they were made.
+
+        Raises ClusterUnreachable.
+        """
         if not self._running:
             return ()
         references = list(self._running)
-        ready, _ = ray.wait(references, num_returns=1, timeout=timeout)
-        if ready:
-            ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
+        with self._as_unreachable():
+            ready, _ = ray.wait(references, num_returns=1, timeout=timeout)
+            if ready:
+                ready, _ = ray.wait(references, num_returns=len(references), timeout=0)
         return tuple(self._completion(reference) for reference in ready)
 
     def cancel(self, tickets: Sequence[int]) -> None:
@@ -114,13 +182,22 @@ class RayPool:
         for reference, (ticket, _) in list(self._running.items()):
             if ticket in cancelled:
                 del self._running[reference]
-                ray.cancel(reference, force=True)
+                with contextlib.suppress(RayError):  # then it has ended with its node
+                    ray.cancel(reference, force=True)
 
     def close(self) -> None:
         """End what still runs and disconnect; a cluster of our own ends here."""
-        with contextlib.suppress(RayError):
-            self.cancel([ticket for ticket, _ in self._running.values()])
-        ray.shutdown()
+        self.cancel([ticket for ticket, _ in self._running.values()])
+        if self._head.is_there():  # else it would wait for it, and never come back
+            ray.shutdown()
+
+    @contextlib.contextmanager
+    def _as_unreachable(self) -> Iterator[None]:
+        """What Ray raises where the cluster itself is lost, and not one task."""
+        try:
+            yield
+        except (RayError, ConnectionError) as error:
+            raise ClusterUnreachable(f"{self._where}: {in_one_line(error)}") from error
 
     def _completion(self, reference: Any) -> Completion:
         ticket, state = self._running.pop(reference)
@@ -128,6 +205,40 @@ class RayPool:
             return Done(ticket, ray.get(reference), state)
         except RayError as error:
             return Failed(ticket, _kind(error), _reason(error))
+
+
+class _Head:
+    """Whether the cluster's head is there.
+
+    Ray waits for a head that is gone, and after a minute ends this process without a word. So a
+    study that is to end in order must know before.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        self._where = _described(address)
+        self._listens_at = _host_and_port(address or "") or _host_and_port(
+            ray.get_runtime_context().gcs_address
+        )
+        self._patience = float(os.environ.get(_RAY_WAITS, "60")) / 2
+        self._seen_at = time.monotonic()
+
+    def is_there(self) -> bool:
+        """Whether it listens."""
+        try:
+            if self._listens_at is not None:
+                socket.create_connection(self._listens_at, timeout=1).close()
+        except OSError:
+            return False
+        self._seen_at = time.monotonic()
+        return True
+
+    def check(self) -> bool:
+        """As is_there. Raises ClusterUnreachable where it has been gone for half of Ray's time."""
+        there = self.is_there()
+        gone = time.monotonic() - self._seen_at
+        if not there and gone > self._patience:
+            raise ClusterUnreachable(f"{self._where}: its head has been gone for {gone:.0f} s")
+        return there
 
 
 @contextlib.contextmanager
@@ -168,7 +279,7 @@ def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
 
 def _answers(nodes: dict[str, str]) -> tuple[node_facts.NodeAnswer, ...]:
     """The answers of the nodes, by their id; the first call wakes a worker, the second is quick."""
-    facts = {node: _task_on(node, node_facts.gather_node_facts).remote() for node in nodes}
+    facts = {node: _task_on(node, ray_node_facts).remote() for node in nodes}
     return tuple(_answer(node, address, facts[node]) for node, address in nodes.items())
 
 
@@ -207,17 +318,22 @@ def _connect(address: str | None) -> None:
                 # Without "local" Ray would join any cluster that it finds on this machine.
                 ray.init(address="local", include_dashboard=False, **quiet)
         else:
-            _knock(address)
+            _check_listening(address)
             ray.init(address=address, **quiet)
     except Exception as error:  # noqa: BLE001  Ray raises bare Exceptions where a node does not start
-        where = f"Ray at {address or 'this machine'}"
+        where = _described(address)
         if _wants_another_token(error):
             raise TokenRefused(
                 f"{where}: the token is missing or wrong; set RAY_AUTH_MODE=token and "
-                "RAY_AUTH_TOKEN_PATH to a file with the cluster's token"
+                "RAY_AUTH_TOKEN_PATH to a file with the cluster's token",
+                remedy=GIVE_TOKEN,
             ) from None
         reason = " ".join(str(error).split())[:200]
-        raise ClusterUnreachable(f"{where}: {reason}") from None
+        raise ClusterUnreachable(f"{where}: {reason}", remedy=remedy_for(reason)) from None
+
+
+def _described(address: str | None) -> str:
+    return f"Ray at {address or 'this machine'}"
 
 
 def _wants_another_token(error: Exception) -> bool:
@@ -231,11 +347,17 @@ def _cluster_name() -> str:
     return "ray:" + str(heads[0]["NodeID"]) if heads else "ray"
 
 
-def _knock(address: str) -> None:
+def _check_listening(address: str) -> None:
     """OSError where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    place = _host_and_port(address)
+    if place is not None:
+        socket.create_connection(place, timeout=10).close()
+
+
+def _host_and_port(address: str) -> tuple[str, int] | None:
+    """None: the address has another form, such as "auto"."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()
+    return (host, int(port)) if host and port.isdecimal() else None
 
 
 @contextlib.contextmanager
@@ -261,18 +383,12 @@ def _without(variable: str) -> Iterator[None]:
 
 
 def _kind(error: RayError) -> FailureKind:
-    if isinstance(error, OutOfMemoryError):
-        return FailureKind.OUT_OF_MEMORY
+    if isinstance(error, RayTaskError) and not isinstance(error.cause, RayError):
+        return kind_of(error.cause)
     if isinstance(error, RayTaskError):
         # A state that is gone is told as an error of the task that was to begin with it.
-        return _kind(error.cause) if isinstance(error.cause, RayError) else kind_of(error.cause)
-    if isinstance(error, OwnerDiedError | ObjectLostError):
-        return FailureKind.STATE_LOST
-    if isinstance(error, WorkerCrashedError | NodeDiedError):
-        return FailureKind.WORKER_LOST
-    return (
-        FailureKind.ERROR if isinstance(error, TaskUnschedulableError) else FailureKind.WORKER_LOST
-    )
+        return _kind(error.cause)
+    return next(KIND_OF[known] for known in type(error).__mro__ if known in KIND_OF)
 
 
 def _reason(error: RayError) -> str:

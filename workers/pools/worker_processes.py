@@ -13,13 +13,10 @@ from pathlib import Path
 
 from workers.data import Dataset
 from workers.pools.fork_server import FORK, NUMBER, REAP
+from workers.pools.pool import WorkersUnavailable
 
 SERVER = "workers.pools.fork_server"
 SECONDS_TO_LEAVE = 2.0
-
-
-class WorkersUnavailable(Exception):
-    """Processes cannot be started here; str() is one line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +52,11 @@ class ForkServer:
                 start_new_session=True,  # Ctrl-C in a terminal is not for it
                 env=_environment(),
             )
+
+    def check(self) -> None:
+        """Raises WorkersUnavailable where it has ended already; it may still be starting."""
+        if self._process.poll() is not None:
+            raise WorkersUnavailable(f"worker processes do not start: {self._last_words()}")
 
     def fork(self, dataset: Dataset) -> Worker:
         """A new worker; all of a server have the same data set.

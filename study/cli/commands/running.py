@@ -12,6 +12,7 @@ from study.cli.application import (
     NameArgument,
     StorageOption,
     app,
+    cluster_option,
     say,
     storage_option,
     use_logs,
@@ -31,14 +32,11 @@ TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", metavar="N", help="Total number of trials, over all launches.", min=1),
 ]
-RayOption = Annotated[
+ClusterOption = Annotated[
     str | None,
-    typer.Option(
-        "--ray",
-        envvar="RAY_ADDRESS",
-        metavar="ADDRESS",
-        help="A running Ray cluster, 'local' for one of this machine's cores, or 'serial' to train "
-        "in this process. Default: processes of this machine, one a core.",
+    cluster_option(
+        "A running Ray cluster, 'local' for one of this machine's cores, or 'serial' to train in "
+        "this process. Default: 'processes' of this machine, one a core."
     ),
 ]
 DetachOption = Annotated[
@@ -60,7 +58,7 @@ def launch(
     ] = None,
     storage: StorageOption = DEFAULT_STORAGE,
     trials: TrialsOption = None,
-    ray: RayOption = None,
+    cluster: ClusterOption = None,
     detach: DetachOption = False,
     overrides: Annotated[
         list[str] | None,
@@ -89,7 +87,7 @@ def launch(
     spec = read_specification(
         source, name=name, seed=seed, overrides=changed, paths_as_written=detach
     )
-    _run_or_queue(spec, storage, ray, detach=detach, log_format=log_format, log_level=log_level)
+    _run_or_queue(spec, storage, cluster, detach=detach, log_format=log_format, log_level=log_level)
 
 
 def _logs_of(spec: "StudySpec") -> "Progress":
@@ -103,7 +101,7 @@ def resume(
     name: NameArgument,
     storage: StorageOption = DEFAULT_STORAGE,
     trials: TrialsOption = None,
-    ray: RayOption = None,
+    cluster: ClusterOption = None,
     detach: DetachOption = False,
     log_format: LogFormatOption = None,
     log_level: LogLevelOption = "info",
@@ -119,13 +117,13 @@ def resume(
     if trials is not None:
         budget = {**spec.budget.model_dump(), "trials": trials}
         spec = stored_specification({**document, "budget": budget}, name)
-    _run_or_queue(spec, storage, ray, detach=detach, log_format=log_format, log_level=log_level)
+    _run_or_queue(spec, storage, cluster, detach=detach, log_format=log_format, log_level=log_level)
 
 
 def _run_or_queue(
     spec: "StudySpec",
     storage: str,
-    ray: str | None,
+    cluster: str | None,
     *,
     detach: bool,
     log_format: str | None,
@@ -137,16 +135,16 @@ def _run_or_queue(
         _queue(spec, storage)
         return
     with leaving_in_time():
-        _run(spec, storage, ray, with_logs=log_format is not None)
+        _run(spec, storage, cluster, with_logs=log_format is not None)
 
 
-def _run(spec: "StudySpec", storage: str, ray: str | None, *, with_logs: bool) -> None:
+def _run(spec: "StudySpec", storage: str, cluster: str | None, *, with_logs: bool) -> None:
     from study.launching.launch import launch as run_study
     from study.monitoring.progress import progress_on
 
     console = Console(stderr=True)
     with _logs_of(spec) if with_logs else progress_on(console) as progress:
-        outcome = run_study(spec, storage=storage, ray=ray, progress=progress)
+        outcome = run_study(spec, storage=storage, cluster=cluster, progress=progress)
     say_how_it_ended(spec, outcome)
     if outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:
         from study.coordinator.coordinator import Ending

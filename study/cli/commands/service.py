@@ -18,6 +18,7 @@ from study.cli.application import (
     NameArgument,
     StorageOption,
     app,
+    cluster_option,
     say,
     use_logs,
 )
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
 @app.command()
 def serve(
     storage: StorageOption = DEFAULT_STORAGE,
-    ray: Annotated[
+    cluster: Annotated[
         str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            metavar="ADDRESS",
-            help="A running Ray cluster, or 'serial' to train each study in its own process. "
-            "Default: one cluster of this machine's cores, which all studies share.",
+        cluster_option(
+            "A running Ray cluster, or 'serial' to train each study in its own process. "
+            "Default: one cluster of this machine's cores, which all studies share."
         ),
     ] = None,
     max_studies: Annotated[
@@ -72,7 +71,7 @@ def serve(
     Several of these may serve one database, on any hosts: they stand by for each other.
     """
     from storage.database.opening import open_database
-    from study.launching.pools import shared_cluster
+    from study.launching.pools import shared_cluster, training_at
     from study.service.data_roots import VARIABLE, DataRules, roots_in
     from study.service.instructions import ServiceOptions
     from study.service.reporter import ServiceReport
@@ -88,15 +87,15 @@ def serve(
     with (
         _metrics_at(metrics) as counting,
         open_database(storage) as database,
-        shared_cluster(ray) as address,
+        shared_cluster(cluster) as address,
     ):
         if counting is not None:
             _count_in(database, counting)
         report = ServiceReport(say, logs=log_format is not None, metrics=counting)
         options = ServiceOptions(
-            storage=storage, ray=address, data=rules, log_format=log_format, log_level=log_level
+            storage=storage, cluster=address, data=rules, log_format=log_format, log_level=log_level
         )
-        say(f"serving {database.url}, up to {max_studies} studies at once, on Ray at {address}")
+        say(f"serving {database.url}, up to {max_studies} studies at once, {training_at(address)}")
         Service(database, options, max_studies=max_studies, report=report).run()
     say("left; studies that were running are in the queue again")
 
@@ -140,13 +139,11 @@ def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
 @app.command()
 def doctor(
     storage: StorageOption = DEFAULT_STORAGE,
-    ray: Annotated[
+    cluster: Annotated[
         str | None,
-        typer.Option(
-            envvar="RAY_ADDRESS",
-            metavar="ADDRESS",
-            help="A running Ray cluster, or 'serial' to leave Ray out. "
-            "Default: a cluster of this machine's cores, started for the check.",
+        cluster_option(
+            "A running Ray cluster, or 'serial' to leave clusters out. "
+            "Default: a cluster of this machine's cores, started for the check."
         ),
     ] = None,
     style: Annotated[
@@ -163,7 +160,7 @@ def doctor(
 
     if style not in ("table", "json"):
         raise InvalidInput(f"--format: found {style!r}; give one of table, json")
-    checks = examine(storage, ray)
+    checks = examine(storage, cluster)
     if style == "json":
         sys.stdout.write(as_json(checks))
     else:

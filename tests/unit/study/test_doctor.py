@@ -21,7 +21,10 @@ from study.doctor.databases import judge_database, judge_unreadable
 from study.doctor.disks import judge_disks
 from study.doctor.gpus import judge_gpus
 from study.doctor.versions import judge_versions
+from workers.pools.kinds import DEFAULT_CLUSTER as RAY
 from workers.pools.node_facts import ClusterFacts, Disk, Gpu, NodeAnswer, NodeFacts
+from workers.pools.pool import ClusterUnreachable
+from workers.pools.ray_node import remedy_for
 
 GIB = 1 << 30
 NODE = NodeFacts(
@@ -72,9 +75,9 @@ def test_whatever_is_not_ok_has_a_remedy_in_one_line():
     )
     checks = [
         *judge_database(replace(DATABASE, schema_version="9999", write_problem="no right")),
-        *judge_cluster(cluster(*answers(bad), cpus=0), "head:6379"),
+        *judge_cluster(RAY, cluster(*answers(bad), cpus=0), "head:6379"),
         *judge_versions(NODE, answers(bad)),
-        *judge_disks(None, NODE, answers(bad)),
+        *judge_disks(RAY, None, NODE, answers(bad)),
         *judge_gpus(NODE, answers(bad)),
     ]
     troubled = [check for check in checks if check.outcome is not Outcome.OK]
@@ -144,27 +147,27 @@ def test_a_file_that_is_not_there_yet_is_ok_and_a_folder_that_is_not_has_failed(
 
 
 def test_a_cluster_as_it_should_be_is_ok():
-    assert outcomes(judge_cluster(cluster(*answers(NODE, NODE)), "head:6379")) == {Outcome.OK}
+    assert outcomes(judge_cluster(RAY, cluster(*answers(NODE, NODE)), "head:6379")) == {Outcome.OK}
 
 
 def test_a_node_that_does_not_answer_has_failed_with_its_error():
     silent = NodeAnswer("10.0.0.9", None, "ModuleNotFoundError: No module named 'workers'")
-    check = named(judge_cluster(cluster(*answers(NODE), silent), "head:6379"), "nodes")
+    check = named(judge_cluster(RAY, cluster(*answers(NODE), silent), "head:6379"), "nodes")
     assert check.outcome is Outcome.FAILED
     assert check.found == "10.0.0.9: ModuleNotFoundError: No module named 'workers'"
 
 
 def test_a_node_without_token_is_a_warning_that_names_it():
     nodes = answers(NODE, replace(NODE, token=False))
-    check = named(judge_cluster(cluster(*nodes), "head:6379"), "token")
+    check = named(judge_cluster(RAY, cluster(*nodes), "head:6379"), "token")
     assert check.outcome is Outcome.WARNING
     assert "10.0.0.2" in check.found
     assert "10.0.0.1" not in check.found
 
 
 def test_a_cluster_without_cpus_has_failed_and_one_short_of_memory_is_a_warning():
-    assert named(judge_cluster(cluster(cpus=0), "a"), "CPUs").outcome is Outcome.FAILED
-    checks = judge_cluster(cluster(*answers(NODE), cpus=64), "a")
+    assert named(judge_cluster(RAY, cluster(cpus=0), "a"), "CPUs").outcome is Outcome.FAILED
+    checks = judge_cluster(RAY, cluster(*answers(NODE), cpus=64), "a")
     assert named(checks, "memory").outcome is Outcome.WARNING
 
 
@@ -177,7 +180,11 @@ def test_a_cluster_without_cpus_has_failed_and_one_short_of_memory_is_a_warning(
     ],
 )
 def test_why_a_cluster_cannot_be_joined_decides_the_remedy(reason, remedy):
-    assert remedy in judge_unreachable(reason).remedy
+    host, _, why = reason.partition(": ")
+    error = ClusterUnreachable(reason, remedy=remedy_for(why))
+    check = judge_unreachable(RAY, error)
+    assert (check.group, check.found) == ("Ray", f"{host}: {why}")
+    assert remedy in check.remedy
 
 
 # ── Versions, disks, clocks, GPUs ────────────────────────────────────────────────────────────────
@@ -216,12 +223,12 @@ def test_nodes_of_different_cpus_are_a_warning():
 )
 def test_a_disk_is_judged_by_how_full_it_is(free, outcome):
     disk = Disk("/var", free, 100 * GIB)
-    assert named(judge_disks(disk, NODE, ()), "database").outcome is outcome
+    assert named(judge_disks(RAY, disk, NODE, ()), "database").outcome is outcome
 
 
 def test_the_shared_memory_of_a_plain_container_is_a_warning():
     node = replace(NODE, shared_memory=Disk("/dev/shm", 64 << 20, 64 << 20))
-    check = named(judge_disks(None, NODE, answers(node)), "Ray's objects on 10.0.0.1")
+    check = named(judge_disks(RAY, None, NODE, answers(node)), "Ray's objects on 10.0.0.1")
     assert check.outcome is Outcome.WARNING
     assert "--shm-size" in check.remedy
 

@@ -11,7 +11,7 @@ from study.service.instructions import Instructions, ServiceOptions
 LEASE = Lease("häßlich\n", 7, Owner("host/with/slash", 12), 3, 30.0, datetime.now(UTC))
 OPTIONS = ServiceOptions(
     storage="postgresql://me:se%20cret@host/db",
-    ray="serial",
+    cluster="serial",
     data=DataRules((Path("/data"), Path("/more data")), openml=True),
     log_format="json",
 )
