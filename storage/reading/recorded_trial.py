@@ -25,7 +25,7 @@ _IDENTITY = frozenset({"trial_id", "study", "trial", "state", "started_at", "fin
 
 @dataclass(frozen=True, slots=True)
 class RecordedTrial:
-    """One trial's rows of our tables, as FinishedTrial takes them: keyed by column, by their keys."""
+    """One trial's rows of our tables, as FinishedTrial takes them: keyed by column."""
 
     state: str
     result: Mapping[str, Any]

@@ -13,7 +13,7 @@ from optuna.trial import TrialState, create_trial
 from sqlalchemy import Boolean, Double, Integer, LargeBinary, Table, Text, inspect
 
 from storage.database.opening import open_database
-from storage.reading.one_trial import Measured
+from storage.reading.recorded_trial import RecordedTrial
 from storage.tables import schema, versions
 from storage.trials.records import FinishedTrial
 from study.coordinator import rows
@@ -52,7 +52,7 @@ def finished() -> list[FinishedTrial]:
     report = SegmentReport((measured,), "a worker", "cpu", "a fingerprint", 1.0, 1.0)
     trained = Trained(work, measured, report, state=None, cohort=1)
     ended = rows.ended(SPEC, TrialState.COMPLETE, trained, "a cohort", {})
-    recorded = Measured("COMPLETE", ended.result, (), (), (), ())
+    recorded = RecordedTrial("COMPLETE", ended.result, (), (), (), ())
     copied = rows.copied(work, create_trial(value=0.9), recorded)
     return [ended, copied, rows.failed(GaveUp(work, "the reason", 1), "a cohort")]
 
