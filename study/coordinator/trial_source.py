@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial, NewTrial
 from storage.trials.storage import TrialStorage
-from study.sampling.designs import Space, random_parameters
-from study.sampling.proposers import MEMORYLESS, Parameters, Proposer
+from study.sampling.designs import Parameters, Space, random_parameters
+from study.sampling.proposers import Proposer
 from study.specification.dimensions import Range
 from study.specification.space import configuration_of, search_space, space_size
 from study.specification.spec import StudySpec
@@ -65,7 +65,7 @@ class TrialSource:
         if self._size is not None:
             complete = (t.params for t in known if t.params.keys() == self._space.keys())
             self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
-        self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
+        self.proposer.add_trials(t for t in known if t.state is not TrialState.WAITING)
 
     def taken(self) -> set[int]:
         """Trials that are RUNNING, and that ask() has not given yet."""
@@ -102,7 +102,7 @@ class TrialSource:
 
     def finish(self, trials: Iterable[FinishedTrial]) -> None:
         """Tell the sampler of trials that have ended."""
-        self.proposer.finish(trials)
+        self.proposer.add_results(trials)
 
     def trials_left(self) -> float:
         """How many trials may still be created."""
@@ -112,7 +112,7 @@ class TrialSource:
         """How many networks the trials may train that are asked for at once for one of so many
         slots: an adaptive sampler that is asked for more learns too little from what it has seen.
         """
-        if self.spec.sampler in MEMORYLESS:
+        if self.spec.sampler.is_design:
             return float("inf")
         trials = min(ADAPTIVE_BATCH, max(1, ADAPTIVE_AT_ONCE // max(slots, 1)))
         return trials * self._networks_per_trial()
@@ -188,7 +188,7 @@ class TrialSource:
         if proposed:
             completed = {number: (parameters, space) for number, parameters in proposed.items()}
             self.storage.set_parameters(self.study_id, completed, self.lease())
-        self.proposer.observe(trial for trial in batch if trial.number not in proposed)
+        self.proposer.add_trials(trial for trial in batch if trial.number not in proposed)
         self._orphans = self._orphans[count:]
         return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]
 

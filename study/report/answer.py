@@ -17,6 +17,7 @@ from study.analysis.effects.importance import FEWEST_TRIALS
 from study.report.effects import importance_table
 from study.report.style import percent, points
 from study.report.trials import best_trial, described, is_truth_table, varying
+from study.specification.spec import Sampler
 
 
 def answer(measurements: Measurements, best: int) -> tuple[str, str, str]:
@@ -32,11 +33,11 @@ def caution(measurements: Measurements) -> list[str]:
     """What must be known before any number of the study is believed."""
     words = []
     if measurements.descriptive:
-        sampler = measurements.specification["sampler"]
+        *designs, last = (sampler.value for sampler in Sampler if sampler.is_design)
         words.append(
-            f"The sampler {sampler} chose trials by the results of earlier ones: what is said of "
-            "levels and importances describes these trials and is no effect. For effects, run the "
-            "search with sampler random, grid or qmc."
+            f"The sampler {measurements.sampler.value} chose trials by the results of earlier "
+            "ones: what is said of levels and importances describes these trials and is no effect. "
+            f"For effects, run the search with sampler {', '.join(designs)} or {last}."
         )
     kept = distinct_trials(measurements.results)
     nothing = int((~learned(kept, measurements.splits)).sum())

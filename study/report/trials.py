@@ -8,7 +8,7 @@ import yaml
 
 from study.analysis import Measurements, distinct_trials, learned
 from study.analysis.trials import HYPERPARAMETERS
-from study.specification.spec import Objective
+from study.specification.spec import Objective, Sampler
 
 
 def varying(measurements: Measurements) -> list[str]:
@@ -68,7 +68,7 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
                 if key not in ("optimizer", "batch_size", "early_stopping")
             }
         ),
-        "sampler": "grid",
+        "sampler": Sampler.GRID.value,  # one configuration is a grid of one point
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 

@@ -19,8 +19,12 @@ from study.sampling.tpe.search import INDEPENDENT, RELATIVE, ParzenSearch, strea
 class BatchTPESampler(BaseSampler):
     """A tree-structured Parzen estimator with one fit per batch and a cost that stays bounded.
 
-    It works in any Optuna study with one objective; sample_batch is for whoever asks for several
-    trials at once. What is proposed is a function of the seed, the study's trials in the order in
+    It works in any Optuna study with one objective, with or without the rest of this package:
+
+        optuna.create_study(sampler=BatchTPESampler(seed=0)).optimize(objective, n_trials=100)
+
+    sample_batch is for whoever asks for several trials at once, as `study launch` does with the
+    sampler `tpe`. What is proposed is a function of the seed, the study's trials in the order in
     which they finished, and the number of the trial that asks. Between calls the sampler keeps
     nothing but what it has read, so that every trial is read once.
 
