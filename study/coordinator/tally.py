@@ -34,11 +34,11 @@ class Tally:
     _best: Best | None = None
     _best_score: float = float("-inf")
 
-    def begin(self) -> None:
+    def start_launch(self) -> None:
         """What has been counted so far was done by earlier launches."""
         self._ended_before = self._ended
 
-    def note(
+    def count_trial(
         self,
         number: int,
         state: TrialState,
@@ -72,11 +72,11 @@ class Tally:
                 generalization_gap=attributes["generalization_gap"],
             )
 
-    def begun(self) -> StudyBegan:
+    def began_event(self) -> StudyBegan:
         """The study as a coordinator found it."""
         return StudyBegan(self.complete, self.pruned, self.failed, self.budget.trials)
 
-    def ended(self, ending: str, seconds: float) -> StudyEnded:
+    def ended_event(self, ending: str, seconds: float) -> StudyEnded:
         """The study as a coordinator leaves it."""
         return StudyEnded(ending, self.complete, self.pruned, self.failed, seconds)
 

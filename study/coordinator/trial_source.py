@@ -20,11 +20,11 @@ from workers.configuration import Configuration
 from workers.segment import TrialWork
 
 # How often the database is asked for trials that others enqueued.
-LOOK_SECONDS = 2.0
+SECONDS_BETWEEN_CHECKS = 2.0
 # Trials that an adaptive sampler proposes at once for one slot.
 ADAPTIVE_BATCH = 16
 # … and for all slots together, if that leaves one for each: in a cluster of hundreds of slots a
-# study would be over before the sampler had heard of a single result.
+# study would be over before the sampler had seen a single result.
 ADAPTIVE_AT_ONCE = 256
 
 
@@ -44,7 +44,7 @@ class TrialSource:
     trials_in_all: int | None
     clock: Callable[[], float] = time.monotonic
     exhausted: bool = False
-    _next_look: float = float("-inf")
+    _next_check: float = float("-inf")
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
     _tried: set[Configuration] = field(default_factory=set)  # where the space is finite
@@ -55,7 +55,7 @@ class TrialSource:
         self._space = search_space(self.spec)
         self._size = space_size(self.spec)
 
-    def adopt(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
+    def resume(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
         """Go on from the study's trials as the database has them; ours are in the coordinator's
         hands, other RUNNING ones were left behind."""
         known = list(trials)
@@ -67,7 +67,7 @@ class TrialSource:
             self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
         self.proposer.add_trials(t for t in known if t.state is not TrialState.WAITING)
 
-    def taken(self) -> set[int]:
+    def orphans(self) -> set[int]:
         """Trials that are RUNNING, and that ask() has not given yet."""
         return {trial.number for trial in self._orphans}
 
@@ -86,8 +86,8 @@ class TrialSource:
             LeaseLost: another coordinator has the study.
             DatabaseUnreachable: nothing was written.
         """
-        if not self._orphans and self.clock() >= self._next_look:
-            self._next_look = self.clock() + LOOK_SECONDS
+        if not self._orphans and self.clock() >= self._next_check:
+            self._next_check = self.clock() + SECONDS_BETWEEN_CHECKS
             self._take_waiting(count)
         if self._orphans:
             return self._take_orphans(count)
@@ -100,8 +100,8 @@ class TrialSource:
             self._orphans = list(waiting)
             self._created += sum(trial.number >= self._created for trial in self._orphans)
 
-    def finish(self, trials: Iterable[FinishedTrial]) -> None:
-        """Tell the sampler of trials that have ended."""
+    def pass_results(self, trials: Iterable[FinishedTrial]) -> None:
+        """Pass the results of trials that have ended on to the sampler."""
         self.proposer.add_results(trials)
 
     def trials_left(self) -> float:

@@ -96,7 +96,7 @@ def open_pool(
     from workers.pools.ray_cluster import ClusterUnreachable, RayPool, TokenRefused
 
     address = None if ray == LOCAL else ray
-    progress.note("starting Ray" if address is None else f"connecting to Ray at {address}")
+    progress.write_line("starting Ray" if address is None else f"connecting to Ray at {address}")
     try:
         pool = RayPool(dataset, address=address, gpus=gpus)
     except TokenRefused as error:

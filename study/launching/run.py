@@ -55,7 +55,7 @@ def create_study(database: Database, spec: StudySpec, *, detached: bool = False)
     )
 
 
-def conduct(
+def run_coordinator(
     database: Database,
     run: StudyRun,
     plan: Plan,
@@ -63,11 +63,11 @@ def conduct(
     pool: Pool,
     progress: Progress,
     *,
-    put_down: Callable[[Lease], object],
+    set_stopped: Callable[[Lease], object],
 ) -> Ending:
     """Run the study until its ending, and write the status that follows from it.
 
-    put_down writes what a study becomes that was stopped before its ending.
+    set_stopped writes what a study becomes that was stopped before its ending.
 
     Raises:
         StudyFailed: every trial failed.
@@ -107,7 +107,7 @@ def conduct(
             label_noise=spec.data.label_noise,
             next_stop=pruning.next_stop,
             share=lambda slots: fair_share(slots, heartbeat.wanted_by_others()),
-            tell=progress.tell,
+            record_event=progress.record_event,
             cohort_name=partial(cohort_name, heartbeat.lease()),
         ),
         pruning=pruning,
@@ -122,28 +122,28 @@ def conduct(
     )
     with stopping_on_signals(coordinator.stop):
         ending = coordinator.run()
-    coordinator.insist(coordinator.write_time)
+    coordinator.retry_until_done(coordinator.save_time)
     if ending is Ending.STOPPED:
-        coordinator.insist(lambda: put_down(heartbeat.lease()))
+        coordinator.retry_until_done(lambda: set_stopped(heartbeat.lease()))
     elif ending is Ending.HOPELESS:
         tally = coordinator.tally
         reason = f"all {tally.failed} trials failed, the last with: {tally.last_reason}"
-        coordinator.insist(
+        coordinator.retry_until_done(
             lambda: set_status(database, heartbeat.lease(), RunStatus.FAILED, reason)
         )
         raise StudyFailed(f"study {spec.name!r} ended: {reason}")
     else:
         status = _STATUS_AFTER[ending]
-        coordinator.insist(lambda: set_status(database, heartbeat.lease(), status))
+        coordinator.retry_until_done(lambda: set_status(database, heartbeat.lease(), status))
     return ending
 
 
-def tell_of_transactions(database: Database, tell: Callable[[DatabaseUsed], None]) -> None:
-    """Tell of every transaction from now on, in the thread that made it."""
+def record_transactions(database: Database, record_event: Callable[[DatabaseUsed], None]) -> None:
+    """Record every transaction from now on as an event, in the thread that made it."""
 
     def note(done: Transaction) -> None:
         kind = "write" if done.writes else "read"
-        tell(DatabaseUsed(kind, done.seconds, done.failed))
+        record_event(DatabaseUsed(kind, done.seconds, done.failed))
 
     database.observe(note)
 

@@ -27,7 +27,7 @@ from study.launching.lease import Heartbeat
 from study.launching.plan import Plan, make_plan
 from study.launching.pools import open_pool
 from study.launching.resuming import check_same_study
-from study.launching.run import conduct, tell_of_transactions
+from study.launching.run import record_transactions, run_coordinator
 from study.monitoring import events
 from study.monitoring.progress import Progress
 from study.service.data_roots import permitted
@@ -59,17 +59,17 @@ def main() -> int:
         open_database(options.storage, create=False) as database,
         progress_of(instructions) as progress,
     ):
-        tell_of_transactions(database, progress.tell)
+        record_transactions(database, progress.record_event)
         try:
             with Heartbeat(database, lease) as heartbeat:
                 heed(PIPE, heartbeat.ask_to_stop)
                 ending = _run_or_put_back(database, heartbeat, instructions, progress)
             release_lease(database, lease)
         except LeaseLost as lost:
-            progress.tell(events.CoordinatorReplaced(str(lost)))
+            progress.record_event(events.CoordinatorReplaced(str(lost)))
             return ExitCode.OK
         except DatabaseUnreachable as error:
-            progress.note(str(error))
+            progress.write_line(str(error))
             return DATABASE_LOST
     if ending in (Ending.BUDGET, Ending.EXHAUSTED):
         _draw(instructions, progress)
@@ -83,7 +83,7 @@ def _run_or_put_back(
     try:
         return _run(database, heartbeat, instructions, progress)
     except StudyFailed as failed:
-        progress.note(str(failed))
+        progress.write_line(str(failed))
     except KeyboardInterrupt:
         put_back(database, heartbeat.lease())
     except (LeaseLost, DatabaseUnreachable):
@@ -92,7 +92,7 @@ def _run_or_put_back(
         sys.excepthook(type(error), error, error.__traceback__)  # where there are logs, one line
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
         note_crash(database, heartbeat.lease(), reason)
-        progress.tell(events.StudyCrashed(reason))
+        progress.record_event(events.StudyCrashed(reason))
     return None
 
 
@@ -103,7 +103,7 @@ def _run(
     try:
         plan = _plan(database, heartbeat, instructions)
     except InvalidInput as error:
-        progress.note(str(error))
+        progress.write_line(str(error))
         set_status(database, heartbeat.lease(), RunStatus.FAILED, str(error))
         return None
     run = read_run(database, plan.spec.name)
@@ -113,18 +113,18 @@ def _run(
             opened = open_pool(plan.dataset, ray=options.ray, gpus=gpus, progress=progress)
             pool = stack.enter_context(opened)
         except InvalidInput as error:
-            progress.note(str(error))
+            progress.write_line(str(error))
             delay = CLUSTER_DELAY_SECONDS
             put_back(database, heartbeat.lease(), reason=str(error), delay=delay)
             return None
-        return conduct(
+        return run_coordinator(
             database,
             run,
             plan,
             heartbeat,
             pool,
             progress,
-            put_down=lambda lease: put_back(database, lease),
+            set_stopped=lambda lease: put_back(database, lease),
         )
 
 
@@ -146,7 +146,7 @@ def _draw(instructions: Instructions, progress: Progress) -> None:
     try:
         save_to_dashboard(instructions.lease.study, instructions.options.storage)
     except Exception as error:  # noqa: BLE001  the study itself is finished, and well
-        progress.note(f"its pictures could not be drawn: {' '.join(str(error).split())}")
+        progress.write_line(f"its pictures could not be drawn: {' '.join(str(error).split())}")
 
 
 def read_line(pipe: int) -> bytes:
