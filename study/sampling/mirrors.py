@@ -36,7 +36,7 @@ class OptunaProposer:
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._forget(numbers)
+        self._drop_unwritten(numbers)
         proposals = []
         for number, decided in zip(numbers, given, strict=True):
             if decided:
@@ -51,21 +51,21 @@ class OptunaProposer:
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
             if trial.number not in self._mirrored:
-                self._add(trial.number, trial.state, _contents(trial))
+                self._add_to_mirror(trial.number, trial.state, _contents(trial))
 
     def add_results(self, trials: Iterable[FinishedTrial]) -> None:
         for trial in trials:
             known = self._mirrored.get(trial.number)
             if known is not None:
-                self._finish(known, trial)
+                self._end_trial(known, trial)
 
-    def _forget(self, numbers: Iterable[int]) -> None:
+    def _drop_unwritten(self, numbers: Iterable[int]) -> None:
         """Drop what was proposed for these numbers and never written: the database was away."""
         for number in numbers:
             if number in self._mirrored:
                 self._study.tell(self._mirrored.pop(number), None, TrialState.FAIL)
 
-    def _add(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
+    def _add_to_mirror(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
         try:
             trial = create_trial(state=state, **contents)
         except ValueError:
@@ -73,7 +73,7 @@ class OptunaProposer:
         self._mirrored[number] = self._storage.get_n_trials(self._study_id)
         self._study.add_trial(trial)
 
-    def _finish(self, known: int, trial: FinishedTrial) -> None:
+    def _end_trial(self, known: int, trial: FinishedTrial) -> None:
         if trial.state is TrialState.PRUNED:
             # Optuna takes a pruned trial's last report for its value.
             mirrored = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, known)
@@ -100,20 +100,22 @@ class BatchTPEProposer:
         self._changed: set[int] = set()  # since the last proposal
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._forget(numbers)
+        self._drop_unwritten(numbers)
         for changed in sorted(self._changed):
-            self._search.note(self._trials[changed])
+            self._search.log.read_one(self._trials[changed])
         self._changed.clear()
         proposals = self._search.propose_batch(self._space, len(numbers), given, self._seed)
         # There are fewer proposals than numbers where the space is used up.
         for number, parameters in zip(numbers, proposals, strict=False):
-            self._add(number, TrialState.RUNNING, parameters, self._space)
+            self._add_to_mirror(number, TrialState.RUNNING, parameters, self._space)
         return proposals
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
             if trial.number not in self._mirrored:
-                known = self._add(trial.number, trial.state, trial.params, trial.distributions)
+                known = self._add_to_mirror(
+                    trial.number, trial.state, trial.params, trial.distributions
+                )
                 known.values = trial.values
                 known.intermediate_values = trial.intermediate_values
 
@@ -129,7 +131,7 @@ class BatchTPEProposer:
                 known.values = list(trial.values)
             known.intermediate_values = dict(trial.intermediate_values)
 
-    def _forget(self, numbers: Iterable[int]) -> None:
+    def _drop_unwritten(self, numbers: Iterable[int]) -> None:
         """Drop what was proposed for these numbers and never written: the database was away."""
         for number in numbers:
             known = self._mirrored.pop(number, None)
@@ -137,7 +139,7 @@ class BatchTPEProposer:
                 self._trials[known].state = TrialState.FAIL
                 self._changed.add(known)
 
-    def _add(
+    def _add_to_mirror(
         self,
         number: int,
         state: TrialState,

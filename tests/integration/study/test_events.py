@@ -116,9 +116,8 @@ def test_a_database_that_went_away_and_came_back_is_recorded_once_each(bench, wi
     (away,) = reconnecting.of(events.DatabaseAway)
     assert "cannot be reached" in away.reason
     assert "secret" not in away.reason
-    assert reconnecting.events.index(away) < reconnecting.events.index(
-        reconnecting.of(events.DatabaseBack)[0]
-    )
+    (back,) = reconnecting.of(events.DatabaseBack)
+    assert reconnecting.events.index(away) < reconnecting.events.index(back)
 
 
 def test_a_lease_that_was_not_given_back_is_recorded_as_taken_over(database):
