@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from study.coordinator.rows import DASHBOARD_METRICS
 from study.monitoring.events import StudyBegan, StudyEnded
-from study.monitoring.progress import Best, Snapshot
+from study.monitoring.progress import BestTrial, Snapshot
 from study.specification.spec import StudySpec
 
 
@@ -31,7 +31,7 @@ class Tally:
     failed: int = 0
     last_reason: str = ""
     _ended_before: int = 0
-    _best: Best | None = None
+    _best: BestTrial | None = None
     _best_score: float = float("-inf")
 
     def start_launch(self) -> None:
@@ -65,7 +65,7 @@ class Tally:
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:
             self._best_score = score
-            self._best = Best(
+            self._best = BestTrial(
                 trial=number,
                 validation_accuracy=attributes["validation_accuracy"],
                 test_accuracy=attributes["test_accuracy"],

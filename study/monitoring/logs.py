@@ -1,4 +1,4 @@
-"""Logs: one line an event on stderr, for people or as JSON. The door to structlog.
+"""Logs: one line an event on stderr, for people or as JSON. structlog is used here alone.
 
 What libraries log or warn about goes the same way, and so does an error that nobody caught, so that
 stderr has one format. No line holds a password: URLs come without theirs (storage.database.urls),

@@ -1,4 +1,4 @@
-"""What is counted of running studies, for Prometheus. The door to prometheus_client.
+"""What is counted of running studies, for Prometheus.
 
 One registry, in the process that serves: studies that run in processes of their own send their
 events to it (study.monitoring.channel). That keeps counters exact when such a process dies, and

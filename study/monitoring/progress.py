@@ -12,7 +12,7 @@ from study.monitoring.event import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class BestTrial:
     """The best trial so far by the (first) objective."""
 
     trial: int
@@ -31,7 +31,7 @@ class Snapshot:
     failed: int
     running: int
     total: int | None
-    best: Best | None
+    best: BestTrial | None
     trials_per_second: float
     seconds_left: float | None
     message: str = ""

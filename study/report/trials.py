@@ -38,8 +38,8 @@ def most_overfitting_trial(measurements: Measurements) -> int:
     if is_truth_table(measurements):
         return best_trial(measurements)
     kept = distinct_trials(measurements.results)
-    knows = kept[learned(kept, measurements.splits)]
-    rows = kept if knows.empty else knows
+    learned_trials = kept[learned(kept, measurements.splits)]
+    rows = kept if learned_trials.empty else learned_trials
     place = rows["generalization_gap"].to_numpy(dtype=np.float64).argmax()
     return int(rows["trial"].iloc[int(place)])
 

@@ -23,7 +23,7 @@ from study.monitoring.progress import Progress, Snapshot
 from study.specification.spec import StudySpec
 from study.specification.stored import stored_specification
 
-LOOK_SECONDS = 1.0
+SECONDS_BETWEEN_REFRESHES = 1.0
 
 
 def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, StudyOutcome, bool]:
@@ -40,10 +40,10 @@ def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, Study
         spec = stored_specification(run.specification, name)
         view = View(database, spec, run.study_id)
         while True:
-            progress.show_snapshot(view.look())
+            progress.show_snapshot(view.refresh())
             if view.run.status in ENDED:
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(SECONDS_BETWEEN_REFRESHES)
         _raise_if_failed(view.run)
         trials = TrialStorage(database)
         # The budget is the newest one: somebody may have raised it meanwhile.
@@ -88,7 +88,7 @@ class View:
         self._count()
         self._tally.start_launch()
 
-    def look(self) -> Snapshot:
+    def refresh(self) -> Snapshot:
         """How the study stands now, or did when the database was last there.
 
         Raises:
