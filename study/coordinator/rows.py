@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from storage.reading.recorded_trial import RecordedTrial
 from storage.trials.records import FinishedTrial
-from study.coordinator.dispatcher import Trained
-from study.coordinator.retries import GaveUp
+from study.coordinator.dispatcher import TrainedTrial
+from study.coordinator.retries import UntrainableTrial
 from study.specification.space import typed_configuration
 from study.specification.spec import Objective, StudySpec
 from workers.configuration import HYPERPARAMETERS, Configuration
@@ -32,7 +32,11 @@ _ONLY_OF_TRIALS = [name for name, summary in METRICS.items() if not summary.per_
 
 
 def ended(
-    spec: StudySpec, state: TrialState, trained: Trained, cohort: str, attributes: Mapping[str, Any]
+    spec: StudySpec,
+    state: TrialState,
+    trained: TrainedTrial,
+    cohort: str,
+    attributes: Mapping[str, Any],
 ) -> FinishedTrial:
     """All rows of a trial that was trained to its end (COMPLETE) or to a rung (PRUNED).
 
@@ -90,7 +94,7 @@ def copied(work: TrialWork, original: FrozenTrial, measured: RecordedTrial) -> F
     )
 
 
-def failed(item: GaveUp, cohort: str) -> FinishedTrial:
+def failed(item: UntrainableTrial, cohort: str) -> FinishedTrial:
     """The rows of a trial that could not be trained: its hyperparameters and the reason."""
     hyperparameters = _hyperparameters(item.work.configuration)
     return FinishedTrial(

@@ -7,7 +7,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from study.monitoring.events import StudyBegan, StudyEnded
-from study.monitoring.progress import Best, Snapshot
+from study.monitoring.progress import BestTrial, Snapshot
 from study.specification.spec import StudySpec
 
 
@@ -30,14 +30,14 @@ class Tally:
     failed: int = 0
     last_reason: str = ""
     _ended_before: int = 0
-    _best: Best | None = None
+    _best: BestTrial | None = None
     _best_score: float = float("-inf")
 
-    def begin(self) -> None:
+    def start_launch(self) -> None:
         """What has been counted so far was done by earlier launches."""
         self._ended_before = self._ended
 
-    def note(
+    def count_trial(
         self,
         number: int,
         state: TrialState,
@@ -59,19 +59,19 @@ class Tally:
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
     ) -> None:
         """See whether a complete trial is the best by the first objective."""
-        shown = [field.name for field in fields(Best) if field.name != "trial"]
+        shown = [field.name for field in fields(BestTrial) if field.name != "trial"]
         if not values or any(name not in attributes for name in shown):
             return
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:
             self._best_score = score
-            self._best = Best(trial=number, **{name: attributes[name] for name in shown})
+            self._best = BestTrial(trial=number, **{name: attributes[name] for name in shown})
 
-    def begun(self) -> StudyBegan:
+    def began_event(self) -> StudyBegan:
         """The study as a coordinator found it."""
         return StudyBegan(self.complete, self.pruned, self.failed, self.budget.trials)
 
-    def ended(self, ending: str, seconds: float) -> StudyEnded:
+    def ended_event(self, ending: str, seconds: float) -> StudyEnded:
         """The study as a coordinator leaves it."""
         return StudyEnded(ending, self.complete, self.pruned, self.failed, seconds)
 

@@ -34,7 +34,7 @@ def take_study(database: Database, name: str, progress: Progress) -> Lease:
     """
     lease = _acquire(database, name)
     earlier = str(lease.taken_from) if lease.taken_from else None
-    progress.tell(events.LeaseTaken(str(lease.owner), lease.epoch, earlier))
+    progress.record_event(events.LeaseTaken(str(lease.owner), lease.epoch, earlier))
     return lease
 
 

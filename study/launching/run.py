@@ -59,7 +59,7 @@ def create_study(database: Database, spec: StudySpec, *, detached: bool = False)
     )
 
 
-def conduct(
+def run_coordinator(
     database: Database,
     run: StudyRun,
     plan: Plan,
@@ -113,7 +113,7 @@ def conduct(
             label_noise=spec.data.label_noise,
             next_stop=pruning.next_stop,
             share=lambda slots: fair_share(slots, heartbeat.wanted_by_others()),
-            tell=progress.tell,
+            record_event=progress.record_event,
             cohort_name=partial(cohort_name, heartbeat.lease()),
         ),
         pruning=pruning,
@@ -131,32 +131,32 @@ def conduct(
             ending = coordinator.run()
     except PoolUnavailable as lost:
         reason = f"what trained its trials was lost: {lost}"
-        coordinator.insist(coordinator.write_time)
-        coordinator.insist(lambda: on_pool_lost(heartbeat.lease(), reason))
+        coordinator.retry_until_done(coordinator.save_time)
+        coordinator.retry_until_done(lambda: on_pool_lost(heartbeat.lease(), reason))
         waits = "its running trials wait for the next launch"
         raise StudyFailed(f"study {spec.name!r}: {reason}; {waits}") from lost
-    coordinator.insist(coordinator.write_time)
+    coordinator.retry_until_done(coordinator.save_time)
     if ending is Ending.STOPPED:
-        coordinator.insist(lambda: on_stopped(heartbeat.lease()))
+        coordinator.retry_until_done(lambda: on_stopped(heartbeat.lease()))
     elif ending is Ending.HOPELESS:
         tally = coordinator.tally
         reason = f"all {tally.failed} trials failed, the last with: {tally.last_reason}"
-        coordinator.insist(
+        coordinator.retry_until_done(
             lambda: set_status(database, heartbeat.lease(), RunStatus.FAILED, reason)
         )
         raise StudyFailed(f"study {spec.name!r} ended: {reason}")
     else:
         status = _STATUS_AFTER[ending]
-        coordinator.insist(lambda: set_status(database, heartbeat.lease(), status))
+        coordinator.retry_until_done(lambda: set_status(database, heartbeat.lease(), status))
     return ending
 
 
-def tell_of_transactions(database: Database, tell: Callable[[DatabaseUsed], None]) -> None:
-    """Tell of every transaction from now on, in the thread that made it."""
+def record_transactions(database: Database, record_event: Callable[[DatabaseUsed], None]) -> None:
+    """Record every transaction from now on as an event, in the thread that made it."""
 
     def note(done: Transaction) -> None:
         kind = "write" if done.writes else "read"
-        tell(DatabaseUsed(kind, done.seconds, done.failed))
+        record_event(DatabaseUsed(kind, done.seconds, done.failed))
 
     database.observe_transactions(note)
 

@@ -10,7 +10,7 @@ from study.report.style import percent, points, shown_p
 
 def as_markdown(report: Report) -> str:
     """Everything but the pictures."""
-    parts = [f"# {report.study}", *report.answer, *(f"> {word}" for word in report.caution)]
+    parts = [f"# {report.study}", *report.answer, *(f"> {word}" for word in report.cautions)]
     if report.claims is not None:
         parts += ["## Claims", claims_table(report.claims)]
     parts += ["## The best configurations", _best_table(report.best_table)]

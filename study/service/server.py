@@ -117,7 +117,7 @@ class Service:
 
     def _start(self, claimed: Lease) -> None:
         # Ctrl-C in a terminal reaches us alone; we tell them.
-        with self._report.hearing(claimed.study) as events:
+        with self._report.event_channel_of(claimed.study) as events:
             process = subprocess.Popen(
                 COMMAND,
                 stdin=subprocess.PIPE,
@@ -134,8 +134,8 @@ class Service:
             process.kill()  # nothing has begun; its end is noted in the next step
             raise
         self._children[-1] = Child(process, lease)
-        self._report.count(lease.study, LeaseTaken(str(owner), lease.epoch))
-        self._report.tell(lease.study, ProcessStarted(process.pid))
+        self._report.count_event(lease.study, LeaseTaken(str(owner), lease.epoch))
+        self._report.report_event(lease.study, ProcessStarted(process.pid))
         self._tell(process, Instructions(lease, self._options, events).line())
 
     def _tell(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
@@ -171,15 +171,15 @@ class Service:
             else:
                 reason = f"its coordinator {died}"
                 status = record_crash(self._database, lease, reason)
-                self._report.tell(lease.study, StudyCrashed(reason))
+                self._report.report_event(lease.study, StudyCrashed(reason))
         except (LeaseLost, StudyNotFound):
             return  # others have it already, or nobody needs it any more
-        self._report.tell(lease.study, ProcessEnded(status.value, died))
+        self._report.report_event(lease.study, ProcessEnded(status.value, died))
 
     def _recover(self) -> None:
         gone = [owner for owner in lease_owners(self._database) if is_gone(owner)]
         for study, status in requeue_abandoned(self._database, gone):
-            self._report.tell(study, StudyRecovered(status.value))
+            self._report.report_event(study, StudyRecovered(status.value))
 
     # ── The service ends ─────────────────────────────────────────────────────────────────────
 

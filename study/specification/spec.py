@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -42,16 +42,48 @@ DEFAULTS = Configuration()
 DEFAULT_SETTINGS = TrainingSettings()
 
 
-class Sampler(StrEnum):
-    """How the next configurations are chosen."""
+class SamplerTrait(Enum):
+    """What must be known of a sampler beside how it chooses."""
 
-    RANDOM = "random"
-    GRID = "grid"
-    QMC = "qmc"
+    DESIGN = "configurations do not depend on results, so that a study of them gives effects"
+    SINGLE_OBJECTIVE_ONLY = "it cannot weigh several objectives"
+    NEEDS_LEVELS = "it tries every combination of levels once: a range needs a step"
+
+
+class Sampler(StrEnum):
+    """How the next configurations are chosen; study.sampling says how each of them does it."""
+
+    RANDOM = "random", SamplerTrait.DESIGN
+    GRID = "grid", SamplerTrait.DESIGN, SamplerTrait.NEEDS_LEVELS
+    QMC = "qmc", SamplerTrait.DESIGN
     TPE = "tpe"
     NSGA2 = "nsga2"
-    CMAES = "cmaes"
+    CMAES = "cmaes", SamplerTrait.SINGLE_OBJECTIVE_ONLY
     GP = "gp"
+
+    _traits: frozenset[SamplerTrait]
+
+    def __new__(cls, value: str, *traits: SamplerTrait) -> Self:
+        """The member whose value is the first item, as in a specification."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member._traits = frozenset(traits)
+        return member
+
+    @property
+    def is_design(self) -> bool:
+        """Whether its configurations do not depend on results."""
+        return SamplerTrait.DESIGN in self._traits
+
+    @property
+    def single_objective_only(self) -> bool:
+        """Whether several objectives are refused."""
+        return SamplerTrait.SINGLE_OBJECTIVE_ONLY in self._traits
+
+    @property
+    def needs_levels(self) -> bool:
+        """Whether it tries every combination of levels once, and then nothing more."""
+        return SamplerTrait.NEEDS_LEVELS in self._traits
 
 
 class Pruner(StrEnum):
@@ -226,8 +258,10 @@ class StudySpec(Section):
         if len(self.objective) > 1:
             if self.pruner is not Pruner.NONE:
                 raise ValueError(f"pruner {self.pruner.value!r} needs a single objective; use none")
-            if self.sampler is Sampler.CMAES:
-                raise ValueError("sampler 'cmaes' needs a single objective; use nsga2")
+            if self.sampler.single_objective_only:
+                raise ValueError(
+                    f"sampler {self.sampler.value!r} needs a single objective; use nsga2"
+                )
         if len(set(self.objective)) < len(self.objective):
             raise ValueError("objective: the same quantity is listed twice")
         return self

@@ -62,7 +62,7 @@ def test_pictures_of_trials_that_were_chosen_adaptively_all_say_so(storage):
     assert report.pictures
     for drawn in report.pictures:
         assert DESCRIPTIVE in drawn.figure.layout.title.text, drawn.name
-    assert any("no effect" in word for word in report.caution)
+    assert any("no effect" in word for word in report.cautions)
 
 
 def test_pictures_of_a_design_do_not_call_themselves_descriptive(storage):
@@ -80,8 +80,8 @@ def test_a_study_of_one_configuration_has_a_report(storage):
 def test_a_study_that_learned_nothing_says_so(storage):
     report = build_report(load_measurements("nothing", storage))
     assert "Too few trials learned something" in report.answer[2]
-    assert any("2 of 2 trials did not beat" in word for word in report.caution)
-    assert any("20 % of the training labels" in word for word in report.caution)
+    assert any("2 of 2 trials did not beat" in word for word in report.cautions)
+    assert any("20 % of the training labels" in word for word in report.cautions)
     assert report.answer[1].startswith("Had it been picked by validation accuracy")
 
 

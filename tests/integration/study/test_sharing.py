@@ -13,9 +13,9 @@ from storage.tables.status import RunStatus
 from study.coordinator.coordinator import Ending
 from study.launching.lease import Heartbeat
 from study.launching.plan import make_plan
-from study.launching.run import conduct, create_study
+from study.launching.run import create_study, run_coordinator
 from study.launching.sharing import fair_share
-from study.monitoring.progress import Silence
+from study.monitoring.progress import NoProgress
 from tests.integration.study.bench import spec_of
 from tests.service_processes import queue
 from workers.pools.simulated import SimulatedPool
@@ -76,8 +76,8 @@ def test_what_another_study_wants_is_heard_through_the_database(bench):
     set_status(bench.database, lease, RunStatus.RUNNING)
     pool = SharedPool(slots=8)
     with Heartbeat(bench.database, lease) as heartbeat:
-        ending = conduct(
-            bench.database, run, plan, heartbeat, pool, Silence(), put_down=lambda lease: None
+        ending = run_coordinator(
+            bench.database, run, plan, heartbeat, pool, NoProgress(), set_stopped=lambda lease: None
         )
     assert ending is Ending.BUDGET
     assert pool.most == 4
