@@ -16,7 +16,6 @@ from storage.studies.runs import read_run
 from tests.chaos.studies import Study, assert_bitwise_equal, of_complete_trials, wait_for
 from tests.ray_cluster import running_cluster
 
-
 QUICK = ("--set", "training.epochs=20", "--set", "training.replicates=1")
 
 
