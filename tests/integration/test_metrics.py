@@ -1,5 +1,6 @@
 """Metrics as Prometheus sees them, held against the database."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -194,7 +195,7 @@ def test_a_port_that_is_taken_is_refused_in_one_line():
 
 CHILD = """
 import os, signal, sys
-from study import events
+from study.monitoring import events
 from study.monitoring.channel import EventSender
 with EventSender(int(sys.argv[1])) as sender:
     for trial in range(1000):
@@ -219,10 +220,13 @@ def test_every_event_of_a_child_arrives_however_it_ends(end):
 
 def test_a_child_whose_parent_has_gone_goes_on_without_it():
     ours, childs = socket.socketpair()
+    descriptor = childs.detach()
     ours.close()
-    with EventSender(childs.detach()) as sender:
-        for _ in range(3):
-            sender.tell(events.StopRequested("signal"))
+    with EventSender(descriptor) as sender:
+        sender.tell(events.StopRequested("signal"))
+        with pytest.raises(OSError, match="Bad file descriptor"):  # it gave up telling
+            os.fstat(descriptor)
+        sender.tell(events.StopRequested("signal"))
 
 
 def test_an_event_comes_out_as_it_went_in():
