@@ -14,7 +14,7 @@ from study import catalog
 from study.analysis import load_measurements, verdicts
 from study.errors import InvalidInput
 from study.launching.launch import launch
-from study.report.contents import picture
+from study.report.building import picture
 from study.report.images import as_png
 from study.report.markdown import claims_table
 from study.specification.files import read_specification

@@ -15,13 +15,13 @@ class Owner:
     token: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @classmethod
-    def here(cls) -> "Owner":
-        """The calling process, with a new token."""
+    def this_process(cls) -> "Owner":
+        """The calling process, with a new token: two owners of one process are not equal."""
         return cls(socket.gethostname(), os.getpid())
 
     @classmethod
     def parse(cls, stored: str) -> "Owner":
-        """The owner that `stored` was made from."""
+        """The owner whose `stored` this is. Raises ValueError for a text that is no owner's."""
         host, pid, token = stored.rsplit("/", 2)
         return cls(host, int(pid), token)
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from study.launching.outcome import StudyOutcome
     from study.models.export import export_model
     from study.models.model import Model, load_model
+    from study.sampling.tpe.sampler import BatchTPESampler
     from study.specification.spec import StudySpec
 
 _HOME_OF = {
+    "BatchTPESampler": "study.sampling.tpe.sampler",
     "InvalidInput": "study.errors",
     "Model": "study.models.model",
     "StudyError": "study.errors",
@@ -38,6 +40,7 @@ _HOME_OF = {
 }
 
 __all__ = [
+    "BatchTPESampler",
     "InvalidInput",
     "Model",
     "StudyError",

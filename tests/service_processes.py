@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from storage.database.engine import Database
-from storage.studies.runs import StudyRun, list_runs, read_run
+from storage.reading.summaries import list_runs
+from storage.studies.runs import StudyRun, read_run
 from study.service.enqueue import put_in_queue
 from study.specification.files import validated
 from study.specification.spec import StudySpec

@@ -1,6 +1,6 @@
 """What a network can be: the levels of every hyperparameter, and one trial's choice of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -81,6 +81,9 @@ class Configuration:
     optimizer: Optimizer = Optimizer.ADAM
     train_fraction: float = 1.0
     early_stopping_patience: int | None = None
+
+
+HYPERPARAMETERS = tuple(hyperparameter.name for hyperparameter in fields(Configuration))
 
 
 @dataclass(frozen=True, slots=True)

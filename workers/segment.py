@@ -4,7 +4,8 @@ Everything here is a frozen value of plain Python types, so that it can be pickl
 stored without torch. A trial's training state travels beside it, opaque to the coordinator.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from workers.configuration import Configuration, TrainingSettings
 
@@ -98,23 +99,65 @@ class MemberMeasurements:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """How a metric of the replicates is summed up in the trial's row: by its mean over those that
+    have it.
+
+    spread: also by their sample standard deviation, in the column NAME_std. headline: it is among
+    the few that the terminal and Optuna's dashboard show. difference: the metric is not measured,
+    but is the first of these two fields minus the second. per_replicate: the table `replicates` has
+    it too, not only `results`.
+    """
+
+    spread: bool = False
+    headline: bool = False
+    difference: tuple[str, str] | None = None
+    per_replicate: bool = True
+
+
+_MEAN = {"summary": Summary()}
+_HEADLINE = {"summary": Summary(headline=True)}
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicateMeasurements:
     """A replicate's ensemble: the mean of its members' predicted probabilities.
 
+    Every number with a Summary in its metadata is a metric of the trial: a column of `results`.
     train_accuracy is against the labels trained on; train_accuracy_clean against the true ones
     (None without label noise). validation_correct and test_correct are one bit per example
     (numpy.packbits, in the order of the split), set where the prediction is right.
     """
 
     replicate: int
-    train_accuracy: float
-    train_accuracy_clean: float | None
-    validation_accuracy: float
-    test_accuracy: float
-    balanced_test_accuracy: float
-    train_loss: float
-    validation_loss: float
-    test_loss: float
+    train_accuracy: float = field(metadata=_HEADLINE)
+    train_accuracy_clean: float | None = field(metadata=_MEAN)
+    validation_accuracy: float = field(metadata=_HEADLINE)
+    test_accuracy: float = field(metadata={"summary": Summary(spread=True, headline=True)})
+    balanced_test_accuracy: float = field(metadata=_MEAN)
+    train_loss: float = field(metadata=_MEAN)
+    validation_loss: float = field(metadata=_MEAN)
+    test_loss: float = field(metadata=_MEAN)
+    generalization_gap: float = field(
+        init=False,
+        metadata={
+            "summary": Summary(
+                spread=True, headline=True, difference=("train_accuracy", "test_accuracy")
+            )
+        },
+    )
+    validation_gap: float = field(
+        init=False,
+        metadata={
+            "summary": Summary(
+                difference=("train_accuracy", "validation_accuracy"), per_replicate=False
+            )
+        },
+    )
+    loss_gap: float = field(
+        init=False,
+        metadata={"summary": Summary(difference=("test_loss", "train_loss"), per_replicate=False)},
+    )
     train_examples: int
     validation_examples: int
     test_examples: int
@@ -124,10 +167,27 @@ class ReplicateMeasurements:
     curve: tuple[CurvePoint, ...]
     layers: tuple[LayerStatistics, ...]
 
+    def __post_init__(self) -> None:
+        for name, summary in METRICS.items():
+            if summary.difference is not None:
+                first, second = summary.difference
+                object.__setattr__(self, name, getattr(self, first) - getattr(self, second))
+
+
+METRICS: Mapping[str, Summary] = {
+    metric.name: metric.metadata["summary"]
+    for metric in fields(ReplicateMeasurements)
+    if "summary" in metric.metadata
+}
+"""What is measured of every replicate and summed up in its trial's row, by name."""
+
+HEADLINES = tuple(name for name, summary in METRICS.items() if summary.headline)
+
 
 @dataclass(frozen=True, slots=True)
 class TrialMeasurements:
-    """All that was measured of a trial after `epochs` epochs.
+    """All that was measured of a trial after `epochs` epochs; its own numbers are columns of
+    `results` as they are.
 
     parameters counts the trainable numbers of one network; diverged the networks whose loss or
     weights stopped being finite; seconds is the trial's share of the worker's CPU time so far.

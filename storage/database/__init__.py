@@ -1,1 +1,1 @@
-"""The database itself: its URL, its engine, its errors, and many rows at once."""
+"""The database itself: its URL, engine and schema, its errors, and rows in bulk."""

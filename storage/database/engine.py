@@ -1,9 +1,10 @@
-"""The door to SQLAlchemy's engine: open a database, read from it, write to it.
+"""A database: SQLAlchemy's engine with its pool, and transactions that read or write.
 
 A block of `Database.write()` is one transaction: all of it happens, or none. On SQLite it holds
 the only write lock from its first moment (BEGIN IMMEDIATE), so that two writers wait for each
 other instead of failing half-way; on PostgreSQL whoever must be alone locks a row.
-A block of `Database.read()` sees one moment of the database.
+A block of `Database.read()` sees one moment of the database. What SQLAlchemy or a driver raises in
+either is raised as a StorageError: see storage.database.translation.
 """
 
 import select
@@ -28,10 +29,10 @@ BUSY_SECONDS = 30
 IDLE_TRANSACTION_SECONDS = 20
 """After this long PostgreSQL drops the locks of a writer that was paused in mid-transaction."""
 
-SECONDS_OF_TRUST = 1.0
-"""How long a connection may rest in the pool before the server is asked whether it still stands."""
+PRE_PING_IDLE_SECONDS = 1.0
+"""A connection that was idle in the pool for this long is pinged before it is used."""
 
-_RESTING_SINCE = "resting_since"
+_CHECKED_IN_AT = "checked_in_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class Database:
         with self._transaction(self._writer, writes=True) as connection:
             yield connection
 
-    def observe(self, observer: Callable[[Transaction], None]) -> None:
-        """Tell observer of every transaction from now on, in the thread that made it."""
+    def observe_transactions(self, observer: Callable[[Transaction], None]) -> None:
+        """Call observer after every transaction from now on, in the thread that made it."""
         self._observers = (*self._observers, observer)
 
     @contextmanager
@@ -131,8 +132,8 @@ def _make_engine(url: URL) -> Engine:
         connect_args={"connect_timeout": 10, "application_name": "overfit-study"},
     )
     event.listen(engine, "connect", _prepare_postgresql_connection)
-    event.listen(engine, "checkin", _note_rest)
-    event.listen(engine, "checkout", partial(_ping, engine.dialect))
+    event.listen(engine, "checkin", _record_checkin)
+    event.listen(engine, "checkout", partial(_pre_ping, engine.dialect))
     return engine
 
 
@@ -150,18 +151,18 @@ def _begin_sqlite_transaction(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _note_rest(_connection: object, record: Any) -> None:
-    record.info[_RESTING_SINCE] = time.monotonic()
+def _record_checkin(_connection: object, record: Any) -> None:
+    record.info[_CHECKED_IN_AT] = time.monotonic()
 
 
-def _ping(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> None:
-    """Have a connection replaced that was lost while it rested.
+def _pre_ping(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> None:
+    """Have a connection replaced that was lost while it was idle in the pool.
 
     SQLAlchemy's own pre-ping asks the server each time, which is a twentieth of a batch's time.
-    Between statements a server says something only when it ends the connection.
+    Between statements a server sends something only when it ends the connection.
     """
-    rested = time.monotonic() - record.info.get(_RESTING_SINCE, time.monotonic())
-    if rested < SECONDS_OF_TRUST and not _has_word(connection):
+    idle = time.monotonic() - record.info.get(_CHECKED_IN_AT, time.monotonic())
+    if idle < PRE_PING_IDLE_SECONDS and not _has_unread_bytes(connection):
         return
     try:
         dialect.do_ping(connection)
@@ -170,7 +171,7 @@ def _ping(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> Non
         raise InvalidatePoolError from None
 
 
-def _has_word(connection: Any) -> bool:
+def _has_unread_bytes(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

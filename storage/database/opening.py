@@ -1,7 +1,8 @@
 """What happens when a database is opened: its tables are made, checked, or brought up to date.
 
-A database that is as it should be costs a few reads. Otherwise one program at a time sets it
-right, in one transaction: under SQLite's write lock, or an advisory lock of PostgreSQL.
+A database that is as it should be costs a few reads. Otherwise one program at a time makes or
+upgrades its tables, in one transaction: under SQLite's write lock, or an advisory lock of
+PostgreSQL.
 """
 
 import time
@@ -37,14 +38,14 @@ def open_database(url: str, *, create: bool = True) -> Database:
             raise DatabaseNotWritable(f"the folder of {path} does not exist")
     database = Database(parsed)
     try:
-        _prepare(database, create=create)
+        _ensure_schema(database, create=create)
     except BaseException:
         database.dispose()
         raise
     return database
 
 
-def _prepare(database: Database, *, create: bool) -> None:
+def _ensure_schema(database: Database, *, create: bool) -> None:
     """Make Optuna's tables and ours what this program works with; see open_database."""
     with database.read() as connection:
         known = has_optuna(connection)
@@ -57,7 +58,7 @@ def _prepare(database: Database, *, create: bool) -> None:
     for attempt in range(attempts):
         try:
             with database.write() as connection:
-                _set_right(connection)
+                _create_or_upgrade(connection)
             return
         except StatementRefused:
             # Another program, which does not know our lock, made the same tables just now.
@@ -77,7 +78,7 @@ def _is_ready(connection: Connection) -> bool:
     return triggers.triggers_in_place(connection) and not triggers.has_orphans(connection)
 
 
-def _set_right(connection: Connection) -> None:
+def _create_or_upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
     version = versions.schema_version(connection)
@@ -87,7 +88,7 @@ def _set_right(connection: Connection) -> None:
     if version != versions.HEAD:
         versions.upgrade(connection)
     if connection.dialect.name == "sqlite":
-        triggers.put_triggers(connection)
+        triggers.create_triggers(connection)
 
 
 def _use_write_ahead_log(database: Database) -> None:

@@ -1,7 +1,8 @@
-"""The one seam at which what SQLAlchemy and the drivers raise becomes a StorageError.
+"""What SQLAlchemy and the drivers raise becomes a StorageError here, and nowhere else.
 
 Both drivers say what happened in a code (PostgreSQL's SQLSTATE, SQLite's error name), so no
-message is searched for words.
+message is searched for words. What none of these tables has is a StatementRefused; a test fails
+when SQLAlchemy or psycopg has an error that is in none of them.
 """
 
 import sqlite3
@@ -38,6 +39,13 @@ POSTGRESQL: dict[str, type[StorageError]] = {
     "XX": DatabaseDamaged,  # internal error, corrupted data
 }
 
+# The other classes of SQLSTATE are about the statement, its data or its transaction.
+POSTGRESQL_REFUSED = frozenset(
+    {"02", "03", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23", "24"}
+    | {"25", "26", "27", "2B", "2D", "2F", "34", "38", "39", "3B", "3F", "42", "44", "54", "55"}
+    | {"72", "F0", "HV", "P0"}
+)
+
 # The first part of SQLite's error names: SQLITE_BUSY_SNAPSHOT is a SQLITE_BUSY.
 SQLITE: dict[str, type[StorageError]] = {
     "SQLITE_BUSY": DatabaseBusy,
@@ -55,7 +63,19 @@ SQLITE: dict[str, type[StorageError]] = {
     "SQLITE_FORMAT": DatabaseDamaged,
 }
 
-ADVICE: dict[type[StorageError], str] = {
+# What SQLAlchemy raises by itself, with all that derives from it.
+SQLALCHEMY: dict[type[Exception], type[StorageError]] = {
+    exc.TimeoutError: DatabaseBusy,  # the pool had no connection to give
+    exc.DisconnectionError: DatabaseUnreachable,
+    exc.ArgumentError: StatementRefused,
+    exc.CircularDependencyError: StatementRefused,
+    exc.CompileError: StatementRefused,
+    exc.IdentifierError: StatementRefused,
+    exc.InvalidRequestError: StatementRefused,
+    exc.StatementError: StatementRefused,  # DBAPIError too, where its driver says nothing else
+}
+
+_SUMMARIES: dict[type[StorageError], str] = {
     DatabaseUnreachable: "cannot be reached",
     DatabaseBusy: "is locked by others",
     DatabaseNotWritable: "cannot be written",
@@ -81,7 +101,7 @@ def translate(error: Exception, shown_url: str) -> StorageError:
     cause = _driver_error(error)
     kind = _kind(error, cause)
     said = " ".join(str(cause).split()) or type(cause).__name__
-    return kind(f"database {shown_url} {ADVICE[kind]}: {said}")
+    return kind(f"database {shown_url} {_SUMMARIES[kind]}: {said}")
 
 
 def _driver_error(error: Exception) -> BaseException:
@@ -98,10 +118,9 @@ def _kind(error: Exception, cause: BaseException) -> type[StorageError]:
             return DatabaseUnreachable
         case sqlite3.Error():
             name = getattr(cause, "sqlite_errorname", "")
-            known = (kind for start, kind in SQLITE.items() if name.startswith(start))
-            return next(known, StatementRefused)
-        case exc.TimeoutError():  # the pool had no connection to give
-            return DatabaseBusy
+            named = (kind for start, kind in SQLITE.items() if name.startswith(start))
+            return next(named, StatementRefused)
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return DatabaseUnreachable
-    return StatementRefused
+    known = (SQLALCHEMY[base] for base in type(cause).__mro__ if base in SQLALCHEMY)
+    return next(known, StatementRefused)

@@ -1,1 +1,1 @@
-"""What is stored, as tables and counts, for whoever reads it."""
+"""What is stored, read without a lease: frames, summaries, counts, one trial, the database."""

@@ -1,4 +1,4 @@
-"""How many studies and trials a database holds, for those who watch it."""
+"""How many studies and trials a database holds: what a service's metrics show."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Counts:
 
 
 def read_counts(database: Database) -> Counts:
-    """Count, at one moment."""
+    """The counts of one moment."""
     by_status = select(study_runs.c.status, func.count()).group_by(study_runs.c.status)
     columns = (study_runs.c.study, trials.c.state)
     by_state = (

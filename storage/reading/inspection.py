@@ -1,4 +1,4 @@
-"""A database as it is, seen without changing it: for whoever asks what is wrong with it."""
+"""Facts about a database, found without changing it: what `study doctor` judges."""
 
 import statistics
 import time
@@ -25,7 +25,7 @@ class DatabaseFacts:
     """What was found at a URL.
 
     url is without a password. file is SQLite's, None for a server; exists says whether anything
-    is there yet, and without it the rest is not known. version is the server's or the library's.
+    is there yet; if not, no other fact is known. version is the server's or the library's.
     latency_seconds is the median round trip of a statement; clock_ahead_seconds how far the
     database's clock is ahead of this host's, within clock_error_seconds. optuna_problem and
     write_problem are one line each, None where all is well; schema_version is of our tables, None
@@ -138,7 +138,10 @@ def _try_to_write(database: Database) -> None:
             transaction.rollback()
 
 
-def answers(database: Database) -> None:
-    """Read something. Raises StorageError where the database is away, or is none any more."""
+def check_reachable(database: Database) -> None:
+    """Read a row.
+
+    Raises DatabaseUnreachable, DatabaseDamaged or another StorageError if that fails.
+    """
     with database.read() as connection:
         connection.execute(select(studies.c.study_id).limit(1))

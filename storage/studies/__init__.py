@@ -1,1 +1,1 @@
-"""Studies as rows: their names, runs, leases, queue and splits."""
+"""Studies as rows: names, runs and their status, leases, the queue, splits, and deletion."""

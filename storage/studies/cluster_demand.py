@@ -1,4 +1,4 @@
-"""What studies that share a cluster know of each other: how many of its slots each could use."""
+"""How many slots of a cluster each of the studies could use that are trained on it."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,23 @@ from storage.tables.status import RunStatus
 
 _WORKED_ON = (RunStatus.RUNNING.value, RunStatus.STOPPING.value)
 
-
-EVERYTHING = 2**31 - 1
+ALL_SLOTS = 2**31 - 1
+"""The demand of a study that has begun and has not written yet where it is trained."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The study's own status, and the slots that each other study on its cluster could use:
-    EVERYTHING for one that has begun and not said yet where it will be trained."""
+class ClusterDemand:
+    """The study's own status, and how many slots each other study on its cluster could use."""
 
     status: RunStatus
     wanted_by_others: tuple[int, ...]
 
 
-def announce(database: Database, lease: Lease, cluster: str | None, slots_wanted: int) -> None:
-    """Say on which cluster the study is trained and how many slots it could use there; None: on
-    slots that it shares with nobody. Raises LeaseLost."""
+def write_demand(database: Database, lease: Lease, cluster: str | None, slots_wanted: int) -> None:
+    """Record on which cluster the study is trained and how many slots it could use there.
+
+    cluster is None for slots that it shares with nobody. Raises LeaseLost.
+    """
     with database.write() as connection:
         fence(connection, lease)
         values = {"cluster": cluster, "slots_wanted": slots_wanted}
@@ -35,8 +36,9 @@ def announce(database: Database, lease: Lease, cluster: str | None, slots_wanted
         connection.execute(update(study_runs).where(own).values(values))
 
 
-def listen(database: Database, lease: Lease, cluster: str | None) -> Heard:
-    """What the database says now. Raises LeaseLost where the study is no longer there."""
+def read_demand(database: Database, lease: Lease, cluster: str | None) -> ClusterDemand:
+    """The demand of the others now; none where cluster is None. Raises LeaseLost where the study is
+    no longer there."""
     with database.read() as connection:
         own = study_runs.c.study_id == lease.study_id
         status = connection.scalar(select(study_runs.c.status).where(own))
@@ -51,6 +53,5 @@ def listen(database: Database, lease: Lease, cluster: str | None) -> Heard:
                 study_runs.c.study_id != lease.study_id,
                 here,
             )
-            told = connection.scalars(query)
-            wanted = [EVERYTHING if slots is None else slots for slots in told]
-        return Heard(RunStatus(status), tuple(wanted))
+            wanted = [ALL_SLOTS if n is None else n for n in connection.scalars(query)]
+        return ClusterDemand(RunStatus(status), tuple(wanted))

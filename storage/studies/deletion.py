@@ -13,6 +13,7 @@ from storage.database.engine import Database
 from storage.errors import LeaseHeld, StudyExists, StudyNotFound
 from storage.owners import Owner
 from storage.studies.leases import database_now
+from storage.studies.optuna_studies import all_study_names, study_id_of
 from storage.tables.optuna_schema import STUDY_CHILDREN, TRIAL_CHILDREN, studies, trials
 from storage.tables.schema import MEASUREMENT_TABLES, STUDY_TABLES, results, study_runs
 
@@ -24,21 +25,21 @@ def delete_study(database: Database, study: str | int) -> None:
     works on it.
     """
     with database.write() as connection:
-        delete_study_rows(connection, _free_study(connection, study).study_id)
+        delete_study_rows(connection, _lock_free_study(connection, study).study_id)
 
 
 def rename_study(database: Database, study: str | int, new: str) -> int:
     """Give a study another name; its id, trials and measurements stay. Returns the id.
 
-    Also a study that only Optuna knows. A coordinator that fell silent, and comes back, is told
-    that its lease is lost: it would write under the old name.
+    Also a study that only Optuna knows. A coordinator that was paused, and comes back, gets
+    LeaseLost: it would write under the old name.
     Raises StudyNotFound, StudyExists, and LeaseHeld while a coordinator works on it.
     """
     with database.write() as connection:
-        free = _free_study(connection, study)
+        free = _lock_free_study(connection, study)
         if new == free.name:
             return free.study_id
-        if _id_of(connection, new) is not None:
+        if study_id_of(connection, new) is not None:
             raise StudyExists(new)
         own = studies.c.study_id == free.study_id
         try:
@@ -49,7 +50,7 @@ def rename_study(database: Database, study: str | int, new: str) -> int:
         return free.study_id
 
 
-def _rename_ours(connection: Connection, free: "_Free", new: str) -> None:
+def _rename_ours(connection: Connection, free: "_FreeStudy", new: str) -> None:
     values: dict[str, Any] = {"study": new, "lease_epoch": study_runs.c.lease_epoch + 1}
     values |= {"owner": None, "lease_expires_at": None}
     if isinstance(free.specification, Mapping):
@@ -68,7 +69,7 @@ def delete_study_rows(connection: Connection, study_id: int) -> None:
         connection.execute(delete(table).where(table.c.study_id == study_id))
 
 
-class _Free(NamedTuple):
+class _FreeStudy(NamedTuple):
     """A study that nobody holds, locked; specification is None where only Optuna knows it."""
 
     study_id: int
@@ -76,9 +77,9 @@ class _Free(NamedTuple):
     specification: Any
 
 
-def _free_study(connection: Connection, study: str | int) -> _Free:
+def _lock_free_study(connection: Connection, study: str | int) -> _FreeStudy:
     # The run's row first, as every coordinator locks them.
-    study_id = study if isinstance(study, int) else _id_of(connection, study)
+    study_id = study if isinstance(study, int) else study_id_of(connection, study)
     own_run = select(study_runs).where(study_runs.c.study_id == study_id).with_for_update()
     run = connection.execute(own_run).one_or_none()
     own = select(studies.c.study_name).where(studies.c.study_id == study_id).with_for_update()
@@ -86,14 +87,10 @@ def _free_study(connection: Connection, study: str | int) -> _Free:
     if (
         study_id is None or name is None or study not in (name, study_id)
     ):  # or someone was faster by a moment
-        names = connection.scalars(select(studies.c.study_name).order_by(studies.c.study_name))
-        raise StudyNotFound(study if isinstance(study, str) else f"number {study}", list(names))
+        missing = study if isinstance(study, str) else f"number {study}"
+        raise StudyNotFound(missing, all_study_names(connection))
     if run is not None and run.owner is not None:
         left = (run.lease_expires_at - database_now(connection)).total_seconds()
         if left > 0:
             raise LeaseHeld(name, Owner.parse(run.owner), run.lease_expires_at, left)
-    return _Free(study_id, name, None if run is None else run.specification)
-
-
-def _id_of(connection: Connection, name: str) -> int | None:
-    return connection.scalar(select(studies.c.study_id).where(studies.c.study_name == name))
+    return _FreeStudy(study_id, name, None if run is None else run.specification)

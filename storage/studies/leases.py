@@ -33,7 +33,7 @@ class Lease:
     """One owner's right to one study until expires_at, by the database's clock.
 
     study is the name at the time of taking; study_id does not change when a study is renamed.
-    taken_from is an owner who had not given it back; None: it was free.
+    taken_from is an owner who had not released it; None: it was free.
     """
 
     study: str
@@ -83,7 +83,7 @@ def acquire_within(connection: Connection, run: Row[Any], owner: Owner, seconds:
         expires_at,
         taken_from=None if holder == owner else holder,
     )
-    # Where it is trained now, nobody knows yet: see storage.studies.cluster_demand.
+    # Nobody knows yet where it will be trained: see storage.studies.cluster_demand.
     _write(connection, lease, cluster=None, slots_wanted=None)
     return lease
 
@@ -99,7 +99,7 @@ def renew_lease(database: Database, lease: Lease) -> Lease:
 
 
 def release_lease(database: Database, lease: Lease) -> None:
-    """Give the study back; nothing happens if it is no longer the lease's."""
+    """Release the study; nothing happens if it is no longer the lease's."""
     with database.write() as connection:
         run = _locked_run(connection, study_runs.c.study_id == lease.study_id)
         if run is not None and _is_holder(run, lease):

@@ -2,21 +2,25 @@
 
 from sqlalchemy import Connection, select
 
+from storage.database.engine import Database
 from storage.errors import StorageError, StudyNotFound, StudyWithoutRun
+from storage.studies.optuna_studies import study_id_of
 from storage.tables.optuna_schema import studies, trials
 from storage.tables.schema import study_runs
 
 
-def known_names(connection: Connection) -> list[str]:
-    """The names of the studies that this product made."""
-    return list(connection.scalars(select(study_runs.c.study).order_by(study_runs.c.study)))
+def list_names(database: Database) -> list[str]:
+    """The names of all runs, in order."""
+    with database.read() as connection:
+        return _names_of_runs(connection)
 
 
-def names_without_run(connection: Connection) -> list[str]:
-    """The names of Optuna's studies that this product knows nothing of."""
+def list_names_without_run(database: Database) -> list[str]:
+    """The names of Optuna's studies here that this product has no record of."""
     ours = select(study_runs.c.study_id)
     foreign = select(studies.c.study_name).where(studies.c.study_id.not_in(ours))
-    return list(connection.scalars(foreign.order_by(studies.c.study_name)))
+    with database.read() as connection:
+        return list(connection.scalars(foreign.order_by(studies.c.study_name)))
 
 
 def run_of_trial(connection: Connection, trial_id: int) -> str | None:
@@ -27,6 +31,10 @@ def run_of_trial(connection: Connection, trial_id: int) -> str | None:
 
 def missing_study(connection: Connection, name: str) -> StorageError:
     """The error for a name that no run has: nobody knows it, or only Optuna does."""
-    if connection.scalar(select(studies.c.study_id).where(studies.c.study_name == name)):
+    if study_id_of(connection, name) is not None:
         return StudyWithoutRun(name)
-    return StudyNotFound(name, known_names(connection))
+    return StudyNotFound(name, _names_of_runs(connection))
+
+
+def _names_of_runs(connection: Connection) -> list[str]:
+    return list(connection.scalars(select(study_runs.c.study).order_by(study_runs.c.study)))

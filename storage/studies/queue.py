@@ -1,11 +1,11 @@
-"""The queue of studies that services run: put in, claimed, put back, and given up.
+"""The queue of studies that services run: joined, claimed, joined again, and given up.
 
                 enqueue            claim_next
     (a person) ────────► queued ───────────────► running
                             ▲                       │
-                            ├────── put_back ───────┤  its service leaves
-                            └────── note_crash, ────┘  its coordinator died: it waits before it
-                                    recover_lost       is tried again, and fails in the end
+                            ├──── requeue ──────────┤  its service leaves
+                            └──── record_crash, ────┘  its coordinator died: it waits before it
+                                  requeue_abandoned    is tried again, and fails in the end
 
 Only studies that are `detached` are in it: whoever launches a study in the foreground keeps it.
 Each function is one transaction. Who claims locks the row that it takes and skips rows that others
@@ -25,7 +25,7 @@ from storage.studies.crashes import Crashes, after_crash
 from storage.studies.leases import Lease, acquire_within, database_now, fence, is_held
 from storage.studies.names import missing_study
 from storage.studies.queue_positions import end_of_queue
-from storage.studies.runs import take_step
+from storage.studies.transitions import take_step
 from storage.tables.optuna_schema import trials
 from storage.tables.schema import study_runs
 from storage.tables.status import RunStatus
@@ -42,17 +42,18 @@ def enqueue(
     specification: Mapping[str, Any],
     sha256: str,
     *,
-    gone: Owner | None = None,
+    dead: Owner | None = None,
 ) -> None:
     """Put a study at the end of the queue, with this specification, as for a larger budget.
 
-    gone is an owner whose process is known to be dead, whose lease then does not count.
-    Raises LeaseHeld while a coordinator works on it, StudyNotFound, StudyWithoutRun.
+    dead is an owner whose process is known to have ended: its lease does not count.
+    Raises LeaseHeld while a coordinator works on it, StatusRefused, StudyNotFound,
+    StudyWithoutRun.
     """
     with database.write() as connection:
         run = _locked(connection, study)
         holder = Owner.parse(run.owner) if run.owner else None
-        if holder is not None and holder != gone and is_held(connection, run):
+        if holder is not None and holder != dead and is_held(connection, run):
             left = (run.lease_expires_at - database_now(connection)).total_seconds()
             raise LeaseHeld(study, holder, run.lease_expires_at, left)
         take_step(connection, run, RunStatus.QUEUED)
@@ -61,8 +62,8 @@ def enqueue(
         _write(connection, run.study_id, written | queued | _NOT_HELD | _NO_CRASHES)
 
 
-def take_out(database: Database, lease: Lease) -> None:
-    """The holder of the lease runs the study itself: services leave it alone. Raises LeaseLost."""
+def remove_from_queue(database: Database, lease: Lease) -> None:
+    """Keep services from the study, which the holder of the lease runs itself. Raises LeaseLost."""
     with database.write() as connection:
         fence(connection, lease)
         _write(connection, lease.study_id, {"detached": False, "queued_at": None, **_NO_CRASHES})
@@ -93,16 +94,16 @@ def claim_query(now: Any) -> Select[Any]:
     return oldest.with_for_update(skip_locked=True)
 
 
-def hand_over(database: Database, lease: Lease, owner: Owner) -> Lease:
-    """The lease in another owner's name, from now on for its seconds. Raises LeaseLost."""
+def transfer_lease(database: Database, lease: Lease, owner: Owner) -> Lease:
+    """The lease with another owner and a new epoch, for its seconds from now. Raises LeaseLost."""
     with database.write() as connection:
         return acquire_within(connection, fence(connection, lease), owner, lease.seconds)
 
 
-def put_back(
+def requeue(
     database: Database, lease: Lease, *, reason: str | None = None, delay: float = 0.0
 ) -> RunStatus:
-    """Give a study that goes on elsewhere, after `delay` seconds, back to the queue, and the lease.
+    """Release the lease, and put the study into the queue, not to be claimed for `delay` seconds.
 
     A study that was asked to stop is stopped; one that has ended stays so. Returns the status that
     it now has. Raises LeaseLost.
@@ -122,7 +123,7 @@ def put_back(
         return status
 
 
-def note_crash(database: Database, lease: Lease, reason: str) -> RunStatus:
+def record_crash(database: Database, lease: Lease, reason: str) -> RunStatus:
     """The holder of the lease died, or could not go on, for this reason: try the study again
     later, or fail it where that has happened too often. Returns the status that it now has.
 
@@ -133,10 +134,13 @@ def note_crash(database: Database, lease: Lease, reason: str) -> RunStatus:
         return _recover(connection, _locked_by_id(connection, lease.study_id), reason)
 
 
-def recover_lost(database: Database, gone: Collection[Owner] = ()) -> list[tuple[str, RunStatus]]:
-    """Put studies back whose coordinators are silent; returns their names with their new status.
+def requeue_abandoned(
+    database: Database, dead: Collection[Owner] = ()
+) -> list[tuple[str, RunStatus]]:
+    """Requeue studies without a living coordinator; returns their names with their new status.
 
-    That is, whose lease has run out, or is that of an owner in `gone`: known to be dead.
+    That is, studies whose lease has run out, or is that of an owner in `dead`, whose process is
+    known to have ended.
     """
     with database.write() as connection:
         now = database_now(connection)
@@ -144,16 +148,16 @@ def recover_lost(database: Database, gone: Collection[Owner] = ()) -> list[tuple
         lost = or_(
             study_runs.c.owner.is_(None),
             study_runs.c.lease_expires_at <= now,
-            study_runs.c.owner.in_([owner.stored for owner in gone]),
+            study_runs.c.owner.in_([owner.stored for owner in dead]),
         )
         query = select(*columns).where(
             study_runs.c.status.in_(_WORKED_ON), study_runs.c.detached, lost
         )
         runs = connection.execute(query.with_for_update(skip_locked=True)).all()
-        return [(run.study, _recover(connection, run, _silence_of(run))) for run in runs]
+        return [(run.study, _recover(connection, run, _crash_of(run))) for run in runs]
 
 
-def owners_at_work(database: Database) -> list[Owner]:
+def lease_owners(database: Database) -> list[Owner]:
     """Who holds the studies that services run, whether or not their leases have run out."""
     query = select(study_runs.c.owner).where(
         study_runs.c.status.in_(_WORKED_ON), study_runs.c.detached, study_runs.c.owner.is_not(None)
@@ -162,7 +166,7 @@ def owners_at_work(database: Database) -> list[Owner]:
         return [Owner.parse(stored) for stored in connection.scalars(query)]
 
 
-def _silence_of(run: Row[Any]) -> str:
+def _crash_of(run: Row[Any]) -> str:
     owner = Owner.parse(run.owner) if run.owner else "nobody"
     return f"its coordinator, {owner}, fell silent"
 

@@ -12,8 +12,8 @@ from storage.tables.schema import splits, study_runs
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """One replicate's division of the data.
+class StoredSplit:
+    """One replicate's division of the data, as its row has it.
 
     The indices are little-endian 32-bit integers, in the order of the correctness bits of
     `replicates`. majority_* is the accuracy of always answering the training split's most
@@ -28,7 +28,7 @@ class Split:
     majority_test_accuracy: float | None = None
 
 
-def write_splits(database: Database, lease: Lease, rows: Sequence[Split]) -> None:
+def write_splits(database: Database, lease: Lease, rows: Sequence[StoredSplit]) -> None:
     """Store the study's splits in place of any there are. Raises LeaseLost."""
     with database.write() as connection:
         fence(connection, lease)
@@ -38,7 +38,7 @@ def write_splits(database: Database, lease: Lease, rows: Sequence[Split]) -> Non
             connection.execute(insert(splits), values)
 
 
-def read_splits(database: Database, study: str) -> list[Split]:
+def read_splits(database: Database, study: str) -> list[StoredSplit]:
     """The study's splits by replicate; none before they are written.
 
     Raises StudyNotFound, StudyWithoutRun.
@@ -51,4 +51,4 @@ def read_splits(database: Database, study: str) -> list[Split]:
             raise missing_study(connection, study)
         columns = [column for column in splits.c if column.name != "study_id"]
         query = select(*columns).where(splits.c.study_id == study_id).order_by(splits.c.replicate)
-        return [Split(*row) for row in connection.execute(query)]
+        return [StoredSplit(*row) for row in connection.execute(query)]

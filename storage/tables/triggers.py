@@ -6,7 +6,8 @@ On PostgreSQL the first steps are foreign keys, the last one is a trigger that t
 made. On SQLite all are triggers, which are made here: Optuna leaves SQLite's foreign keys off, and
 SQLite gives the ids of deleted rows to new ones, so a result that was left behind would join
 itself to another study's trial. An upgrade of Optuna's tables may copy `trials` and drop the
-triggers on it; opening the database puts them back, and sweeps up what they let through.
+triggers on it; opening the database makes them again, and deletes the rows that were orphaned
+meanwhile.
 """
 
 from sqlalchemy import Connection, text
@@ -38,12 +39,12 @@ def triggers_in_place(connection: Connection) -> bool:
     return {row.name: row.sql for row in connection.execute(text(_PRESENT))} == TRIGGERS
 
 
-def put_triggers(connection: Connection) -> None:
-    """Make the triggers as they are written here, and sweep up what was left without them."""
+def create_triggers(connection: Connection) -> None:
+    """Make the triggers as they are written here, and delete the rows that they did not."""
     for name, statement in TRIGGERS.items():
         connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
         connection.exec_driver_sql(statement)
-    sweep(connection)
+    delete_orphans(connection)
 
 
 def has_orphans(connection: Connection) -> bool:
@@ -52,7 +53,7 @@ def has_orphans(connection: Connection) -> bool:
     return bool(found or connection.scalar(text(f"SELECT EXISTS ({_ORPHAN_RUNS})")))
 
 
-def sweep(connection: Connection) -> None:
+def delete_orphans(connection: Connection) -> None:
     """Delete every row of ours whose trial or study is gone or is no longer the same one."""
     connection.execute(text(f"DELETE FROM results WHERE trial_id IN ({_ORPHAN_RESULTS})"))
     connection.execute(text(f"DELETE FROM study_runs WHERE study_id IN ({_ORPHAN_RUNS})"))

@@ -6,13 +6,14 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, sel
 
 from storage.errors import SchemaUnknown
 
-HEAD = "0002"
-"""The version of our tables that this program works with; alembic's newest step."""
-
-KNOWN = ("0001", "0002")
-"""Every version there has been, oldest first."""
-
 SCRIPTS = Path(__file__).parent / "migrations"
+
+KNOWN = tuple(sorted(file.name[1:5] for file in (SCRIPTS / "versions").glob("v[0-9]*.py")))
+"""Every version there has been, oldest first, from the names of its steps: v0001_first_tables.py.
+"""
+
+HEAD = KNOWN[-1]
+"""The version of our tables that this program works with; alembic's newest step."""
 
 _version_table = Table(
     "study_alembic_version", MetaData(), Column("version_num", String(32), nullable=False)

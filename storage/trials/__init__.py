@@ -1,1 +1,1 @@
-"""Trials as rows: an Optuna storage of our own, and its batches."""
+"""Trials as rows: an Optuna storage of our own, with a cache and a coordinator's batches."""

@@ -6,12 +6,14 @@
                              ▼    │
              (enqueued) ──► WAITING
 
-Each method is one transaction: it happens as a whole or not at all. Each checks the lease in that
-transaction, and raises LeaseLost without a trace when it is no longer held. Each can be called
-again when the answer to a commit was lost; create_trials, alone, would then make other trials.
+Each writing method is one transaction: it happens as a whole or not at all. Each checks the lease
+in that transaction, and raises LeaseLost without a trace when it is no longer held. Each can be
+called again when the answer to a commit was lost; create_trials, alone, would then make other
+trials. For a study that was deleted they raise LeaseLost or StudyNotFound, and ValueError for a
+lease on another study.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,45 +23,50 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection
 
 from storage.database.attributes import attribute_rows
+from storage.database.engine import Database
 from storage.errors import TrialNotFound
 from storage.studies.leases import Lease, fence
+from storage.studies.optuna_studies import require_study
 from storage.trials import reads, writes
-from storage.trials.cache import StudyCache
-from storage.trials.cached_trials import CachedTrials
-from storage.trials.compatibility import check_distributions
-from storage.trials.conversion import DistributionEncoder, TrialRows, parameter_rows, utc_now
-from storage.trials.endings import write_endings, written_before
-from storage.trials.garbage import collector_at_rest
+from storage.trials.cache import StudyTrials, TrialCache, garbage_collection_paused
+from storage.trials.conversion import TrialRows, parameter_rows, utc_now
+from storage.trials.distributions import DistributionEncoder, check_distributions
 from storage.trials.records import FinishedTrial, FinishReport, NewTrial
-from storage.trials.results import Ending
+from storage.trials.results import already_written, write_finished
 
 
-class TrialBatches(CachedTrials):
-    """What a coordinator does with its trials."""
+class TrialBatches:
+    """What a coordinator does with its trials. Thread-safe."""
+
+    def __init__(self, database: Database, cache: TrialCache) -> None:
+        self._database = database
+        self._cache = cache
 
     def create_trials(
         self, study_id: int, trials: Sequence[NewTrial], lease: Lease
     ) -> list[FrozenTrial]:
         """Make RUNNING trials with their parameters, numbered without gaps.
 
-        Raises LeaseLost, ValueError for a distribution that contradicts the study's earlier ones.
+        Raises LeaseLost, ValueError for a distribution that contradicts the study's earlier ones,
+        KeyError for a parameter without a distribution.
         """
-        with self._lock, collector_at_rest():
-            cache = self._known(study_id)
-            batch = self._insert(study_id, trials, lease, cache)
+        with self._cache.lock, garbage_collection_paused():
+            known = self._cache.known(study_id)
+            batch = self._insert(study_id, trials, lease, known)
             # Where others made trials in between, a refresh has to read them all in order.
-            shown = cache if batch and cache.follows(batch[0].number) else StudyCache()
-            return [shown.add(rows) for rows in batch]
+            shown = known if batch and known.is_next(batch[0].number) else StudyTrials()
+            return [shown.add_rows(rows) for rows in batch]
 
     def _insert(
-        self, study_id: int, trials: Sequence[NewTrial], lease: Lease, cache: StudyCache
+        self, study_id: int, trials: Sequence[NewTrial], lease: Lease, known: StudyTrials
     ) -> list[TrialRows]:
         encode = DistributionEncoder()
-        with self.database.write() as connection:
+        with self._database.write() as connection:
             _fence(connection, study_id, lease)
-            check_distributions(connection, study_id, cache, (t.distributions for t in trials))
-            reads.require_study(connection, study_id, lock=True)
-            number = writes.next_number(connection, study_id, cache.newest)
+            distributions = (trial.distributions for trial in trials)
+            check_distributions(connection, study_id, known.distributions, distributions)
+            require_study(connection, study_id, lock=True)
+            number = writes.next_number(connection, study_id, known.newest)
             ids = writes.new_trial_ids(connection, len(trials))
             now = utc_now()
             batch = [
@@ -68,11 +75,9 @@ class TrialBatches(CachedTrials):
                     number + place,
                     TrialState.RUNNING,
                     now,
-                    None,
-                    parameter_rows(trial.parameters, trial.distributions, encode),
-                    [],
-                    attribute_rows(trial.user_attributes),
-                    attribute_rows(trial.system_attributes),
+                    parameters=parameter_rows(trial.parameters, trial.distributions, encode),
+                    user_attributes=attribute_rows(trial.user_attributes),
+                    system_attributes=attribute_rows(trial.system_attributes),
                 )
                 for place, (trial_id, trial) in enumerate(zip(ids, trials, strict=True))
             ]
@@ -80,25 +85,31 @@ class TrialBatches(CachedTrials):
             writes.analyze(connection, number, number + len(batch))
         return batch
 
+    def has_waiting(self, study_id: int) -> bool:
+        """Whether a trial of the study waits, enqueued or taken back, to be begun."""
+        with self._database.read() as connection:
+            return reads.has_waiting(connection, study_id)
+
     def start_waiting(self, study_id: int, lease: Lease, limit: int) -> list[FrozenTrial]:
         """Set the first `limit` WAITING trials RUNNING: enqueued by others, or taken back.
 
         Trials that were taken back have their parameters, enqueued ones have some or none.
+        Raises LeaseLost.
         """
-        with self._lock:
-            waiting = self._refreshed(study_id).in_state(TrialState.WAITING)[:limit]
+        with self._cache.lock:
+            waiting = self._cache.refreshed(study_id).in_state(TrialState.WAITING)[:limit]
             if not waiting:
                 return []
             now = utc_now()
-            with self.database.write() as connection:
+            with self._database.write() as connection:
                 _fence(connection, study_id, lease)
-                ids = self._ids(study_id, (trial.number for trial in waiting))
-                locked = reads.locked_trials(connection, list(ids.values()))
+                ids = self._cache.trial_ids(study_id, (trial.number for trial in waiting))
+                locked = reads.lock_trials(connection, list(ids.values()))
                 begun = [i for i, t in locked.items() if t.state is TrialState.WAITING]
                 running = [(i, TrialState.RUNNING, {"datetime_start": now}) for i in begun]
                 writes.set_states(connection, running)
-            cache = self._refreshed(study_id)
-            return [trial for i in begun if (trial := cache.by_id(i)) is not None]
+            known = self._cache.refreshed(study_id)
+            return [trial for i in begun if (trial := known.by_id(i)) is not None]
 
     def set_parameters(
         self,
@@ -109,66 +120,68 @@ class TrialBatches(CachedTrials):
         """Give unfinished trials parameters, by number; those that they have stay as they are.
 
         Returns the trials. Raises LeaseLost, TrialNotFound for one that is not there or has ended,
-        ValueError for a distribution that contradicts the study's earlier ones.
+        ValueError for a distribution that contradicts the study's earlier ones, KeyError for a
+        parameter without a distribution.
         """
         encode = DistributionEncoder()
-        with self._lock:
-            cache = self._known(study_id)
-            ids = self._ids(study_id, parameters)
-            with self.database.write() as connection:
+        with self._cache.lock:
+            known = self._cache.known(study_id)
+            ids = self._cache.trial_ids(study_id, parameters)
+            with self._database.write() as connection:
                 _fence(connection, study_id, lease)
                 both = parameters.values()
-                check_distributions(connection, study_id, cache, (d for _, d in both))
-                locked = reads.locked_trials(connection, list(ids.values()))
-                known = {t.trial_id: t for t in reads.read_trials(connection, locked)}
+                distributions = (given for _, given in both)
+                check_distributions(connection, study_id, known.distributions, distributions)
+                locked = reads.lock_trials(connection, list(ids.values()))
+                stored = {t.trial_id: t for t in reads.read_trials(connection, locked)}
                 batch = []
-                for number, (values, distributions) in parameters.items():
-                    rows = known.get(ids[number])
+                for number, (values, given) in parameters.items():
+                    rows = stored.get(ids[number])
                     if rows is None or rows.state.is_finished():
                         raise TrialNotFound(f"trial {number} has ended and takes no parameters")
                     have = {name for name, _, _ in rows.parameters}
-                    new = parameter_rows(values, distributions, encode)
+                    new = parameter_rows(values, given, encode)
                     batch.append(
                         replace(rows, parameters=[row for row in new if row[0] not in have])
                     )
                 writes.write_children(connection, "parameters", batch, replace=False)
-            cache = self._refreshed(study_id)
-            return [t for i in ids.values() if (t := cache.by_id(i)) is not None]
+            known = self._cache.refreshed(study_id)
+            return [t for i in ids.values() if (t := known.by_id(i)) is not None]
 
     def running_trials(self, study_id: int) -> list[FrozenTrial]:
         """The RUNNING trials by number, as a coordinator that takes over finds them."""
-        with self._lock:
-            return self._refreshed(study_id).in_state(TrialState.RUNNING)
+        with self._cache.lock:
+            return self._cache.refreshed(study_id).in_state(TrialState.RUNNING)
 
     def finish_trials(
         self, study_id: int, finished: Sequence[FinishedTrial], lease: Lease
     ) -> FinishReport:
-        """End RUNNING trials: Optuna's rows and ours, for all of them, in one transaction.
+        """Finish RUNNING trials: Optuna's rows and ours, for all of them, in one transaction.
 
-        Raises LeaseLost, TrialNotFound, RowsRefused.
+        Raises LeaseLost, TrialNotFound, RowsRefused, TypeError for an attribute that JSON cannot
+        hold.
         """
         now = datetime.now(UTC)
-        with self._lock, collector_at_rest():
-            ids = self._ids(study_id, (trial.number for trial in finished))
-            with self.database.write() as connection:
+        with self._cache.lock, garbage_collection_paused():
+            ids = self._cache.trial_ids(study_id, (trial.number for trial in finished))
+            with self._database.write() as connection:
                 run = _fence(connection, study_id, lease)
-                locked = reads.locked_trials(connection, list(ids.values()))
+                locked = reads.lock_trials(connection, list(ids.values()))
                 running = {t.number: t for t in locked.values() if t.state is TrialState.RUNNING}
                 late = [trial for trial in finished if trial.number not in running]
-                same = written_before(connection, late, ids) if late else frozenset()
-                endings = [
-                    Ending(
-                        ids[trial.number],
+                same = already_written(connection, late, ids) if late else frozenset()
+                written = [
+                    replace(
                         trial,
-                        trial.started_at or running[trial.number].started_at,
-                        trial.finished_at or now,
+                        started_at=trial.started_at or running[trial.number].started_at,
+                        finished_at=trial.finished_at or now,
                     )
                     for trial in finished
                     if trial.number in running
                 ]
-                write_endings(connection, run.study, endings)
+                write_finished(connection, run.study, written, ids)
         return FinishReport(
-            tuple(ending.trial.number for ending in endings),
+            tuple(trial.number for trial in written),
             tuple(trial.number for trial in late if trial.number in same),
             tuple(trial.number for trial in late if trial.number not in same),
         )
@@ -176,29 +189,17 @@ class TrialBatches(CachedTrials):
     def take_back(self, study_id: int, numbers: Collection[int], lease: Lease) -> tuple[int, ...]:
         """Set RUNNING trials WAITING, with their parameters; returns the numbers of those that are.
 
-        They are begun again under the same number by start_waiting. Raises LeaseLost.
+        They are begun again under the same number by start_waiting. Raises LeaseLost,
+        TrialNotFound.
         """
-        with self._lock, self.database.write() as connection:
+        with self._cache.lock, self._database.write() as connection:
             _fence(connection, study_id, lease)
-            ids = self._ids(study_id, numbers)
-            locked = reads.locked_trials(connection, list(ids.values())).values()
+            ids = self._cache.trial_ids(study_id, numbers)
+            locked = reads.lock_trials(connection, list(ids.values())).values()
             running = [t.trial_id for t in locked if t.state is TrialState.RUNNING]
             waiting = [(i, TrialState.WAITING, {"datetime_start": None}) for i in running]
             writes.set_states(connection, waiting)
             return tuple(t.number for t in locked if not t.state.is_finished())
-
-    def _ids(self, study_id: int, numbers: Iterable[int]) -> dict[int, int]:
-        """The ids of trials by number. Raises TrialNotFound."""
-        cache = self._known(study_id)
-        wanted = list(numbers)
-        try:
-            return {number: cache.trial_id(number) for number in wanted}
-        except KeyError:
-            cache = self._refreshed(study_id)
-        try:
-            return {number: cache.trial_id(number) for number in wanted}
-        except KeyError as error:
-            raise TrialNotFound(f"there is no trial {error.args[0]}") from None
 
 
 def _fence(connection: Connection, study_id: int, lease: Lease) -> Any:

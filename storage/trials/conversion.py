@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.database.attributes import AttributeRow, attribute_rows, decode
+from storage.database.attributes import AttributeRow, attribute_rows, decode_attribute
 from storage.errors import RowsRefused
+from storage.trials.distributions import DistributionEncoder, parse_distribution
 
 ParameterRow = tuple[str, float, str]  # name, internal value, distribution as JSON
 ValueRow = tuple[int, float | None, str]  # objective or step, value, kind of value
@@ -41,14 +42,14 @@ class TrialRows:
         return None if self.started is None else self.started.replace(tzinfo=UTC)
 
 
-def freeze(rows: TrialRows) -> FrozenTrial:
+def to_frozen_trial(rows: TrialRows) -> FrozenTrial:
     """The trial that these rows hold."""
     distributions: dict[str, BaseDistribution] = {}
     parameters: dict[str, Any] = {}
     for name, value, text in rows.parameters:
         distribution = distributions[name] = parse_distribution(text)
         parameters[name] = distribution.to_external_repr(value)
-    values = [unpack(value, kind) for _, value, kind in sorted(rows.values)] or None
+    values = [stored_repr_to_value(value, kind) for _, value, kind in sorted(rows.values)] or None
     return FrozenTrial(
         number=rows.number,
         state=rows.state,
@@ -58,17 +59,22 @@ def freeze(rows: TrialRows) -> FrozenTrial:
         datetime_complete=to_local(rows.completed),
         params=parameters,
         distributions=distributions,
-        user_attrs={key: decode(text) for key, text in rows.user_attributes},
-        system_attrs={key: decode(text) for key, text in rows.system_attributes},
+        user_attrs={key: decode_attribute(text) for key, text in rows.user_attributes},
+        system_attrs={key: decode_attribute(text) for key, text in rows.system_attributes},
         intermediate_values={
-            step: unpack(value, kind) for step, value, kind in rows.intermediate_values
+            step: stored_repr_to_value(value, kind)
+            for step, value, kind in rows.intermediate_values
         },
         trial_id=rows.trial_id,
     )
 
 
-def thaw(trial: FrozenTrial, trial_id: int, number: int) -> TrialRows:
-    """The rows that hold this trial under another id and number."""
+def from_frozen_trial(trial: FrozenTrial, trial_id: int, number: int) -> TrialRows:
+    """The rows that hold this trial under another id and number.
+
+    Raises RowsRefused for an objective value that is NaN, TypeError for an attribute that JSON
+    cannot hold.
+    """
     encode = DistributionEncoder()
     return TrialRows(
         trial_id,
@@ -82,29 +88,6 @@ def thaw(trial: FrozenTrial, trial_id: int, number: int) -> TrialRows:
         attribute_rows(trial.system_attrs),
         intermediate_rows(trial.intermediate_values),
     )
-
-
-class DistributionEncoder:
-    """Distributions as JSON, each object once: the trials of a batch share them.
-
-    An encoder is for one call, during which the caller holds the distributions alive.
-    """
-
-    def __init__(self) -> None:
-        self.seen: dict[int, tuple[BaseDistribution, str]] = {}
-
-    def __call__(self, distribution: BaseDistribution) -> str:
-        """The JSON that Optuna would write."""
-        known = self.seen.get(id(distribution))
-        if known is None:
-            known = self.seen[id(distribution)] = (distribution, distribution_to_json(distribution))
-        return known[1]
-
-
-@lru_cache(maxsize=4096)
-def parse_distribution(text: str) -> BaseDistribution:
-    """The distribution that text stands for; one object for all trials that have it."""
-    return json_to_distribution(text)
 
 
 def parameter_rows(
@@ -122,7 +105,7 @@ def parameter_rows(
 
 def value_rows(values: Iterable[float]) -> list[ValueRow]:
     """Objective values, in the order of the study's directions. Raises RowsRefused for NaN."""
-    rows = [(objective, *pack(value)) for objective, value in enumerate(values)]
+    rows = [(objective, *value_to_stored_repr(value)) for objective, value in enumerate(values)]
     if any(kind == "NAN" for _, _, kind in rows):
         raise RowsRefused("an objective value must not be NaN; Optuna has no way to store it")
     return rows
@@ -130,10 +113,10 @@ def value_rows(values: Iterable[float]) -> list[ValueRow]:
 
 def intermediate_rows(values: Mapping[int, float]) -> list[ValueRow]:
     """Reported values by step."""
-    return [(step, *pack(value)) for step, value in values.items()]
+    return [(step, *value_to_stored_repr(value)) for step, value in values.items()]
 
 
-def pack(value: float) -> tuple[float | None, str]:
+def value_to_stored_repr(value: float) -> tuple[float | None, str]:
     """A number as Optuna stores it: what SQL databases have no word for is named beside it."""
     value = float(value)
     if math.isfinite(value):
@@ -146,8 +129,8 @@ def pack(value: float) -> tuple[float | None, str]:
 _NAMED = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
 
-def unpack(value: float | None, kind: str) -> float:
-    """The number that pack made these from."""
+def stored_repr_to_value(value: float | None, kind: str) -> float:
+    """The number that value_to_stored_repr made these from."""
     return _NAMED[kind] if value is None else value
 
 

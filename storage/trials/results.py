@@ -1,16 +1,18 @@
-"""Our rows of finished trials: from mappings by column name to tuples in the tables' order."""
+"""What finished trials leave in the database: Optuna's rows and ours, all of a batch at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
+from storage.database.attributes import attribute_rows
 from storage.database.bulk import Row, insert_rows
 from storage.errors import RowsRefused
 from storage.tables.schema import layer_statistics, learning_curves, members, replicates, results
+from storage.trials import reads, writes
+from storage.trials.conversion import TrialRows, intermediate_rows, to_utc, value_rows
 from storage.trials.records import FinishedTrial
 
 # What the caller cannot know or need not repeat, in the order of `results`.
@@ -25,39 +27,103 @@ _MEASUREMENTS: tuple[tuple[str, Table], ...] = (
 )
 
 
-class Ending(NamedTuple):
-    """A trial's end with what the caller need not know; both times are aware."""
+def write_finished(
+    connection: Connection,
+    study: str,
+    finished: Sequence[FinishedTrial],
+    ids: Mapping[int, int],
+) -> None:
+    """Finish RUNNING trials, whose times are both given; ids are by number.
 
-    trial_id: int
-    trial: FinishedTrial
-    started_at: datetime | None
-    finished_at: datetime
+    Raises RowsRefused, TypeError for an attribute that JSON cannot hold.
+    """
+    _write_optuna_rows(connection, finished, ids)
+    _insert_results(connection, study, finished, ids)
 
 
-def insert_results(connection: Connection, study: str, endings: Sequence[Ending]) -> None:
-    """Insert every row of these trials. Raises RowsRefused."""
+def already_written(
+    connection: Connection, finished: Sequence[FinishedTrial], ids: Mapping[int, int]
+) -> frozenset[int]:
+    """The numbers of those that are finished in the database exactly as they are given here.
+
+    ids are by number. Raises RowsRefused for an objective value that is NaN.
+    """
+    trial_ids = [ids[trial.number] for trial in finished]
+    with_results = set(
+        connection.scalars(select(results.c.trial_id).where(results.c.trial_id.in_(trial_ids)))
+    )
+    stored = {rows.trial_id: rows for rows in reads.read_trials(connection, trial_ids)}
+    same = set()
+    for trial in finished:
+        rows = stored.get(ids[trial.number])
+        if rows is not None and rows.trial_id in with_results and rows.state is trial.state:
+            values = [tuple(row) for row in sorted(rows.values)]
+            if values == value_rows(trial.values or ()):
+                same.add(trial.number)
+    return frozenset(same)
+
+
+def _write_optuna_rows(
+    connection: Connection, finished: Sequence[FinishedTrial], ids: Mapping[int, int]
+) -> None:
+    batch = [
+        TrialRows(
+            ids[trial.number],
+            trial.number,
+            trial.state,
+            to_utc(trial.started_at),
+            to_utc(trial.finished_at),
+            values=value_rows(trial.values or ()),
+            user_attributes=attribute_rows(trial.user_attributes),
+            system_attributes=attribute_rows(trial.system_attributes),
+            intermediate_values=intermediate_rows(trial.intermediate_values),
+        )
+        for trial in finished
+    ]
+    writes.set_states(
+        connection,
+        [
+            (r.trial_id, r.state, {"datetime_start": r.started, "datetime_complete": r.completed})
+            for r in batch
+        ],
+    )
+    # Few trials have reports when they finish. The others' rows replace nothing, and are faster.
+    reported = reads.trials_with_reports(connection, [rows.trial_id for rows in batch])
+    without = [rows for rows in batch if rows.trial_id not in reported]
+    others = [rows for rows in batch if rows.trial_id in reported]
+    for field in ("values", "user_attributes", "system_attributes", "intermediate_values"):
+        writes.write_children(connection, field, without, replace=False)
+        writes.write_children(connection, field, others)
+
+
+def _insert_results(
+    connection: Connection,
+    study: str,
+    finished: Sequence[FinishedTrial],
+    ids: Mapping[int, int],
+) -> None:
     columns = _columns(results, (*_IDENTITY, *_TIMES))
     rows = [
         (
-            *(ending.trial_id, study, ending.trial.number, ending.trial.state.name),
+            *(ids[trial.number], study, trial.number, trial.state.name),
             *measured,
-            *(ending.started_at, ending.finished_at),
+            *(trial.started_at, trial.finished_at),
         )
-        for ending in endings
-        for measured in _values(results, columns, [ending.trial.result])
+        for trial in finished
+        for measured in _values(results, columns, [trial.result])
     ]
     insert_rows(connection, results, (*_IDENTITY, *columns, *_TIMES), rows)
     for field, table in _MEASUREMENTS:
-        if any(getattr(ending.trial, field) for ending in endings):
+        if any(getattr(trial, field) for trial in finished):
             columns = _columns(table, ("trial_id",))
             insert_rows(
                 connection,
                 table,
                 ("trial_id", *columns),
                 (
-                    (ending.trial_id, *row)
-                    for ending in endings
-                    for row in _values(table, columns, getattr(ending.trial, field))
+                    (ids[trial.number], *row)
+                    for trial in finished
+                    for row in _values(table, columns, getattr(trial, field))
                 ),
             )
 

@@ -2,7 +2,8 @@
 
 Any Optuna program works on it as on Optuna's storage, and on the same database beside it. A
 coordinator uses its batches (storage.trials.batches), which cost a fraction per trial. With a lease
-every write to the lease's study is fenced, also one that a sampler makes through Optuna.
+every write to the lease's study is fenced, also one that a sampler makes through Optuna: it then
+raises LeaseLost once the lease is lost.
 
 Thread-safe. Trials that were handed out never change; what comes without deepcopy is shared.
 Everything raises storage.errors; StudyNotFound and TrialNotFound are the KeyErrors that Optuna
@@ -24,28 +25,62 @@ from optuna.study import StudyDirection
 # BaseStorage.get_all_studies must return it, and Optuna exports it from nowhere else.
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Table, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Table
 
-from storage.database.attributes import attribute_rows, decode, read_attributes
-from storage.database.bulk import insert_rows
-from storage.errors import StudyNotFound, TrialNotFound
+from storage.database.attributes import attribute_rows, read_attributes
+from storage.database.engine import Database
+from storage.errors import StudyExists, StudyNotFound, TrialNotFound
 from storage.studies.deletion import delete_study_rows
-from storage.studies.runs import insert_study
-from storage.tables.optuna_schema import (
-    studies,
-    study_directions,
-    study_system_attributes,
-    study_user_attributes,
+from storage.studies.leases import Lease, fence
+from storage.studies.optuna_studies import (
+    all_study_names,
+    insert_study,
+    read_directions,
+    read_optuna_studies,
+    require_study,
+    study_id_of,
+    write_study_attributes,
 )
+from storage.tables.optuna_schema import study_system_attributes, study_user_attributes
 from storage.trials import reads, writes
 from storage.trials.batches import TrialBatches
-from storage.trials.compatibility import check_distributions
-from storage.trials.conversion import TrialRows, freeze, pack, thaw, utc_now, value_rows
+from storage.trials.cache import TrialCache
+from storage.trials.conversion import (
+    TrialRows,
+    from_frozen_trial,
+    to_frozen_trial,
+    utc_now,
+    value_rows,
+    value_to_stored_repr,
+)
+from storage.trials.distributions import check_distributions
 
 
-class TrialStorage(TrialBatches, BaseStorage):
-    """The trials and studies of one database, for Optuna and for a coordinator."""
+class TrialStorage(BaseStorage):
+    """The studies and trials of one database, for Optuna; batches are for a coordinator.
+
+    Picklable: the cache stays behind.
+    """
+
+    def __init__(self, database: Database, lease: Lease | None = None) -> None:
+        self.database = database
+        self._lease = lease
+        self._cache = TrialCache(database)
+        self.batches = TrialBatches(database, self._cache)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"database": self.database, "lease": self._lease}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        TrialStorage.__init__(self, state["database"], state["lease"])
+
+    @contextmanager
+    def _writing(self, study_id: int) -> Iterator[Connection]:
+        """A transaction that writes to the study, fenced if our lease is on it."""
+        with self.database.write() as connection:
+            if self._lease is not None and self._lease.study_id == study_id:
+                fence(connection, self._lease)
+            yield connection
 
     # Studies
 
@@ -53,60 +88,52 @@ class TrialStorage(TrialBatches, BaseStorage):
         self, directions: Sequence[StudyDirection], study_name: str | None = None
     ) -> int:
         """A study of Optuna's alone; storage.studies.runs.create_run makes one with our record of
-        it."""
+        it. Raises Optuna's DuplicatedStudyError."""
         name = f"no-name-{uuid.uuid4()}" if study_name is None else study_name
-        with self.database.write() as connection:
-            if connection.scalar(select(studies.c.study_id).where(studies.c.study_name == name)):
-                raise DuplicatedStudyError(f"a study called {name!r} exists already")
-            try:
+        try:
+            with self.database.write() as connection:
                 return insert_study(connection, name, [d.name for d in directions])
-            except IntegrityError:  # someone was faster by a moment
-                raise DuplicatedStudyError(f"a study called {name!r} exists already") from None
+        except StudyExists:
+            raise DuplicatedStudyError(f"a study called {name!r} exists already") from None
 
     def delete_study(self, study_id: int) -> None:
-        """Optuna's rows and ours."""
-        with self._lock, self._writing(study_id) as connection:
-            reads.require_study(connection, study_id, lock=True)
+        """Optuna's rows and ours. Raises StudyNotFound."""
+        with self._cache.lock, self._writing(study_id) as connection:
+            require_study(connection, study_id, lock=True)
             delete_study_rows(connection, study_id)
-            self._caches.pop(study_id, None)
+            self._cache.forget(study_id)
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Set or replace one attribute."""
+        """Set or replace. Raises StudyNotFound, TypeError for a value that JSON cannot hold."""
         self._set_study_attribute(study_user_attributes, study_id, key, value)
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Set or replace one attribute."""
+        """Set or replace. Raises StudyNotFound, TypeError for a value that JSON cannot hold."""
         self._set_study_attribute(study_system_attributes, study_id, key, value)
 
     def _set_study_attribute(self, table: Table, study_id: int, key: str, value: Any) -> None:
-        row = (study_id, *attribute_rows({key: value})[0])
         with self._writing(study_id) as connection:
-            reads.require_study(connection, study_id)
-            columns = ("study_id", "key", "value_json")
-            insert_rows(connection, table, columns, [row], ("study_id", "key"))
+            require_study(connection, study_id)
+            write_study_attributes(connection, table, study_id, {key: value})
 
     def get_study_id_from_name(self, study_name: str) -> int:
         """Raises StudyNotFound."""
         with self.database.read() as connection:
-            query = select(studies.c.study_id).where(studies.c.study_name == study_name)
-            study_id: int | None = connection.scalar(query)
+            study_id = study_id_of(connection, study_name)
             if study_id is None:
-                known = connection.scalars(select(studies.c.study_name))
-                raise StudyNotFound(study_name, sorted(known))
+                raise StudyNotFound(study_name, all_study_names(connection))
             return study_id
 
     def get_study_name_from_id(self, study_id: int) -> str:
         """Not cached: a study can be renamed. Raises StudyNotFound."""
         with self.database.read() as connection:
-            return reads.require_study(connection, study_id)
+            return require_study(connection, study_id)
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """Raises StudyNotFound."""
-        columns = study_directions.c
-        query = select(columns.direction).where(columns.study_id == study_id)
         with self.database.read() as connection:
-            reads.require_study(connection, study_id)
-            names = connection.scalars(query.order_by(columns.objective)).all()
+            require_study(connection, study_id)
+            names = read_directions(connection, study_id).get(study_id, ())
         return [StudyDirection[name] for name in names]
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
@@ -119,42 +146,44 @@ class TrialStorage(TrialBatches, BaseStorage):
 
     def _study_attributes(self, table: Table, study_id: int) -> dict[str, Any]:
         with self.database.read() as connection:
-            reads.require_study(connection, study_id)
+            require_study(connection, study_id)
             return read_attributes(connection, table, table.c.study_id, study_id)
 
     def get_all_studies(self) -> list[FrozenStudy]:
-        """By id."""
+        """In the order of their ids."""
         with self.database.read() as connection:
-            rows = connection.execute(select(studies).order_by(studies.c.study_id)).all()
-            found = {
-                row.study_id: FrozenStudy(row.study_name, None, {}, {}, row.study_id, directions=[])
-                for row in rows
-            }
-            ordered = select(study_directions).order_by(study_directions.c.objective)
-            for row in connection.execute(ordered):
-                found[row.study_id].directions.append(StudyDirection[row.direction])
-            for row in connection.execute(select(study_user_attributes)):
-                found[row.study_id].user_attrs[row.key] = decode(row.value_json)
-            for row in connection.execute(select(study_system_attributes)):
-                found[row.study_id].system_attrs[row.key] = decode(row.value_json)
-        return list(found.values())
+            found = read_optuna_studies(connection)
+        return [
+            FrozenStudy(
+                study.name,
+                None,
+                study.user_attributes,
+                study.system_attributes,
+                study.study_id,
+                directions=[StudyDirection[name] for name in study.directions],
+            )
+            for study in found
+        ]
 
     # Trials
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """A RUNNING trial, or one like the template. Raises StudyNotFound."""
-        with self._lock:
-            cache = self._caches.get(study_id)
-            newest = cache.newest if cache else None
+        """A RUNNING trial, or one like the template.
+
+        Raises StudyNotFound, and for a template ValueError where its distributions contradict the
+        study's earlier ones, RowsRefused for an objective value that is NaN, TypeError for an
+        attribute that JSON cannot hold.
+        """
+        newest = self._cache.newest_id(study_id)
         with self._writing(study_id) as connection:
-            reads.require_study(connection, study_id, lock=True)
+            require_study(connection, study_id, lock=True)
             number = writes.next_number(connection, study_id, newest)
             (trial_id,) = writes.new_trial_ids(connection, 1)
             rows = TrialRows(trial_id, number, TrialState.RUNNING, utc_now())
             if template_trial is not None:
                 distributions = [template_trial.distributions]
-                check_distributions(connection, study_id, None, distributions)
-                rows = thaw(template_trial, trial_id, number)
+                check_distributions(connection, study_id, {}, distributions)
+                rows = from_frozen_trial(template_trial, trial_id, number)
             writes.insert_trials(connection, study_id, [rows])
         return trial_id
 
@@ -165,9 +194,13 @@ class TrialStorage(TrialBatches, BaseStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """A parameter that the trial has already stays as it is. Raises TrialNotFound."""
+        """A parameter that the trial has already stays as it is.
+
+        Raises TrialNotFound, ValueError for a distribution that contradicts the study's earlier
+        ones, and Optuna's UpdateFinishedTrialError.
+        """
         with self._updating(trial_id) as (connection, study_id, rows):
-            check_distributions(connection, study_id, None, [{param_name: distribution}])
+            check_distributions(connection, study_id, {}, [{param_name: distribution}])
             known = reads.read_trials(connection, [trial_id])[0].parameters
             if param_name not in {name for name, _, _ in known}:
                 text = distribution_to_json(distribution)
@@ -177,7 +210,11 @@ class TrialStorage(TrialBatches, BaseStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """False where RUNNING was asked for and the trial does not wait. Raises TrialNotFound."""
+        """False where RUNNING was asked for and the trial does not wait.
+
+        Raises TrialNotFound, RowsRefused for a value that is NaN, and Optuna's
+        UpdateFinishedTrialError.
+        """
         with self._updating(trial_id) as (connection, _, rows):
             if state is TrialState.RUNNING and rows.state is not TrialState.WAITING:
                 return False
@@ -195,19 +232,21 @@ class TrialStorage(TrialBatches, BaseStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        """Set or replace. Raises TrialNotFound."""
+        """Set or replace. Raises TrialNotFound, and Optuna's UpdateFinishedTrialError."""
         with self._updating(trial_id) as (connection, _, rows):
-            rows.intermediate_values.append((step, *pack(intermediate_value)))
+            rows.intermediate_values.append((step, *value_to_stored_repr(intermediate_value)))
             writes.write_children(connection, "intermediate_values", [rows])
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Set or replace. Raises TrialNotFound."""
+        """Set or replace. Raises as set_trial_intermediate_value, and TypeError for a value that
+        JSON cannot hold."""
         with self._updating(trial_id) as (connection, _, rows):
             rows.user_attributes = attribute_rows({key: value})
             writes.write_children(connection, "user_attributes", [rows])
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Set or replace. Raises TrialNotFound."""
+        """Set or replace. Raises as set_trial_intermediate_value, and TypeError for a value that
+        JSON cannot hold."""
         with self._updating(trial_id) as (connection, _, rows):
             rows.system_attributes = attribute_rows({key: value})
             writes.write_children(connection, "system_attributes", [rows])
@@ -216,12 +255,12 @@ class TrialStorage(TrialBatches, BaseStorage):
     def _updating(self, trial_id: int) -> Iterator[tuple[Connection, int, TrialRows]]:
         """A transaction on one unfinished trial, which stays as it is until the end of it.
 
-        Nothing hangs on the rows that are given. Raises TrialNotFound, and Optuna's
+        Its rows come without child rows. Raises TrialNotFound, and Optuna's
         UpdateFinishedTrialError.
         """
         study_id = self._study_of(trial_id)
         with self._writing(study_id) as connection:
-            rows = reads.locked_trials(connection, [trial_id]).get(trial_id)
+            rows = reads.lock_trials(connection, [trial_id]).get(trial_id)
             if rows is None:
                 raise _no_trial(trial_id)
             self.check_trial_is_updatable(trial_id, rows.state)
@@ -236,21 +275,17 @@ class TrialStorage(TrialBatches, BaseStorage):
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Finished trials come from the cache. Raises TrialNotFound."""
-        with self._lock:
-            for cache in self._caches.values():
-                known = cache.by_id(trial_id)
-                if known is not None and known.state.is_finished():
-                    return known
+        if (finished := self._cache.finished_trial(trial_id)) is not None:
+            return finished
         with self.database.read() as connection:
             found = reads.read_trials(connection, [trial_id])
         if not found:
             raise _no_trial(trial_id)
-        return freeze(found[0])
+        return to_frozen_trial(found[0])
 
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
-        """Raises TrialNotFound."""
-        with self._lock:
-            return self._ids(study_id, [trial_number])[trial_number]
+        """Raises StudyNotFound, TrialNotFound."""
+        return self._cache.trial_ids(study_id, [trial_number])[trial_number]
 
     def get_all_trials(
         self,
@@ -259,15 +294,11 @@ class TrialStorage(TrialBatches, BaseStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """By number. Raises StudyNotFound."""
-        found = self.refresh(study_id)
+        with self._cache.lock:
+            found = self._cache.refreshed(study_id).all()
         if states is not None:
             found = [trial for trial in found if trial.state in states]
         return copy.deepcopy(found) if deepcopy else found
-
-    def has_waiting(self, study_id: int) -> bool:
-        """Whether a trial of the study waits, enqueued or taken back, to be begun."""
-        with self.database.read() as connection:
-            return reads.has_waiting(connection, study_id)
 
 
 def _no_trial(trial_id: int) -> TrialNotFound:

@@ -116,8 +116,8 @@ def analyze(connection: Connection, before: int, after: int) -> None:
     grown = any(before < 4**power <= after for power in range(5, 16))
     if grown and connection.dialect.name == "postgresql":
         # The columns that rows are found by; the others' statistics would take longer than a batch.
-        hanging = [f"{table.name} (trial_id)" for table, _, _ in _WRITTEN.values()]
-        found = ", ".join(["trials (trial_id, study_id, state)", *hanging])
+        children = [f"{table.name} (trial_id)" for table, _, _ in _WRITTEN.values()]
+        found = ", ".join(["trials (trial_id, study_id, state)", *children])
         connection.exec_driver_sql(f"ANALYZE {found}, {results.name} (trial_id, study)")
 
 

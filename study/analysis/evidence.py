@@ -15,8 +15,8 @@ from study.analysis.proportions import share_difference, share_interval
 from study.errors import InvalidInput
 from study.specification.claims import Claim, Quantity
 
-# The trials on either side; None: a value instead of trials.
-Sides: TypeAlias = tuple[IntArray, IntArray | None]
+# The first and the second set of a comparison; None: a value instead of trials.
+ComparedTrials: TypeAlias = tuple[IntArray, IntArray | None]
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Evidence:
     p_value_of: Callable[[float], float]
 
 
-def sides_of(measurements: Measurements, claim: Claim) -> Sides | None:
-    """The trials that a claim names; None where one side has none."""
+def compared_trials(measurements: Measurements, claim: Claim) -> ComparedTrials | None:
+    """The trials that a claim names; None where one of the sets is empty."""
     first = _trials(measurements, claim.of)
     second = None if claim.against is None else _trials(measurements, claim.against)
     missing = len(first) == 0 or (second is not None and len(second) == 0)
@@ -65,8 +65,8 @@ def evidence_of(
     precision = crossed_precision(values, offsets, fixed_examples=fixed)
     margin = float(precision.margin())
 
-    def p_value_of(truth: float) -> float:
-        return float(precision.p_value(np.asarray(estimate - truth)))
+    def p_value_of(hypothesis: float) -> float:
+        return float(precision.p_value(np.asarray(estimate - hypothesis)))
 
     return Evidence(estimate, estimate - margin, estimate + margin, p_value_of)
 
@@ -112,8 +112,8 @@ def _share(
         value = claim.value or 0.0
         low, high = share_interval(solved, count)
 
-        def p_value_of(truth: float) -> float:
-            rate = min(max(value + truth, 0.0), 1.0)
+        def p_value_of(hypothesis: float) -> float:
+            rate = min(max(value + hypothesis, 0.0), 1.0)
             return float(stats.binomtest(solved, count, rate).pvalue)
 
         return Evidence(solved / count - value, low - value, high - value, p_value_of)
@@ -126,12 +126,14 @@ def _solved(measurements: Measurements, trials: IntArray) -> tuple[int, int]:
     return int((rows["train_accuracy"] >= 1.0).sum()), len(rows)
 
 
-def values_of(measurements: Measurements, claim: Claim, sides: Sides | None) -> tuple[float, float]:
+def values_of(
+    measurements: Measurements, claim: Claim, compared: ComparedTrials | None
+) -> tuple[float, float]:
     """The quantity on either side; NaN where there are no trials."""
-    if sides is None:
+    if compared is None:
         return np.nan, np.nan
     values = []
-    for trials in sides:
+    for trials in compared:
         if trials is None:
             values.append(float(claim.value or 0.0))
         elif claim.quantity is Quantity.SOLVED:

@@ -18,13 +18,11 @@ from storage.reading.frames import (
 from storage.studies.runs import read_run
 from storage.studies.splits import read_splits
 from study.errors import InvalidInput
+from study.specification.spec import Sampler
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.studies.runs import StudyRun
-
-# Samplers whose choice of a trial does not depend on the results of others.
-DESIGNS = frozenset({"random", "grid", "qmc"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +48,18 @@ class Measurements:
         return self.run.specification
 
     @property
+    def sampler(self) -> Sampler:
+        """How the trials' configurations were chosen."""
+        return Sampler(self.specification["sampler"])
+
+    @property
     def descriptive(self) -> bool:
         """Whether trials were chosen, or ended, because of other trials' results.
 
         Such trials are a biased sample of the search space: what holds among them describes them,
         and is no effect.
         """
-        chosen = self.specification["sampler"] not in DESIGNS
-        return chosen or self.specification["pruner"] != "none"
+        return not self.sampler.is_design or self.specification["pruner"] != "none"
 
     @property
     def complete(self) -> bool:
@@ -69,7 +71,7 @@ class Measurements:
             if name in trials.columns
         ]
         whole = len(trials) == prod(counts) and bool((trials["state"] == "COMPLETE").all())
-        return self.specification["sampler"] == "grid" and whole
+        return self.sampler.needs_levels and whole
 
 
 def load_measurements(study: str, storage: str) -> Measurements:

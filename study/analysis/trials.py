@@ -4,22 +4,8 @@ import numpy as np
 import pandas as pd
 
 from study.specification.spec import Objective, StudySpec
+from workers.configuration import HYPERPARAMETERS
 
-HYPERPARAMETERS = (
-    "topology",
-    "depth",
-    "width",
-    "activation",
-    "initialization",
-    "dropout",
-    "ensemble_size",
-    "learning_rate",
-    "weight_decay",
-    "batch_size",
-    "optimizer",
-    "train_fraction",
-    "early_stopping_patience",
-)
 BEST_TRIALS = 5
 
 

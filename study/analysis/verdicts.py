@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from study.analysis.evidence import Evidence, evidence_of, sides_of, values_of
+from study.analysis.evidence import Evidence, compared_trials, evidence_of, values_of
 from study.analysis.intervals.multiplicity import holm
 from study.analysis.measurements import Measurements
 from study.specification.claims import Claim, Expectation
@@ -39,10 +39,10 @@ def verdicts(measurements: Measurements, claims: Sequence[Claim]) -> pd.DataFram
     rows = []
     p_values = []
     for claim in claims:
-        sides = sides_of(measurements, claim)
-        evidence = None if sides is None else evidence_of(measurements, claim, *sides)
+        compared = compared_trials(measurements, claim)
+        evidence = None if compared is None else evidence_of(measurements, claim, *compared)
         p_values.append(np.nan if evidence is None else _p_value(claim, evidence))
-        first, second = values_of(measurements, claim, sides)
+        first, second = values_of(measurements, claim, compared)
         rows.append(
             {
                 "says": claim.says,
@@ -79,7 +79,8 @@ def _verdict(claim: Claim, difference: float, p_value: float) -> Verdict:
 
 
 def _p_value(claim: Claim, evidence: Evidence) -> float:
-    """Of the margin being the truth; for equal, of the margin that is nearer to the estimate."""
+    """Of the hypothesis that the difference is the margin; for equal, of the margin that is nearer
+    to the estimate."""
     if claim.expect is Expectation.HIGHER:
         return evidence.p_value_of(claim.margin)
     if claim.expect is Expectation.LOWER:

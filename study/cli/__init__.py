@@ -3,18 +3,24 @@
 import logging
 import os
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import NoReturn
 
 import typer
 
-from study.cli import dashboard, models, running, service, showing
+from study.cli import commands
 from study.cli.application import app, say
 from study.errors import ExitCode, StudyError
 from study.launching.signals import interrupting_on_signals
 
 INTERRUPTED = "interrupted"
 
-__all__ = ["app", "dashboard", "main", "models", "running", "service", "showing"]
+__all__ = ["app", "main"]
+
+# In the order of the modules' names, which is the order of `study --help`.
+for _command in iter_modules(commands.__path__):
+    import_module(f"{commands.__name__}.{_command.name}")
 
 
 def main() -> NoReturn:

@@ -8,7 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from storage.database.opening import open_database
-from storage.studies.runs import RunSummary, StudyRun, list_names_without_run, list_runs, read_run
+from storage.reading.summaries import RunSummary, list_runs
+from storage.studies.names import list_names_without_run
+from storage.studies.runs import StudyRun, read_run
 from storage.tables.status import RunStatus
 from study.errors import InvalidInput
 from study.specification.stored import stored_specification

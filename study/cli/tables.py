@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from study.errors import InvalidInput
+from workers.segment import HEADLINES, METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from study.launching.replay import Replay
 
-METRICS = ("train_accuracy", "validation_accuracy", "test_accuracy", "generalization_gap")
+# Shorter than the column's own name, where that is long.
 _HEADINGS = {
     "train_accuracy": "train",
     "validation_accuracy": "validation",
@@ -42,14 +43,14 @@ class Format(StrEnum):
 
 
 def as_table(results: "pd.DataFrame", title: str, *, varying: Sequence[str], width: int) -> Table:
-    """The accuracies and the hyperparameters that vary, a row per trial.
+    """The headline metrics and the hyperparameters that vary, a row per trial.
 
     Where the columns do not fit into width characters, the hyperparameters share one.
     """
-    table = _table(results, title, [*METRICS, *varying], ())
+    table = _table(results, title, [*HEADLINES, *varying], ())
     if Console(width=10_000).measure(table).maximum <= width:
         return table
-    return _table(results, title, METRICS, varying)
+    return _table(results, title, HEADLINES, varying)
 
 
 def _table(
@@ -142,8 +143,6 @@ def _cell(column: str, value: Any) -> str:
 
     if pd.isna(value):
         return "–"
-    if column == "generalization_gap":
-        return f"{value:+.3f}"
-    if column in METRICS:
-        return f"{value:.3f}"
+    if column in HEADLINES:
+        return f"{value:.3f}" if METRICS[column].difference is None else f"{value:+.3f}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -13,18 +13,23 @@ from enum import Enum
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.errors import DatabaseUnreachable
-from storage.reading.one_trial import read_fingerprints, read_measured
+from storage.reading.recorded_trial import read_fingerprints, read_recorded_trial
 from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial
 from storage.trials.storage import TrialStorage
 from study.coordinator import rows
 from study.coordinator.cohorts import ReadyTrial, networks
-from study.coordinator.dispatcher import Dispatcher, Trained
+from study.coordinator.dispatcher import Dispatcher, TrainedTrial
 from study.coordinator.duplicates import Duplicates
 from study.coordinator.ledger import Ledger
-from study.coordinator.outage import PATIENCE, PATIENCE_OF_A_LEAVER, Absence, StoppedWithoutDatabase
+from study.coordinator.outage import (
+    LONGEST_OUTAGE,
+    LONGEST_OUTAGE_WHEN_STOPPING,
+    DatabaseOutage,
+    StoppedWithoutDatabase,
+)
 from study.coordinator.policy import is_hopeless
-from study.coordinator.retries import GaveUp
+from study.coordinator.retries import UntrainableTrial
 from study.coordinator.tally import Tally
 from study.coordinator.trial_source import TrialSource
 from study.monitoring import events
@@ -38,7 +43,7 @@ from workers.segment import TrialWork
 POLL_SECONDS = 0.2
 # The study's attribute that holds its running time in seconds over all launches.
 SECONDS_SPENT = "seconds_spent"
-SECONDS_BETWEEN_NOTES = 20.0
+SECONDS_BETWEEN_TIME_SAVES = 20.0
 SECONDS_BETWEEN_OCCUPANCIES = 1.0
 SECONDS_BETWEEN_SNAPSHOTS = 0.1  # a display has no use for more
 
@@ -57,7 +62,7 @@ class Coordinator:
     """Runs one study, as the holder of its lease.
 
     seconds_before is the time that earlier launches spent. stop() may be called from a signal
-    handler; run() then leaves within a poll and puts running trials back. want_slots is told how
+    handler; run() then leaves within a poll and puts running trials back. want_slots takes how
     many slots of its cluster the study could use.
     """
 
@@ -76,19 +81,19 @@ class Coordinator:
     clock: Callable[[], float] = time.monotonic
     _duplicates: Duplicates = field(default_factory=Duplicates)
     _stopping: bool = False
-    _next_note: float = 0.0
+    _next_time_save: float = 0.0
     _next_occupancy: float = float("-inf")
     _next_snapshot: float = float("-inf")
     _began: float = 0.0
     _ended: Ending | None = None
-    _absence: Absence = field(init=False)
+    _outage: DatabaseOutage = field(init=False)
     _ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         self._ledger = Ledger(
-            self.storage, self.study_id, self.lease, self.tally, self.progress.tell
+            self.storage, self.study_id, self.lease, self.tally, self.progress.record_event
         )
-        self._absence = Absence(self._reconcile, self.progress.tell, self.clock)
+        self._outage = DatabaseOutage(self._reconcile, self.progress.record_event, self.clock)
 
     def stop(self) -> None:
         """Ask the loop to end; in a foreground pool this interrupts the training itself."""
@@ -105,42 +110,42 @@ class Coordinator:
             PoolUnavailable: the pool was lost; its trials wait for the next launch.
         """
         self._began = self.clock()
-        self._next_note = self._began + SECONDS_BETWEEN_NOTES
-        self._adopt()
-        self.progress.tell(self.tally.begun())
+        self._next_time_save = self._began + SECONDS_BETWEEN_TIME_SAVES
+        self._load_trials()
+        self.progress.record_event(self.tally.began_event())
         try:
             while (ending := self._ending()) is None:
-                self._absence.while_reachable(self._ask)
+                self._outage.try_once(self._ask_for_trials)
                 left = self.source.trials_left()
-                self.dispatcher.fill(left)
+                self.dispatcher.fill_slots(left)
                 self.want_slots(self.dispatcher.usable_slots(left))
-                self._absorb(self.dispatcher.collect(POLL_SECONDS))
-                self._absence.while_reachable(self._commit)
-                self._absence.while_reachable(self._note_time)
-                self._show()
+                self._handle_results(self.dispatcher.collect_results(POLL_SECONDS))
+                self._outage.try_once(self._commit)
+                self._outage.try_once(self._save_time_if_due)
+                self._report_progress()
         except PoolUnavailable:
-            self._put_back(self.dispatcher.give_up())
+            self._put_back(self.dispatcher.cancel_all())
             raise
         finally:
-            unfinished = self.dispatcher.give_up()
+            unfinished = self.dispatcher.cancel_all()
         self._ended = ending
         self._put_back(unfinished)
         self._show_snapshot()
-        self.progress.tell(self.tally.ended(ending.value, self.seconds_spent))
+        self.progress.record_event(self.tally.ended_event(ending.value, self.seconds_spent))
         return ending
 
     def _put_back(self, unfinished: set[int]) -> None:
         """What is trained is kept; the rest waits, with its parameters, for the next launch."""
         while not self._ledger.is_empty:
-            self.insist(self._commit)
-        unfinished |= self.dispatcher.give_up() | self._duplicates.waiting()
+            self.retry_until_done(self._commit)
+        unfinished |= self.dispatcher.cancel_all() | self._duplicates.waiting_trials()
 
         def take_back() -> None:
-            left = sorted(unfinished | self.source.taken())
+            left = sorted(unfinished | self.source.orphans())
             if left:
-                self.storage.take_back(self.study_id, left, self.lease())
+                self.storage.batches.take_back(self.study_id, left, self.lease())
 
-        self.insist(take_back)
+        self.retry_until_done(take_back)
 
     @property
     def seconds_spent(self) -> float:
@@ -151,8 +156,8 @@ class Coordinator:
         bound = self.tally.budget.seconds
         asked = self.stop_requested()
         if self._stopping or asked:
-            # Told here, not in stop(): a signal handler may interrupt a sink that holds a lock.
-            self.progress.tell(events.StopRequested("database" if asked else "signal"))
+            # Recorded here, not in stop(): a signal handler may interrupt what holds a lock.
+            self.progress.record_event(events.StopRequested("database" if asked else "signal"))
             return Ending.STOPPED
         if bound is not None and self.seconds_spent >= bound:
             return Ending.BUDGET
@@ -164,67 +169,67 @@ class Coordinator:
 
     # ── Trials come in ───────────────────────────────────────────────────────────────────────
 
-    def _adopt(self) -> None:
+    def _load_trials(self) -> None:
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
         fingerprints = read_fingerprints(self.storage.database, self.spec.name)
         for trial in trials:
             if trial.state.is_finished():
-                self.tally.note(trial.number, trial.state, trial.values, trial.user_attrs)
+                self.tally.count_trial(trial.number, trial.state, trial.values, trial.user_attrs)
             if trial.state is TrialState.COMPLETE:
-                self._know(trial, fingerprints.get(trial.number))
-        self.tally.begin()
-        self.pruning.adopt(trials)
-        self.source.adopt(trials, ours=set())
+                self._remember_complete(trial, fingerprints.get(trial.number))
+        self.tally.start_launch()
+        self.pruning.load_trials(trials)
+        self.source.resume(trials, ours=set())
 
-    def _know(self, trial: FrozenTrial, fingerprint: str | None) -> None:
+    def _remember_complete(self, trial: FrozenTrial, fingerprint: str | None) -> None:
         if fingerprint is not None:
             known = self._duplicates.earlier.setdefault(fingerprint, {})
             known.setdefault(configuration_of(self.spec, trial.params), trial.number)
 
-    def _ask(self) -> None:
+    def _ask_for_trials(self) -> None:
         """Have enough trials ready for every free slot."""
         replicates = self.spec.training.replicates
         free = self.dispatcher.free_slots
         if not free:
             return
-        pays = self.dispatcher.networks_that_pay(self.source.trials_left())
-        wanted = free * min(pays, self.source.networks_for_a_slot(self.dispatcher.slots))
+        target = self.dispatcher.target_networks(self.source.trials_left())
+        wanted = free * min(target, self.source.networks_for_a_slot(self.dispatcher.slots))
         have = sum(networks(c.work, replicates) for c in self.dispatcher.ready)
         while have < wanted:
             asked = self.source.ask(self.source.trials_that_train(wanted - have))
             if not asked:
                 return
             for work in asked:
-                if self._take(work):
+                if self._train_or_copy(work):
                     have += networks(work, replicates)
 
-    def _take(self, work: TrialWork) -> bool:
-        """Whether the trial has to be trained: otherwise it is copied, or waits for its like."""
+    def _train_or_copy(self, work: TrialWork) -> bool:
+        """Whether the trial is trained: otherwise it is copied, or waits for its original."""
         original = self._duplicates.original(work)
         if original is not None:
-            self._ledger.add(self._copy_of(work, original))
+            self._ledger.add_ended(self._copy_of(work, original))
             return False
-        if not self._duplicates.begin(work):
+        if not self._duplicates.start_training(work):
             return False
-        self.dispatcher.add([ReadyTrial(work)])
+        self.dispatcher.add_ready([ReadyTrial(work)])
         return True
 
     def _copy_of(self, work: TrialWork, original: int) -> FinishedTrial:
-        measured = read_measured(self.storage.database, self.spec.name, original)
+        measured = read_recorded_trial(self.storage.database, self.spec.name, original)
         trial_id = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, original)
         return rows.copied(work, self.storage.get_trial(trial_id), measured)
 
     # ── Trials go on or end ──────────────────────────────────────────────────────────────────
 
-    def _absorb(self, landed: list[Trained | GaveUp]) -> None:
-        for item in sorted(landed, key=lambda item: item.work.trial):
-            if isinstance(item, GaveUp):
-                self._note_failure(item)
+    def _handle_results(self, results: list[TrainedTrial | UntrainableTrial]) -> None:
+        for item in sorted(results, key=lambda item: item.work.trial):
+            if isinstance(item, UntrainableTrial):
+                self._handle_untrainable(item)
             else:
-                self._note_segment(item)
+                self._handle_trained(item)
 
-    def _note_segment(self, item: Trained) -> None:
-        self._duplicates.know_environment(item.report.fingerprint)
+    def _handle_trained(self, item: TrainedTrial) -> None:
+        self._duplicates.set_environment(item.report.fingerprint)
         trial, epoch = item.work.trial, item.measured.epochs
         values = rows.objective_values(self.spec, item.measured)
         if epoch >= self.spec.training.epochs:
@@ -232,25 +237,25 @@ class Coordinator:
         elif self.pruning.should_end(trial, epoch, values[0]):
             state = TrialState.PRUNED
         else:
-            self.dispatcher.add([ReadyTrial(item.work, epoch, item.state)])
+            self.dispatcher.add_ready([ReadyTrial(item.work, epoch, item.state)])
             return
-        attributes = self.pruning.finish(trial, state, values[0])
+        attributes = self.pruning.end_trial(trial, state, values[0])
         if state is TrialState.PRUNED:
-            self._train_instead(item.work)
+            self._train_duplicates_of(item.work)
         cohort = self._cohort_name(item.cohort)
-        self._ledger.add(rows.ended(self.spec, state, item, cohort, attributes))
+        self._ledger.add_ended(rows.ended(self.spec, state, item, cohort, attributes))
 
-    def _note_failure(self, item: GaveUp) -> None:
-        self.pruning.finish(item.work.trial, TrialState.FAIL, None)
-        self._train_instead(item.work)
+    def _handle_untrainable(self, item: UntrainableTrial) -> None:
+        self.pruning.end_trial(item.work.trial, TrialState.FAIL, None)
+        self._train_duplicates_of(item.work)
         cohort = self._cohort_name(item.cohort)
-        self._ledger.add(rows.failed(item, cohort))
-        self.progress.tell(events.TrialFailed(item.work.trial, cohort, item.reason))
+        self._ledger.add_ended(rows.failed(item, cohort))
+        self.progress.record_event(events.TrialFailed(item.work.trial, cohort, item.reason))
 
-    def _train_instead(self, ended: TrialWork) -> None:
-        """The trials that waited for one that came to nothing are tried themselves."""
-        for work in self._duplicates.give_up(ended.configuration):
-            self._take(work)
+    def _train_duplicates_of(self, ended: TrialWork) -> None:
+        """The trials that waited for one that has no result are trained themselves."""
+        for work in self._duplicates.abandon(ended.configuration):
+            self._train_or_copy(work)
 
     def _cohort_name(self, ticket: int) -> str:
         return cohort_name(self.lease(), ticket)
@@ -258,31 +263,31 @@ class Coordinator:
     def _commit(self) -> None:
         """Optuna's rows and ours of every trial that has ended, in one transaction."""
         written = self._ledger.commit()
-        self.source.finish(written)
-        for work in [work for trial in written for work in self._waited_for(trial)]:
-            self._take(work)
+        self.source.pass_results(written)
+        for work in [work for trial in written for work in self._duplicates_waiting_for(trial)]:
+            self._train_or_copy(work)
 
-    def _note_time(self) -> None:
+    def _save_time_if_due(self) -> None:
         """Now and then, the time spent: a budget of hours holds also for one who was killed."""
-        if self.clock() >= self._next_note:
-            self._next_note = self.clock() + SECONDS_BETWEEN_NOTES
-            self.write_time()
+        if self.clock() >= self._next_time_save:
+            self._next_time_save = self.clock() + SECONDS_BETWEEN_TIME_SAVES
+            self.save_time()
 
-    def write_time(self) -> None:
+    def save_time(self) -> None:
         """Keep the running time so far with the study, for this launch's successors."""
         self.lease()
         seconds = round(self.seconds_spent, 3)
         self.storage.set_study_user_attr(self.study_id, SECONDS_SPENT, seconds)
 
-    def _waited_for(self, trial: FinishedTrial) -> list[TrialWork]:
+    def _duplicates_waiting_for(self, trial: FinishedTrial) -> list[TrialWork]:
         if trial.state is not TrialState.COMPLETE or trial.result.get("duplicate_of") is not None:
             return []
         configuration = rows.configuration_in(trial.result)
-        return self._duplicates.complete(configuration, trial.number)
+        return self._duplicates.record_complete(configuration, trial.number)
 
     # ── A database that is away ──────────────────────────────────────────────────────────────
 
-    def insist(self, act: Callable[[], object]) -> None:
+    def retry_until_done(self, act: Callable[[], object]) -> None:
         """Act, and wait for a database that is away; after a stop only for a moment.
 
         Raises:
@@ -290,56 +295,56 @@ class Coordinator:
             DatabaseUnreachable: it stayed away for too long, and nobody had asked for a stop.
         """
         try:
-            self._absence.insist(act, self._patience)
+            self._outage.retry_until_done(act, self._longest_outage)
         except DatabaseUnreachable as error:
-            if self._patience() == PATIENCE:
+            if self._longest_outage() == LONGEST_OUTAGE:
                 raise
             raise StoppedWithoutDatabase(
                 f"study {self.spec.name!r} was stopped while its database was away; launched "
                 f"again, it goes on with what was running: {error}"
             ) from error
 
-    def _patience(self) -> float:
-        leaves = self._stopping or self._ended is Ending.STOPPED
-        return PATIENCE_OF_A_LEAVER if leaves else PATIENCE
+    def _longest_outage(self) -> float:
+        stopping = self._stopping or self._ended is Ending.STOPPED
+        return LONGEST_OUTAGE_WHEN_STOPPING if stopping else LONGEST_OUTAGE
 
     def _has_more(self) -> bool:
         more = True  # so long as nobody can say
         if not self._is_idle():
             return more
 
-        def look() -> None:
+        def ask_source() -> None:
             nonlocal more
             more = self.source.has_more()
 
-        self._absence.while_reachable(look)
+        self._outage.try_once(ask_source)
         return more
 
     def _reconcile(self) -> None:
-        """After an absence of the database: a transaction whose answer was lost may have made
+        """After an outage of the database: a transaction whose answer was lost may have made
         RUNNING trials that we do not know of."""
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
-        self.source.adopt(trials, ours=self._trials_in_hand())
+        self.source.resume(trials, ours=self._trials_in_hand())
 
     def _trials_in_hand(self) -> set[int]:
-        waiting = self._duplicates.waiting()
+        waiting = self._duplicates.waiting_trials()
         return self.dispatcher.trials() | waiting | self._ledger.trials()
 
     def _is_idle(self) -> bool:
-        waiting = self._duplicates.waiting()
+        waiting = self._duplicates.waiting_trials()
         return self.dispatcher.is_empty and not waiting and self._ledger.is_empty
 
-    def _show(self) -> None:
+    def _report_progress(self) -> None:
         now = self.clock()
         if now >= self._next_occupancy:
             self._next_occupancy = now + SECONDS_BETWEEN_OCCUPANCIES
-            self.progress.tell(self.dispatcher.occupancy)
+            self.progress.record_event(self.dispatcher.occupancy)
         if now >= self._next_snapshot:
             self._next_snapshot = now + SECONDS_BETWEEN_SNAPSHOTS
             self._show_snapshot()
 
     def _show_snapshot(self) -> None:
-        self.progress.show(
+        self.progress.show_snapshot(
             self.tally.snapshot(
                 running=self.dispatcher.trials_running,
                 here=self.clock() - self._began,

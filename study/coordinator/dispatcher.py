@@ -1,4 +1,4 @@
-"""Trials on their way: packed into cohorts, handed to a pool, mended when they fail.
+"""Trials in training: packed into cohorts, handed to a pool, tried again when they fail.
 
 Knows nothing of the database and of what a trial is worth.
 """
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from study.coordinator.cohorts import TARGET_NETWORKS, ReadyTrial, networks, pack, work_of
 from study.coordinator.policy import SHORTEST_DEADLINE, deadline_seconds
-from study.coordinator.retries import Flight, GaveUp, Mending
+from study.coordinator.retries import CohortAttempt, RetryQueue, UntrainableTrial
 from study.monitoring import events
+from study.monitoring.event import Event
 from workers.configuration import TrainingSettings
 from workers.pools.pool import Completion, Done, Failed, FailureKind, Pool, StateHandle
 from workers.segment import Segment, SegmentReport, TrialMeasurements, TrialWork
@@ -24,7 +25,7 @@ class StopNow(BaseException):
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedTrial:
     """A trial's segment is done: what was measured, and the state that continues it."""
 
     work: TrialWork
@@ -39,8 +40,8 @@ class Dispatcher:
     """Keeps the pool's slots busy with the trials it is given.
 
     next_stop gives the epoch to which a trial goes on from the one it is at; share how many of the
-    pool's slots may be filled, where the cluster is not this study's alone. tell hears what
-    becomes of cohorts, which cohort_name names after their ticket in the pool.
+    pool's slots may be filled, where the cluster is not this study's alone. record_event
+    takes what becomes of cohorts, which cohort_name names after their ticket in the pool.
     """
 
     pool: Pool
@@ -50,14 +51,14 @@ class Dispatcher:
     next_stop: Callable[[int], int]
     share: Callable[[int], int] = lambda slots: slots
     clock: Callable[[], float] = time.monotonic
-    tell: Callable[[events.Event], None] = lambda _: None
+    record_event: Callable[[Event], None] = lambda _: None
     cohort_name: Callable[[int], str] = str
     _slowest_pace: float | None = None
     _seconds: float = 0.0
     _network_epochs: float = 0.0
     _ready: list[ReadyTrial] = field(default_factory=list)
-    _mending: Mending = field(default_factory=Mending)
-    _flights: dict[int, Flight] = field(default_factory=dict)
+    _retries: RetryQueue = field(default_factory=RetryQueue)
+    _running: dict[int, CohortAttempt] = field(default_factory=dict)
     _collecting: bool = False
     _interrupted: bool = False
     _next_overdue: float = float("-inf")
@@ -65,7 +66,7 @@ class Dispatcher:
     @property
     def free_slots(self) -> int:
         """How many more cohorts could be trained at this moment."""
-        return max(0, self.slots - len(self._flights))
+        return max(0, self.slots - len(self._running))
 
     @property
     def slots(self) -> int:
@@ -73,14 +74,14 @@ class Dispatcher:
         return self.share(self.pool.slots())
 
     def usable_slots(self, trials_to_come: float) -> int:
-        """How many slots the trials in hand and those to come could fill, if all were free."""
-        waiting = len(self._mending.waiting) + len(self._ready) + trials_to_come
-        return int(min(self.pool.slots(), len(self._flights) + waiting))
+        """How many slots the dispatcher's trials and those to come could fill, if all were free."""
+        waiting = len(self._retries.waiting) + len(self._ready) + trials_to_come
+        return int(min(self.pool.slots(), len(self._running) + waiting))
 
     @property
     def occupancy(self) -> events.Occupancy:
         """How busy the pool is."""
-        return events.Occupancy(len(self._flights), self.pool.slots(), self.trials_running)
+        return events.Occupancy(len(self._running), self.pool.slots(), self.trials_running)
 
     @property
     def ready(self) -> Sequence[ReadyTrial]:
@@ -90,20 +91,20 @@ class Dispatcher:
     @property
     def is_empty(self) -> bool:
         """Whether there is no trial in the dispatcher's hands."""
-        return not (self._flights or self._mending.waiting or self._ready)
+        return not (self._running or self._retries.waiting or self._ready)
 
     @property
     def trials_running(self) -> int:
         """How many trials are being trained."""
-        return sum(len(flight.cohort) for flight in self._flights.values())
+        return sum(len(attempt.cohort) for attempt in self._running.values())
 
     def trials(self) -> set[int]:
         """Every trial in the dispatcher's hands."""
-        flights = [*self._flights.values(), *self._mending.waiting]
-        flying = {candidate.work.trial for flight in flights for candidate in flight.cohort}
-        return flying | {candidate.work.trial for candidate in self._ready}
+        attempts = [*self._running.values(), *self._retries.waiting]
+        numbers = {candidate.work.trial for attempt in attempts for candidate in attempt.cohort}
+        return numbers | {candidate.work.trial for candidate in self._ready}
 
-    def networks_that_pay(self, trials_left: float) -> float:
+    def target_networks(self, trials_left: float) -> float:
         """How many networks a cohort should have.
 
         As many as fuse well, but no more than train in a segment's time; and before any time has
@@ -115,146 +116,148 @@ class Dispatcher:
         per_trial = self.settings.replicates
         return min(TARGET_NETWORKS, max(1.0, per_trial * trials_left / (2 * self.slots)))
 
-    def add(self, candidates: Iterable[ReadyTrial]) -> None:
+    def add_ready(self, candidates: Iterable[ReadyTrial]) -> None:
         """Take trials to be trained as soon as slots are free."""
         self._ready += candidates
 
-    def fill(self, trials_to_come: float) -> None:
+    def fill_slots(self, trials_to_come: float) -> None:
         """Give free slots what failed before, and then what is ready; trials_to_come may follow."""
-        for flight in self._mending.due(self._flights.keys(), self.free_slots):
-            self._dispatch(flight)
+        for attempt in self._retries.take_due(self._running.keys(), self.free_slots):
+            self._dispatch(attempt)
         free = self.free_slots
         if not free or not self._ready:
             return
-        target = self.networks_that_pay(trials_to_come + len(self._ready))
+        target = self.target_networks(trials_to_come + len(self._ready))
         replicates = self.settings.replicates
         cohorts = pack(self._ready, replicates=replicates, slots=free, target=target)
         for cohort in cohorts[:free]:
-            self._dispatch(Flight(cohort, target))
+            self._dispatch(CohortAttempt(cohort, target))
         # More of them would only wait in the cluster, before those of other studies.
         self._ready = [candidate for cohort in cohorts[free:] for candidate in cohort]
 
-    def collect(self, timeout: float) -> list[Trained | GaveUp]:
-        """What has ended, waiting up to timeout seconds; failures that can be mended are not in it.
+    def collect_results(self, timeout: float) -> list[TrainedTrial | UntrainableTrial]:
+        """What has ended, waiting up to timeout seconds; cohorts to be tried again are not in it.
 
         A pool in the foreground takes as long as its segment does, or until interrupt().
         """
-        landed: list[Trained | GaveUp] = []
-        arrived = self._completions(timeout)
-        for completion in [*arrived, *self._overdue({c.ticket for c in arrived})]:
-            flight = self._flights.pop(completion.ticket)
+        results: list[TrainedTrial | UntrainableTrial] = []
+        completed = self._completions(timeout)
+        for completion in [*completed, *self._fail_overdue({c.ticket for c in completed})]:
+            attempt = self._running.pop(completion.ticket)
             if isinstance(completion, Done):
-                self._mending.note_success()
-                self._note_pace(flight, completion)
-                self._tell_returned(completion, flight)
-                landed += _trained(completion, flight)
+                self._retries.count_success()
+                self._update_pace(attempt, completion)
+                self._record_returned(completion, attempt)
+                results += _trained(completion, attempt)
             else:
-                landed += self._mend(completion, flight)
-        return landed
+                results += self._handle_failure(completion, attempt)
+        return results
 
     def interrupt(self) -> None:
-        """End a collect() that trains in this thread; called from a signal handler."""
+        """End a collect_results() that trains in this thread; called from a signal handler."""
         self._interrupted = True
         if self._collecting and self.pool.in_foreground:
             raise StopNow
 
-    def give_up(self) -> set[int]:
+    def cancel_all(self) -> set[int]:
         """Cancel everything; the trials that were in the dispatcher's hands."""
         trials = self.trials()
-        self.pool.cancel(list(self._flights))
-        self._flights, self._ready = {}, []
-        self._mending.waiting.clear()
+        self.pool.cancel(list(self._running))
+        self._running, self._ready = {}, []
+        self._retries.waiting.clear()
         return trials
 
     def _completions(self, timeout: float) -> Sequence[Completion]:
         self._collecting = True
         try:
-            # A signal may have come just before: then nobody would end this collect().
+            # A signal may have come just before: then nobody would end this wait.
             return () if self._interrupted else self.pool.collect(timeout)
         except StopNow:
             return ()
         finally:
             self._collecting = False
 
-    def _overdue(self, arrived: Set[int]) -> list[Failed]:
-        """Cohorts that did not arrive before their deadline: they are cancelled, and failed."""
+    def _fail_overdue(self, completed: Set[int]) -> list[Failed]:
+        """Cohorts that are not completed by their deadline: they are cancelled, and failed."""
         now = self.clock()
         if self._slowest_pace is None or now < self._next_overdue:
             return []
         # No cohort that begins from now on is overdue before that.
         self._next_overdue = now + SHORTEST_DEADLINE
         failures = []
-        for ticket, flight in self._flights.items():
-            if ticket in arrived:
+        for ticket, attempt in self._running.items():
+            if ticket in completed:
                 continue
-            allowed = deadline_seconds(flight.work, self._slowest_pace)
-            self._next_overdue = min(self._next_overdue, flight.began_at + allowed)
-            if now - flight.began_at > allowed:
-                reason = f"nothing was heard for {now - flight.began_at:.0f} s"
+            allowed = deadline_seconds(attempt.work, self._slowest_pace)
+            self._next_overdue = min(self._next_overdue, attempt.began_at + allowed)
+            if now - attempt.began_at > allowed:
+                reason = f"nothing was heard for {now - attempt.began_at:.0f} s"
                 failures.append(Failed(ticket, FailureKind.HUNG, reason))
         if failures:
             self.pool.cancel([failure.ticket for failure in failures])
         return failures
 
-    def _note_pace(self, flight: Flight, done: Done) -> None:
+    def _update_pace(self, attempt: CohortAttempt, done: Done) -> None:
         replicates = self.settings.replicates
-        epochs = flight.until - flight.cohort[0].epoch
+        epochs = attempt.until - attempt.cohort[0].epoch
         self._seconds += done.report.wall_seconds
-        self._network_epochs += epochs * sum(networks(c.work, replicates) for c in flight.cohort)
-        pace = (self.clock() - flight.began_at) / flight.work
+        self._network_epochs += epochs * sum(networks(c.work, replicates) for c in attempt.cohort)
+        pace = (self.clock() - attempt.began_at) / attempt.work
         self._slowest_pace = max(pace, self._slowest_pace or 0.0)
 
-    def _dispatch(self, flight: Flight) -> None:
-        epoch = flight.cohort[0].epoch
+    def _dispatch(self, attempt: CohortAttempt) -> None:
+        epoch = attempt.cohort[0].epoch
         until = self.next_stop(epoch)
         segment = Segment(
-            trials=tuple(candidate.work for candidate in flight.cohort),
+            trials=tuple(candidate.work for candidate in attempt.cohort),
             settings=self.settings,
             seed=self.seed,
             first_epoch=epoch,
             last_epoch=until,
             label_noise=self.label_noise,
         )
-        states = {id(c.state): c.state for c in flight.cohort if c.state is not None}
+        states = {id(c.state): c.state for c in attempt.cohort if c.state is not None}
         ticket = self.pool.submit(segment, list(states.values()))
-        work = sum(work_of(c.work, self.settings.replicates) for c in flight.cohort)
+        work = sum(work_of(c.work, self.settings.replicates) for c in attempt.cohort)
         work *= until - epoch
-        flight = replace(flight, until=until, work=work, began_at=self.clock())
-        self._flights[ticket] = flight
-        self.tell(
+        attempt = replace(attempt, until=until, work=work, began_at=self.clock())
+        self._running[ticket] = attempt
+        self.record_event(
             events.CohortDispatched(
                 cohort=self.cohort_name(ticket),
-                trials=flight.trials,
-                networks=sum(networks(c.work, self.settings.replicates) for c in flight.cohort),
-                wanted=flight.wanted,
+                trials=attempt.trials,
+                networks=sum(networks(c.work, self.settings.replicates) for c in attempt.cohort),
+                wanted=attempt.wanted,
                 until=until,
-                losses=flight.losses,
+                losses=attempt.losses,
             )
         )
 
-    def _mend(self, failure: Failed, flight: Flight) -> list[GaveUp]:
-        others = self._flights.keys()
-        remedy, flight = self._mending.judge(failure.kind, flight, others)
-        self.tell(
+    def _handle_failure(self, failure: Failed, attempt: CohortAttempt) -> list[UntrainableTrial]:
+        others = self._running.keys()
+        remedy, attempt = self._retries.decide(failure.kind, attempt, others)
+        self.record_event(
             events.CohortFailed(
                 cohort=self.cohort_name(failure.ticket),
-                trials=flight.trials,
+                trials=attempt.trials,
                 kind=failure.kind.value,
                 reason=failure.reason,
                 remedy=remedy.name.lower().replace("_", " "),
-                losses=flight.losses,
+                losses=attempt.losses,
             )
         )
-        return self._mending.mend(remedy, failure, flight, others)
+        return self._retries.follow(remedy, failure, attempt, others)
 
-    def _tell_returned(self, done: Done, flight: Flight) -> None:
+    def _record_returned(self, done: Done, attempt: CohortAttempt) -> None:
         name, report = self.cohort_name(done.ticket), done.report
-        self.tell(events.CohortReturned(name, flight.trials, report.worker, report.wall_seconds))
+        self.record_event(
+            events.CohortReturned(name, attempt.trials, report.worker, report.wall_seconds)
+        )
 
 
-def _trained(done: Done, flight: Flight) -> list[Trained | GaveUp]:
-    works = {candidate.work.trial: candidate.work for candidate in flight.cohort}
+def _trained(done: Done, attempt: CohortAttempt) -> list[TrainedTrial | UntrainableTrial]:
+    works = {candidate.work.trial: candidate.work for candidate in attempt.cohort}
     return [
-        Trained(works[measured.trial], measured, done.report, done.state, done.ticket)
+        TrainedTrial(works[measured.trial], measured, done.report, done.state, done.ticket)
         for measured in done.report.trials
     ]

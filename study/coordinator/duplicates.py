@@ -23,7 +23,7 @@ class Duplicates:
     _training: dict[Configuration, int] = field(default_factory=dict)
     _waiting: dict[Configuration, list[TrialWork]] = field(default_factory=dict)
 
-    def know_environment(self, fingerprint: str) -> None:
+    def set_environment(self, fingerprint: str) -> None:
         """Say in which environment this launch trains: its earlier results may be copied."""
         for configuration, trial in self.earlier.pop(fingerprint, {}).items():
             self._complete.setdefault(configuration, trial)
@@ -32,7 +32,7 @@ class Duplicates:
         """The complete trial whose result is this one's; None: it has to be trained."""
         return self._complete.get(work.configuration)
 
-    def begin(self, work: TrialWork) -> bool:
+    def start_training(self, work: TrialWork) -> bool:
         """Whether to train the trial now; otherwise it waits for the one that is trained."""
         if work.configuration in self._training:
             self._waiting.setdefault(work.configuration, []).append(work)
@@ -40,17 +40,17 @@ class Duplicates:
         self._training[work.configuration] = work.trial
         return True
 
-    def complete(self, configuration: Configuration, trial: int) -> list[TrialWork]:
-        """Note a complete trial; those that waited for it can be copied now."""
+    def record_complete(self, configuration: Configuration, trial: int) -> list[TrialWork]:
+        """Record a complete trial; those that waited for it can be copied now."""
         self._training.pop(configuration, None)
         self._complete.setdefault(configuration, trial)
         return self._waiting.pop(configuration, [])
 
-    def give_up(self, configuration: Configuration) -> list[TrialWork]:
-        """Note that the trial ended without a result; those that waited have to be tried."""
+    def abandon(self, configuration: Configuration) -> list[TrialWork]:
+        """Record that the trial ended without a result; those that waited have to be trained."""
         self._training.pop(configuration, None)
         return self._waiting.pop(configuration, [])
 
-    def waiting(self) -> set[int]:
+    def waiting_trials(self) -> set[int]:
         """The trials that wait for another one."""
         return {work.trial for works in self._waiting.values() for work in works}

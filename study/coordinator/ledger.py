@@ -10,6 +10,7 @@ from storage.trials.records import FinishedTrial
 from storage.trials.storage import TrialStorage
 from study.coordinator.tally import Tally
 from study.monitoring import events
+from study.monitoring.event import Event
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Ledger:
     study_id: int
     lease: Callable[[], Lease]
     tally: Tally
-    tell: Callable[[events.Event], None]
+    record_event: Callable[[Event], None]
     _unwritten: list[FinishedTrial] = field(default_factory=list)
 
     @property
@@ -35,7 +36,7 @@ class Ledger:
         """The numbers of those that are not."""
         return {trial.number for trial in self._unwritten}
 
-    def add(self, trial: FinishedTrial) -> None:
+    def add_ended(self, trial: FinishedTrial) -> None:
         """Take a trial that has ended."""
         self._unwritten.append(trial)
 
@@ -48,14 +49,16 @@ class Ledger:
         """
         if not self._unwritten:
             return []
-        report = self.storage.finish_trials(self.study_id, self._unwritten, self.lease())
+        report = self.storage.batches.finish_trials(self.study_id, self._unwritten, self.lease())
         refused = frozenset(report.refused)  # someone else ended or took back the trial meanwhile
         written = [trial for trial in self._unwritten if trial.number not in refused]
         self._unwritten = []
         for trial in written:
             reason = str(trial.result.get("error") or "")
-            self.tally.note(trial.number, trial.state, trial.values, trial.user_attributes, reason)
-        self.tell(_committed(written))
+            self.tally.count_trial(
+                trial.number, trial.state, trial.values, trial.user_attributes, reason
+            )
+        self.record_event(_committed(written))
         return written
 
 

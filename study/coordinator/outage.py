@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from storage.errors import DatabaseUnreachable
 from study.errors import ExitCode, StudyError
 from study.monitoring import events
+from study.monitoring.event import Event
 
-# How long the database may be away before the study stops, to be launched again.
-PATIENCE = 600.0
+# Seconds that the database may be away before the study stops, to be launched again.
+LONGEST_OUTAGE = 600.0
 # A study that was asked to stop leaves in seconds, whatever its database does.
-PATIENCE_OF_A_LEAVER = 1.0
+LONGEST_OUTAGE_WHEN_STOPPING = 1.0
 SECONDS_BETWEEN_TRIES = 0.2
 
 
@@ -22,36 +23,36 @@ class StoppedWithoutDatabase(DatabaseUnreachable, StudyError):
 
 
 @dataclass(slots=True)
-class Absence:
-    """Knows since when the database has been away.
+class DatabaseOutage:
+    """Acts on a database that may be away, and knows since when it has been.
 
     reconcile is called when it may be back, before anything else: a transaction whose answer was
     lost may have been committed. It raises DatabaseUnreachable where the database is still away.
     """
 
     reconcile: Callable[[], None]
-    tell: Callable[[events.Event], None]
+    record_event: Callable[[Event], None]
     clock: Callable[[], float] = time.monotonic
     _since: float | None = None
 
-    def while_reachable(self, act: Callable[[], None]) -> None:
-        """Act; while the database is away, come back soon to try again.
+    def try_once(self, act: Callable[[], None]) -> None:
+        """Act, unless the database is away: then wait a moment, for the caller to try again.
 
         Raises:
-            DatabaseUnreachable: it has been away for longer than PATIENCE.
+            DatabaseUnreachable: it has been away for longer than LONGEST_OUTAGE.
         """
-        self._try(act, PATIENCE)
+        self._try(act, LONGEST_OUTAGE)
 
-    def insist(self, act: Callable[[], object], patience: Callable[[], float]) -> None:
+    def retry_until_done(self, act: Callable[[], object], longest: Callable[[], float]) -> None:
         """Act, and wait for a database that is away.
 
         Raises:
-            DatabaseUnreachable: it has been away for longer than patience(), in seconds.
+            DatabaseUnreachable: it has been away for longer than longest(), in seconds.
         """
-        while not self._try(act, patience()):
+        while not self._try(act, longest()):
             pass
 
-    def _try(self, act: Callable[[], object], patience: float) -> bool:
+    def _try(self, act: Callable[[], object], longest: float) -> bool:
         try:
             if self._since is not None:
                 self.reconcile()
@@ -59,12 +60,12 @@ class Absence:
         except DatabaseUnreachable as error:
             if self._since is None:
                 self._since = self.clock()
-                self.tell(events.DatabaseAway(str(error)))
-            if self.clock() - self._since > patience:
+                self.record_event(events.DatabaseAway(str(error)))
+            if self.clock() - self._since > longest:
                 raise
             time.sleep(SECONDS_BETWEEN_TRIES)
             return False
         if self._since is not None:
-            self.tell(events.DatabaseBack(self.clock() - self._since))
+            self.record_event(events.DatabaseBack(self.clock() - self._since))
             self._since = None
         return True

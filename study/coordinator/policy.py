@@ -41,8 +41,8 @@ class CohortFailure:
 
     losses counts the workers it has lost in this composition, hung ones among them, and
     memory_failures how often memory ran out on it, this time included. others_lost is the share of
-    the other cohorts' tries that lost their worker, neighbours how many cohorts were being trained
-    beside it when it failed.
+    the other cohorts' tries that lost their worker, others_running how many cohorts were being
+    trained beside it when it failed.
     """
 
     trials: int
@@ -50,7 +50,7 @@ class CohortFailure:
     losses: int = 0
     memory_failures: int = 0
     others_lost: float = 0.0
-    neighbours: int = 0
+    others_running: int = 0
 
 
 def remedy_for(failure: CohortFailure) -> Remedy:
@@ -65,7 +65,7 @@ def remedy_for(failure: CohortFailure) -> Remedy:
                 return Remedy.RETRY
         case FailureKind.OUT_OF_MEMORY:
             few = failure.memory_failures < MEMORY_FAILURES_OF_A_LONE_TRIAL
-            if alone and failure.neighbours and few:
+            if alone and failure.others_running and few:
                 return Remedy.RETRY_APART
         case FailureKind.ERROR:
             pass

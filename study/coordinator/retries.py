@@ -1,6 +1,6 @@
-"""Cohorts that failed: what is held against each, and which of them are tried again, and when.
+"""Cohorts that failed: the record of each, and which of them are tried again, and when.
 
-What follows from it is decided in study.coordinator.policy.
+What follows from a record is decided in study.coordinator.policy.
 """
 
 from collections.abc import Set
@@ -13,7 +13,7 @@ from workers.segment import TrialWork
 
 
 @dataclass(frozen=True, slots=True)
-class GaveUp:
+class UntrainableTrial:
     """A trial that could not be trained, and why."""
 
     work: TrialWork
@@ -22,8 +22,8 @@ class GaveUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Flight:
-    """A cohort on its way.
+class CohortAttempt:
+    """A cohort that is being trained, or waits for another try, with the record of earlier ones.
 
     wanted is how many networks it was to have. losses counts the workers it has lost, all_losses
     also those of the cohorts that it was split from, memory_failures how often memory ran out on
@@ -49,77 +49,77 @@ class Flight:
 
 
 @dataclass(slots=True)
-class Mending:
+class RetryQueue:
     """The cohorts that wait for another try, and how often workers are lost at all."""
 
-    waiting: list[Flight] = field(default_factory=list)
+    waiting: list[CohortAttempt] = field(default_factory=list)
     _tries_done: int = 0
     _tries_lost: int = 0
 
-    def note_success(self) -> None:
-        """Some cohort's try was not lost: evidence that it could be done."""
+    def count_success(self) -> None:
+        """A cohort was trained: evidence that workers are not lost whatever they train."""
         self._tries_done += 1
 
-    def due(self, in_the_air: Set[int], count: int) -> list[Flight]:
+    def take_due(self, running: Set[int], count: int) -> list[CohortAttempt]:
         """At most count of those that may be tried now; they wait no longer."""
-        due = [flight for flight in self.waiting if flight.after.isdisjoint(in_the_air)][:count]
-        for flight in due:
-            self.waiting.remove(flight)
+        due = [attempt for attempt in self.waiting if attempt.after.isdisjoint(running)][:count]
+        for attempt in due:
+            self.waiting.remove(attempt)
         return due
 
-    def judge(
-        self, kind: FailureKind, flight: Flight, in_the_air: Set[int]
-    ) -> tuple[Remedy, Flight]:
-        """What follows a failure, and the flight with it on its record.
+    def decide(
+        self, kind: FailureKind, attempt: CohortAttempt, running: Set[int]
+    ) -> tuple[Remedy, CohortAttempt]:
+        """What follows a failure, and the attempt with it on its record.
 
-        in_the_air are the tickets of the other cohorts that are being trained.
+        running are the tickets of the other cohorts that are being trained.
         """
-        flight = self._recorded(kind, flight)
+        attempt = self._recorded(kind, attempt)
         remedy = remedy_for(
             CohortFailure(
-                trials=len(flight.cohort),
+                trials=len(attempt.cohort),
                 kind=kind,
-                losses=flight.losses,
-                memory_failures=flight.memory_failures,
-                others_lost=self._share_lost_by_others(flight),
-                neighbours=len(in_the_air),
+                losses=attempt.losses,
+                memory_failures=attempt.memory_failures,
+                others_lost=self._share_lost_by_others(attempt),
+                others_running=len(running),
             )
         )
-        return remedy, flight
+        return remedy, attempt
 
-    def mend(
-        self, remedy: Remedy, failure: Failed, flight: Flight, in_the_air: Set[int]
-    ) -> list[GaveUp]:
+    def follow(
+        self, remedy: Remedy, failure: Failed, attempt: CohortAttempt, running: Set[int]
+    ) -> list[UntrainableTrial]:
         """Have the cohort, whole or in halves, tried again; or give its only trial up."""
         match remedy:
             case Remedy.RETRY:
-                self.waiting.append(flight)
+                self.waiting.append(attempt)
             case Remedy.RETRY_FROM_THE_START:
-                cohort = tuple(ReadyTrial(candidate.work) for candidate in flight.cohort)
-                self.waiting.append(replace(flight, cohort=cohort))
+                cohort = tuple(ReadyTrial(candidate.work) for candidate in attempt.cohort)
+                self.waiting.append(replace(attempt, cohort=cohort))
             case Remedy.RETRY_APART:
-                self.waiting.append(replace(flight, after=frozenset(in_the_air)))
+                self.waiting.append(replace(attempt, after=frozenset(running)))
             case Remedy.SPLIT:
-                half = len(flight.cohort) // 2
-                for part in (flight.cohort[:half], flight.cohort[half:]):
-                    self.waiting.append(replace(flight, cohort=part, losses=0, memory_failures=0))
+                half = len(attempt.cohort) // 2
+                for part in (attempt.cohort[:half], attempt.cohort[half:]):
+                    self.waiting.append(replace(attempt, cohort=part, losses=0, memory_failures=0))
             case Remedy.GIVE_UP:
-                (candidate,) = flight.cohort
+                (candidate,) = attempt.cohort
                 reason = f"{failure.kind.value}: {failure.reason}"
-                return [GaveUp(candidate.work, reason, failure.ticket)]
+                return [UntrainableTrial(candidate.work, reason, failure.ticket)]
         return []
 
-    def _recorded(self, kind: FailureKind, flight: Flight) -> Flight:
-        """The flight with what this failure adds to its record."""
+    def _recorded(self, kind: FailureKind, attempt: CohortAttempt) -> CohortAttempt:
+        """The attempt with what this failure adds to its record."""
         if kind in (FailureKind.WORKER_LOST, FailureKind.HUNG):
             self._tries_lost += 1
-            losses, all_losses = flight.losses + 1, flight.all_losses + 1
-            return replace(flight, losses=losses, all_losses=all_losses)
+            losses, all_losses = attempt.losses + 1, attempt.all_losses + 1
+            return replace(attempt, losses=losses, all_losses=all_losses)
         self._tries_done += 1  # it failed for a reason of its own, not by a loss
         if kind is FailureKind.OUT_OF_MEMORY:
-            return replace(flight, memory_failures=flight.memory_failures + 1)
-        return flight
+            return replace(attempt, memory_failures=attempt.memory_failures + 1)
+        return attempt
 
-    def _share_lost_by_others(self, flight: Flight) -> float:
-        lost = self._tries_lost - flight.all_losses
+    def _share_lost_by_others(self, attempt: CohortAttempt) -> float:
+        lost = self._tries_lost - attempt.all_losses
         return lost / max(1, lost + self._tries_done)

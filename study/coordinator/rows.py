@@ -1,7 +1,7 @@
 """From what a worker measured to the rows that storage keeps: pure, one trial at a time."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from enum import Enum
 from functools import cache
@@ -11,32 +11,32 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from storage.reading.one_trial import Measured
+from storage.reading.recorded_trial import RecordedTrial
 from storage.trials.records import FinishedTrial
-from study.coordinator.dispatcher import Trained
-from study.coordinator.retries import GaveUp
+from study.coordinator.dispatcher import TrainedTrial
+from study.coordinator.retries import UntrainableTrial
 from study.specification.space import typed_configuration
 from study.specification.spec import Objective, StudySpec
-from workers.configuration import Configuration
+from workers.configuration import HYPERPARAMETERS, Configuration
 from workers.segment import (
+    HEADLINES,
+    METRICS,
     ReplicateMeasurements,
     SegmentReport,
     TrialMeasurements,
     TrialWork,
 )
 
-# The trial attributes that the dashboard shows as sortable columns.
-DASHBOARD_METRICS = (
-    "train_accuracy",
-    "validation_accuracy",
-    "test_accuracy",
-    "generalization_gap",
-)
-_NESTED = frozenset({"members", "curve", "layers"})
+_NESTED = frozenset({"replicates", "members", "curve", "layers"})
+_ONLY_OF_TRIALS = [name for name, summary in METRICS.items() if not summary.per_replicate]
 
 
 def ended(
-    spec: StudySpec, state: TrialState, trained: Trained, cohort: str, attributes: Mapping[str, Any]
+    spec: StudySpec,
+    state: TrialState,
+    trained: TrainedTrial,
+    cohort: str,
+    attributes: Mapping[str, Any],
 ) -> FinishedTrial:
     """All rows of a trial that was trained to its end (COMPLETE) or to a rung (PRUNED).
 
@@ -63,7 +63,8 @@ def rows_of(
         number=measured.trial,
         state=TrialState.COMPLETE,
         values=_objectives_in(spec, summary),
-        user_attributes={name: result[name] for name in DASHBOARD_METRICS},
+        # The dashboard shows them as columns that can be sorted.
+        user_attributes={name: result[name] for name in HEADLINES},
         intermediate_values=_reports(spec, measured),
         result=result,
         replicates=tuple(_replicate_row(replicate) for replicate in measured.replicates),
@@ -73,7 +74,7 @@ def rows_of(
     )
 
 
-def copied(work: TrialWork, original: FrozenTrial, measured: Measured) -> FinishedTrial:
+def copied(work: TrialWork, original: FrozenTrial, measured: RecordedTrial) -> FinishedTrial:
     """The rows of a trial whose configuration the COMPLETE trial `original` had before it."""
     return FinishedTrial(
         number=work.trial,
@@ -93,7 +94,7 @@ def copied(work: TrialWork, original: FrozenTrial, measured: Measured) -> Finish
     )
 
 
-def failed(item: GaveUp, cohort: str) -> FinishedTrial:
+def failed(item: UntrainableTrial, cohort: str) -> FinishedTrial:
     """The rows of a trial that could not be trained: its hyperparameters and the reason."""
     hyperparameters = _hyperparameters(item.work.configuration)
     return FinishedTrial(
@@ -113,49 +114,32 @@ def _objectives_in(spec: StudySpec, summary: Mapping[str, Any]) -> tuple[float, 
 
 
 def summarize(measured: TrialMeasurements) -> dict[str, Any]:
-    """Means over the replicates, and the spread of what is quoted with an error."""
-    replicates = measured.replicates
-    averaged = (
-        "train_accuracy",
-        "validation_accuracy",
-        "test_accuracy",
-        "balanced_test_accuracy",
-        "train_loss",
-        "validation_loss",
-        "test_loss",
-    )
-    means = {name: _mean(getattr(r, name) for r in replicates) for name in averaged}
-    clean = [r.train_accuracy_clean for r in replicates if r.train_accuracy_clean is not None]
-    gaps = [r.train_accuracy - r.test_accuracy for r in replicates]
-    return {
-        **means,
-        "generalization_gap": _mean(gaps),
-        "validation_gap": _mean(r.train_accuracy - r.validation_accuracy for r in replicates),
-        "loss_gap": _mean(r.test_loss - r.train_loss for r in replicates),
-        "train_accuracy_clean": _mean(clean) if clean else None,
-        "generalization_gap_std": _spread(gaps),
-        "test_accuracy_std": _spread([r.test_accuracy for r in replicates]),
-        "parameters": measured.parameters,
-        "epochs": measured.epochs,
-        "diverged": measured.diverged,
-        "seconds": measured.seconds,
-    }
+    """A trial's own numbers, and its replicates' metrics summed up as their fields say."""
+    summary = _flat(measured)
+    del summary["trial"]
+    for name, how in METRICS.items():
+        values = [getattr(replicate, name) for replicate in measured.replicates]
+        known = [value for value in values if value is not None]
+        summary[name] = _mean(known) if known else None
+        if how.spread:
+            summary[f"{name}_std"] = _spread(known)
+    return summary
 
 
-def _mean(values: Iterable[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     # fsum: the mean does not depend on the order of the replicates.
-    listed = list(values)
-    return math.fsum(listed) / len(listed)
+    return math.fsum(values) / len(values)
 
 
-def _spread(values: list[float]) -> float | None:
+def _spread(values: Sequence[float]) -> float | None:
     """The sample standard deviation over replicates; None for a single one."""
     return stdev(values) if len(values) > 1 else None
 
 
 def configuration_in(result: Mapping[str, Any]) -> Configuration:
-    """The configuration in a row of results."""
-    return typed_configuration({field.name: result[field.name] for field in fields(Configuration)})
+    """The configuration in a row of results; NULL is a hyperparameter's default."""
+    given = {name: result[name] for name in HYPERPARAMETERS if result[name] is not None}
+    return typed_configuration(given)
 
 
 def _hyperparameters(configuration: Configuration) -> dict[str, Any]:
@@ -165,7 +149,8 @@ def _hyperparameters(configuration: Configuration) -> dict[str, Any]:
 
 def _replicate_row(replicate: ReplicateMeasurements) -> Mapping[str, Any]:
     row = _flat(replicate)
-    row["generalization_gap"] = replicate.train_accuracy - replicate.test_accuracy
+    for name in _ONLY_OF_TRIALS:
+        del row[name]
     return row
 
 

@@ -1,14 +1,13 @@
 """Where a study stands: what its endings and its display are reckoned from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from optuna.trial import TrialState
 
-from study.coordinator.rows import DASHBOARD_METRICS
 from study.monitoring.events import StudyBegan, StudyEnded
-from study.monitoring.progress import Best, Snapshot
+from study.monitoring.progress import BestTrial, Snapshot
 from study.specification.spec import StudySpec
 
 
@@ -31,14 +30,14 @@ class Tally:
     failed: int = 0
     last_reason: str = ""
     _ended_before: int = 0
-    _best: Best | None = None
+    _best: BestTrial | None = None
     _best_score: float = float("-inf")
 
-    def begin(self) -> None:
+    def start_launch(self) -> None:
         """What has been counted so far was done by earlier launches."""
         self._ended_before = self._ended
 
-    def note(
+    def count_trial(
         self,
         number: int,
         state: TrialState,
@@ -60,23 +59,19 @@ class Tally:
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
     ) -> None:
         """See whether a complete trial is the best by the first objective."""
-        if not values or any(name not in attributes for name in DASHBOARD_METRICS):
+        shown = [field.name for field in fields(BestTrial) if field.name != "trial"]
+        if not values or any(name not in attributes for name in shown):
             return
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:
             self._best_score = score
-            self._best = Best(
-                trial=number,
-                validation_accuracy=attributes["validation_accuracy"],
-                test_accuracy=attributes["test_accuracy"],
-                generalization_gap=attributes["generalization_gap"],
-            )
+            self._best = BestTrial(trial=number, **{name: attributes[name] for name in shown})
 
-    def begun(self) -> StudyBegan:
+    def began_event(self) -> StudyBegan:
         """The study as a coordinator found it."""
         return StudyBegan(self.complete, self.pruned, self.failed, self.budget.trials)
 
-    def ended(self, ending: str, seconds: float) -> StudyEnded:
+    def ended_event(self, ending: str, seconds: float) -> StudyEnded:
         """The study as a coordinator leaves it."""
         return StudyEnded(ending, self.complete, self.pruned, self.failed, seconds)
 

@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial, NewTrial
 from storage.trials.storage import TrialStorage
-from study.sampling.designs import Space, random_parameters
-from study.sampling.proposers import MEMORYLESS, Parameters, Proposer
+from study.sampling.designs import Parameters, Space, random_parameters
+from study.sampling.proposers import Proposer
 from study.specification.dimensions import Range
 from study.specification.space import configuration_of, search_space, space_size
 from study.specification.spec import StudySpec
@@ -20,11 +20,11 @@ from workers.configuration import Configuration
 from workers.segment import TrialWork
 
 # How often the database is asked for trials that others enqueued.
-LOOK_SECONDS = 2.0
+SECONDS_BETWEEN_CHECKS = 2.0
 # Trials that an adaptive sampler proposes at once for one slot.
 ADAPTIVE_BATCH = 16
 # … and for all slots together, if that leaves one for each: in a cluster of hundreds of slots a
-# study would be over before the sampler had heard of a single result.
+# study would be over before the sampler had seen a single result.
 ADAPTIVE_AT_ONCE = 256
 
 
@@ -44,7 +44,7 @@ class TrialSource:
     trials_in_all: int | None
     clock: Callable[[], float] = time.monotonic
     exhausted: bool = False
-    _next_look: float = float("-inf")
+    _next_check: float = float("-inf")
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
     _tried: set[Configuration] = field(default_factory=set)  # where the space is finite
@@ -55,7 +55,7 @@ class TrialSource:
         self._space = search_space(self.spec)
         self._size = space_size(self.spec)
 
-    def adopt(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
+    def resume(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
         """Go on from the study's trials as the database has them; ours are in the coordinator's
         hands, other RUNNING ones were left behind."""
         known = list(trials)
@@ -65,9 +65,9 @@ class TrialSource:
         if self._size is not None:
             complete = (t.params for t in known if t.params.keys() == self._space.keys())
             self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
-        self.proposer.observe(t for t in known if t.state is not TrialState.WAITING)
+        self.proposer.add_trials(t for t in known if t.state is not TrialState.WAITING)
 
-    def taken(self) -> set[int]:
+    def orphans(self) -> set[int]:
         """Trials that are RUNNING, and that ask() has not given yet."""
         return {trial.number for trial in self._orphans}
 
@@ -75,7 +75,7 @@ class TrialSource:
         """Whether ask() could still give a trial."""
         if self._orphans or self._may_create(1):
             return True
-        return self.storage.has_waiting(self.study_id)
+        return self.storage.batches.has_waiting(self.study_id)
 
     def ask(self, count: int) -> list[TrialWork]:
         """Some next trials, RUNNING in the database: at most count, none where no more are left.
@@ -86,8 +86,8 @@ class TrialSource:
             LeaseLost: another coordinator has the study.
             DatabaseUnreachable: nothing was written.
         """
-        if not self._orphans and self.clock() >= self._next_look:
-            self._next_look = self.clock() + LOOK_SECONDS
+        if not self._orphans and self.clock() >= self._next_check:
+            self._next_check = self.clock() + SECONDS_BETWEEN_CHECKS
             self._take_waiting(count)
         if self._orphans:
             return self._take_orphans(count)
@@ -95,14 +95,14 @@ class TrialSource:
 
     def _take_waiting(self, count: int) -> None:
         # To begin them all trials that run are read again; mostly there are none.
-        if self.storage.has_waiting(self.study_id):
-            waiting = self.storage.start_waiting(self.study_id, self.lease(), limit=count)
+        if self.storage.batches.has_waiting(self.study_id):
+            waiting = self.storage.batches.start_waiting(self.study_id, self.lease(), limit=count)
             self._orphans = list(waiting)
             self._created += sum(trial.number >= self._created for trial in self._orphans)
 
-    def finish(self, trials: Iterable[FinishedTrial]) -> None:
-        """Tell the sampler of trials that have ended."""
-        self.proposer.finish(trials)
+    def pass_results(self, trials: Iterable[FinishedTrial]) -> None:
+        """Pass the results of trials that have ended on to the sampler."""
+        self.proposer.add_results(trials)
 
     def trials_left(self) -> float:
         """How many trials may still be created."""
@@ -112,7 +112,7 @@ class TrialSource:
         """How many networks the trials may train that are asked for at once for one of so many
         slots: an adaptive sampler that is asked for more learns too little from what it has seen.
         """
-        if self.spec.sampler in MEMORYLESS:
+        if self.spec.sampler.is_design:
             return float("inf")
         trials = min(ADAPTIVE_BATCH, max(1, ADAPTIVE_AT_ONCE // max(slots, 1)))
         return trials * self._networks_per_trial()
@@ -146,7 +146,7 @@ class TrialSource:
             new = [
                 NewTrial(parameters=proposal, distributions=self._space) for proposal in proposals
             ]
-            trials = self.storage.create_trials(self.study_id, new, self.lease())
+            trials = self.storage.batches.create_trials(self.study_id, new, self.lease())
         else:
             trials = []
         # Only now: where the database was away, the same trials are proposed again.
@@ -187,8 +187,8 @@ class TrialSource:
         proposed = {t.number: p for t, p in zip(lacking, proposals, strict=True)}
         if proposed:
             completed = {number: (parameters, space) for number, parameters in proposed.items()}
-            self.storage.set_parameters(self.study_id, completed, self.lease())
-        self.proposer.observe(trial for trial in batch if trial.number not in proposed)
+            self.storage.batches.set_parameters(self.study_id, completed, self.lease())
+        self.proposer.add_trials(trial for trial in batch if trial.number not in proposed)
         self._orphans = self._orphans[count:]
         return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]
 

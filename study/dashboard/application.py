@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from storage.database.engine import Database
 from storage.errors import StorageError
-from storage.reading.inspection import answers
+from storage.reading.inspection import check_reachable
 from storage.trials.storage import TrialStorage
 from study.dashboard.access import HEALTH, Rules
 from study.dashboard.credentials import Sessions
 from study.dashboard.editing import add_editing
 from study.dashboard.frame import add_frame
-from study.dashboard.guard import Guard, Tell
+from study.dashboard.guard import Guard, LogLine
 from study.dashboard.login import add_login
 from study.dashboard.report_pages import add_report_pages
 from study.dashboard.reports import Reports
@@ -26,21 +26,21 @@ FRESH_SECONDS = 1.0
 
 
 def make_application(
-    database: Database, storage: str, rules: Rules, token: str | None, tell: Tell
+    database: Database, storage: str, rules: Rules, token: str | None, log_line: LogLine
 ) -> "WSGIApplication":
     """The dashboard of the database, which is at the URL `storage`, as a WSGI application.
 
-    token is None where nobody needs one. tell hears of every request: see Guard.
+    token is None where nobody needs one. log_line is called for every request: see Guard.
     """
     from optuna_dashboard import wsgi
 
     log = logging.getLogger("optuna_dashboard")
-    log.handlers, log.propagate = [_OneLine(tell)], False
+    log.handlers, log.propagate = [_OneLine(log_line)], False
     sessions = None if token is None else Sessions(token)
     health = Health(database)
     app = wsgi(TrialStorage(database))
     app.catchall = False  # the guard answers for what goes wrong
-    guard = Guard(app, rules, sessions, is_away=health.is_away, tell=tell)
+    guard = Guard(app, rules, sessions, is_away=health.is_away, log_line=log_line)
     add_health(app, health)
     add_login(app, sessions, guard.may_enter)
     add_editing(app, database)
@@ -52,13 +52,13 @@ def make_application(
 class _OneLine(logging.Handler):
     """Tells what Optuna's views log, of which all but the first line is a traceback."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, log_line: LogLine) -> None:
         super().__init__(logging.WARNING)
-        self._tell = tell
+        self._log_line = log_line
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell the first line."""
-        self._tell(record.levelno, record.getMessage().partition("\n")[0])
+        """Pass the first line on."""
+        self._log_line(record.levelno, record.getMessage().partition("\n")[0])
 
 
 class Health:
@@ -75,7 +75,7 @@ class Health:
         with self._lock:
             if now or time.monotonic() - self._asked_at >= FRESH_SECONDS:
                 try:
-                    answers(self._database)
+                    check_reachable(self._database)
                 except StorageError:
                     self._answered = False
                 else:

@@ -79,7 +79,7 @@ class Sessions:
         """Whether it is the token; takes as long for any other."""
         return hmac.compare_digest(self._token, _digest(given))
 
-    def begin(self, now: float) -> str:
+    def open_session(self, now: float) -> str:
         """A session that lasts from now, in seconds since the epoch."""
         ends = str(int(now) + SECONDS)
         return f"{ends}.{self._code(ends.encode())}"

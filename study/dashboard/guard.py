@@ -22,7 +22,7 @@ SIGNED_IN = "study.signed_in"
 """The key in a request's environment under which the application finds whether it has a session
 or the token."""
 
-Tell = Callable[[int, str], None]
+LogLine = Callable[[int, str], None]
 _TOO_MANY = Refusal(
     HTTPStatus.TOO_MANY_REQUESTS,
     "too many wrong tokens in a short time; try again in a few seconds",
@@ -35,8 +35,8 @@ class Guard:
     """A WSGI application around another one.
 
     inner is what is guarded. sessions is None where no token is needed. is_away tells whether the
-    database does not answer, asked when the application failed. tell hears, in one line each, what
-    was asked for and what came of it: reading at the level DEBUG, changes and refusals above.
+    database does not answer, asked when the application failed. log_line takes, in one line each,
+    what was asked for and what came of it: reading at the level DEBUG, changes and refusals above.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class Guard:
         sessions: Sessions | None,
         *,
         is_away: Callable[[], bool],
-        tell: Tell,
+        log_line: LogLine,
     ) -> None:
         self.inner = inner
         self._rules = rules
         self._sessions = sessions
         self._is_away = is_away
-        self._tell = tell
+        self._log_line = log_line
         self._lock = threading.Lock()
         self._guesses = Guesses()
 
@@ -116,10 +116,10 @@ class Guard:
         except DatabaseUnreachable:
             return _line(_AWAY)
         except StorageError as error:
-            self._tell(logging.ERROR, str(error))
+            self._log_line(logging.ERROR, str(error))
             return _line(_DEFECT)
         except Exception:  # noqa: BLE001  a defect of ours ends a request, not the server
-            self._tell(logging.ERROR, traceback.format_exc())
+            self._log_line(logging.ERROR, traceback.format_exc())
             return _line(_DEFECT)
         status, headers = answer[-1]
         # Optuna's views turn every error into 500.
@@ -134,7 +134,7 @@ class Guard:
             level = logging.DEBUG
         # The query is left out: someone may have put a token there, in vain.
         what = f"{quote(asked.method)} {quote(asked.path)}"
-        self._tell(
+        self._log_line(
             level, f"{environ.get('REMOTE_ADDR', '')} {what}: {code} in {seconds * 1000:.0f} ms"
         )
 

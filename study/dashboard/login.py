@@ -39,7 +39,7 @@ def add_login(app: Any, sessions: Sessions | None, may_enter: Callable[[str], bo
             response.status = 401
             return page(_WRONG)
         if sessions is not None:
-            set_cookie(sessions.cookie, sessions.begin(time.time()), SECONDS)
+            set_cookie(sessions.cookie, sessions.open_session(time.time()), SECONDS)
         return send(_next(request.params.getunicode("next")))
 
     def leave() -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from storage.database.engine import Database
 from storage.errors import StudyNotFound, StudyWithoutRun
-from storage.studies.runs import RunSummary, list_names_without_run, list_runs
+from storage.reading.summaries import RunSummary, list_runs
+from storage.studies.names import list_names_without_run
 from study.dashboard.headers import OURS, drawing
 from study.dashboard.pages import told, way_back, whole
 from study.dashboard.reports import Busy, Reports, report_path

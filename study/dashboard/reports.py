@@ -98,7 +98,7 @@ class Reports:
 
 def _compute(edition: Edition, storage: str) -> ReportPage:
     from study.analysis import load_measurements
-    from study.report.contents import build_report
+    from study.report.building import build_report
     from study.report.page import as_page
 
     run = edition.run

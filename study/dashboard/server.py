@@ -11,7 +11,7 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from study.dashboard.access import HOSTS_VARIABLE, Rules, allowed_hosts, is_loopback
 from study.dashboard.credentials import TOKEN_VARIABLE, find_token, is_read_by_others
-from study.dashboard.guard import Tell
+from study.dashboard.guard import LogLine
 from study.errors import InvalidInput
 
 THREADS = 8
@@ -31,10 +31,10 @@ class DashboardOptions:
     environment: Mapping[str, str]
 
 
-def serve(options: DashboardOptions, say: Callable[[str], None], tell: Tell) -> None:
+def serve(options: DashboardOptions, say: Callable[[str], None], log_line: LogLine) -> None:
     """Serve until SIGTERM or Ctrl-C, then leave within seconds.
 
-    say hears what whoever started it should know, tell hears of every request: see Guard.
+    say takes what whoever started it should know, log_line a line for every request: see Guard.
 
     Raises:
         InvalidInput: the address cannot be listened on, or the token is missing or none.
@@ -54,7 +54,7 @@ def serve(options: DashboardOptions, say: Callable[[str], None], tell: Tell) -> 
             say(_announced(options, database, listener, token))
             if options.token_file is not None and is_read_by_others(options.token_file):
                 say(f"other users can read the token: chmod 600 {options.token_file}")
-            _run(database, options.storage, rules, token, listener, tell)
+            _run(database, options.storage, rules, token, listener, log_line)
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -98,7 +98,7 @@ def _run(
     rules: Rules,
     token: str | None,
     listener: socket.socket,
-    tell: Tell,
+    log_line: LogLine,
 ) -> None:
     import optuna
     from waitress.server import create_server
@@ -107,7 +107,7 @@ def _run(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("waitress").setLevel(logging.ERROR)
-    application = make_application(database, storage, rules, token, tell)
+    application = make_application(database, storage, rules, token, log_line)
     server = create_server(
         application,
         sockets=[listener],

@@ -8,8 +8,9 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseMissing, DatabaseUnreachable, LeaseLost, StatusRefused
 from storage.studies.leases import Lease, release_lease
-from storage.studies.queue import take_out
-from storage.studies.runs import StudyRun, set_status, update_specification
+from storage.studies.queue import remove_from_queue
+from storage.studies.runs import StudyRun, update_specification
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import Ending
@@ -18,9 +19,9 @@ from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import Plan, make_plan
 from study.launching.pools import open_pool
 from study.launching.resuming import check_same_study, is_over, known_run
-from study.launching.run import conduct, create_study, tell_of_transactions
+from study.launching.run import create_study, record_transactions, run_coordinator
 from study.monitoring import events
-from study.monitoring.progress import Progress, Silence
+from study.monitoring.progress import NoProgress, Progress
 from study.specification.spec import StudySpec
 from workers.pools.pool import Pool
 from workers.pools.worker_processes import ForkServer
@@ -37,7 +38,7 @@ def run_study(
 ) -> StudyOutcome:
     """What study.launching.launch.launch does; workers are the processes that it has begun to
     start."""
-    shown = progress or Silence()
+    shown = progress or NoProgress()
     plan = make_plan(spec, data)
     before = _ended_before(plan, storage)
     if before is not None:
@@ -50,7 +51,7 @@ def run_study(
         ) as pool,
         open_database(storage) as database,
     ):
-        tell_of_transactions(database, shown.tell)
+        record_transactions(database, shown.record_event)
         run = known_run(database, spec.name) or create_study(database, spec)
         check_same_study(run, plan)
         ending = _run_here(database, run, plan, pool, shown)
@@ -91,7 +92,7 @@ def _settle(database: Database, name: str) -> None:
     Raises:
         StudyBusy: it lives.
     """
-    taken = take_study(database, name, Silence())
+    taken = take_study(database, name, NoProgress())
     try:
         set_status(database, taken, RunStatus.FINISHED)
     finally:
@@ -110,16 +111,16 @@ def _run_here(
 
     try:
         with Heartbeat(database, taken) as heartbeat:
-            take_out(database, taken)
+            remove_from_queue(database, taken)
             set_status(database, taken, RunStatus.RUNNING)
             update_specification(database, taken, spec.document(), spec.sha256())
-            return conduct(
+            return run_coordinator(
                 *(database, run, plan, heartbeat, pool, progress),
                 on_stopped=stopped,
                 on_pool_lost=pool_lost,
             )
     except LeaseLost as lost:
-        progress.tell(events.CoordinatorReplaced(str(lost)))
+        progress.record_event(events.CoordinatorReplaced(str(lost)))
         raise
     except KeyboardInterrupt:
         # It came before the coordinator's loop, or after it: then the study has its status.

@@ -16,7 +16,7 @@ from typing import Self
 from storage.database.engine import Database
 from storage.errors import DatabaseUnreachable, LeaseHeld, LeaseLost
 from storage.owners import Owner
-from storage.studies.cluster_demand import announce, listen
+from storage.studies.cluster_demand import read_demand, write_demand
 from storage.studies.leases import Lease, acquire_lease, renew_lease
 from storage.tables.status import RunStatus
 from study.errors import StudyBusy
@@ -34,12 +34,12 @@ def take_study(database: Database, name: str, progress: Progress) -> Lease:
     """
     lease = _acquire(database, name)
     earlier = str(lease.taken_from) if lease.taken_from else None
-    progress.tell(events.LeaseTaken(str(lease.owner), lease.epoch, earlier))
+    progress.record_event(events.LeaseTaken(str(lease.owner), lease.epoch, earlier))
     return lease
 
 
 def _acquire(database: Database, name: str) -> Lease:
-    me = Owner.here()
+    me = Owner.this_process()
     try:
         return acquire_lease(database, name, me, LEASE_SECONDS)
     except LeaseHeld as held:
@@ -119,8 +119,8 @@ class Heartbeat:
             DatabaseUnreachable: nothing is known of the others.
         """
         lease = self.lease()
-        announce(self._database, lease, cluster, slots)
-        self._wanted_by_others = listen(self._database, lease, cluster).wanted_by_others
+        write_demand(self._database, lease, cluster, slots)
+        self._wanted_by_others = read_demand(self._database, lease, cluster).wanted_by_others
         self._announced = (cluster, slots)
         self._cluster, self._wanted = cluster, slots
 
@@ -158,11 +158,11 @@ class Heartbeat:
     def _announce(self) -> None:
         now = (self._cluster, self._wanted)
         if now != self._announced:
-            announce(self._database, self._lease, *now)
+            write_demand(self._database, self._lease, *now)
             self._announced = now
 
     def _listen(self) -> None:
-        heard = listen(self._database, self._lease, self._cluster)
+        heard = read_demand(self._database, self._lease, self._cluster)
         self._wanted_by_others = heard.wanted_by_others
         if heard.status is RunStatus.STOPPING:
             self.ask_to_stop()

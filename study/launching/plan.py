@@ -6,9 +6,10 @@ from typing import Any
 
 from study.coordinator.tally import TrialLimits
 from study.errors import InvalidInput
-from study.sampling.proposers import Parameters, proposer_for
+from study.sampling.designs import Parameters
+from study.sampling.proposers import proposer_for
 from study.specification.space import baseline_parameters, space_size
-from study.specification.spec import BudgetSpec, Sampler, StudySpec
+from study.specification.spec import BudgetSpec, StudySpec
 from workers.data import DataError, Dataset, DataSource, SplitDescription, describe_split
 
 DEFAULT_TRIALS = 100
@@ -76,10 +77,10 @@ def bounds_of(spec: StudySpec) -> TrialLimits:
     budget: BudgetSpec = spec.budget
     trials = budget.trials
     size = space_size(spec)
-    if trials is None and spec.sampler is Sampler.GRID:
+    if trials is None and spec.sampler.needs_levels:
         trials = size
     elif trials is None and budget.hours is None:
         trials = DEFAULT_TRIALS
-    if trials is not None and spec.sampler is Sampler.GRID and size is not None:
+    if trials is not None and spec.sampler.needs_levels and size is not None:
         trials = min(trials, size)
     return TrialLimits(trials=trials, seconds=None if budget.hours is None else budget.hours * 3600)

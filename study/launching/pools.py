@@ -102,7 +102,9 @@ def _opened(
         )
     if kind.cluster is not None:
         name = kind.cluster.name
-        progress.note(f"starting {name}" if place is None else f"connecting to {name} at {place}")
+        progress.write_line(
+            f"starting {name}" if place is None else f"connecting to {name} at {place}"
+        )
     with _refused():
         return kind.open(PoolRequest(dataset=dataset, address=place, gpus=gpus, workers=workers))
 

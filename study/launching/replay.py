@@ -6,7 +6,7 @@ from math import isclose, isnan
 from typing import TYPE_CHECKING, Any
 
 from storage.database.opening import open_database
-from storage.reading.one_trial import Measured, Rows, read_measured
+from storage.reading.recorded_trial import RecordedTrial, Rows, read_recorded_trial
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.records import FinishedTrial
 from study.coordinator import rows
@@ -60,7 +60,7 @@ def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None 
     """
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
-        recorded = read_measured(database, name, trial)
+        recorded = read_recorded_trial(database, name, trial)
     if not recorded.replicates:
         raise InvalidInput(f"trial {trial} of study {name!r} failed; there is nothing to replay")
     return retrain(training_of(run, trial, recorded, data), recorded).replay
@@ -85,7 +85,7 @@ class Retrained:
 
 
 def training_of(
-    run: StudyRun, trial: int, recorded: Measured, data: tuple[Any, Any] | None
+    run: StudyRun, trial: int, recorded: RecordedTrial, data: tuple[Any, Any] | None
 ) -> TrainingToRepeat:
     """The training that a recorded trial had; InvalidInput if its data are not there any more."""
     spec = StudySpec.model_validate(run.specification)
@@ -100,7 +100,7 @@ def training_of(
     return TrainingToRepeat(spec, dataset_of(run, spec, data), segment)
 
 
-def retrain(training: TrainingToRepeat, recorded: Measured) -> Retrained:
+def retrain(training: TrainingToRepeat, recorded: RecordedTrial) -> Retrained:
     """Train the trial here and now, and compare."""
     from workers.training.train import train_segment
 
@@ -133,7 +133,7 @@ def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> 
 
 
 def compare(
-    recorded: Measured, again: FinishedTrial, tolerance: float
+    recorded: RecordedTrial, again: FinishedTrial, tolerance: float
 ) -> tuple[int, list[ChangedNumber]]:
     """How many numbers were compared, and those that differ by more than tolerance."""
     pairs: list[tuple[str, Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]] = [

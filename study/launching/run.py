@@ -8,8 +8,9 @@ from typing import Any
 
 from storage.database.engine import Database, Transaction
 from storage.studies.leases import Lease
-from storage.studies.runs import NewRun, StudyRun, create_run, record_data, set_status
-from storage.studies.splits import Split, write_splits
+from storage.studies.runs import NewRun, StudyRun, create_run, record_data
+from storage.studies.splits import StoredSplit, write_splits
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT, Coordinator, Ending, cohort_name
@@ -58,7 +59,7 @@ def create_study(database: Database, spec: StudySpec, *, detached: bool = False)
     )
 
 
-def conduct(
+def run_coordinator(
     database: Database,
     run: StudyRun,
     plan: Plan,
@@ -112,7 +113,7 @@ def conduct(
             label_noise=spec.data.label_noise,
             next_stop=pruning.next_stop,
             share=lambda slots: fair_share(slots, heartbeat.wanted_by_others()),
-            tell=progress.tell,
+            record_event=progress.record_event,
             cohort_name=partial(cohort_name, heartbeat.lease()),
         ),
         pruning=pruning,
@@ -130,39 +131,39 @@ def conduct(
             ending = coordinator.run()
     except PoolUnavailable as lost:
         reason = f"what trained its trials was lost: {lost}"
-        coordinator.insist(coordinator.write_time)
-        coordinator.insist(lambda: on_pool_lost(heartbeat.lease(), reason))
+        coordinator.retry_until_done(coordinator.save_time)
+        coordinator.retry_until_done(lambda: on_pool_lost(heartbeat.lease(), reason))
         waits = "its running trials wait for the next launch"
         raise StudyFailed(f"study {spec.name!r}: {reason}; {waits}") from lost
-    coordinator.insist(coordinator.write_time)
+    coordinator.retry_until_done(coordinator.save_time)
     if ending is Ending.STOPPED:
-        coordinator.insist(lambda: on_stopped(heartbeat.lease()))
+        coordinator.retry_until_done(lambda: on_stopped(heartbeat.lease()))
     elif ending is Ending.HOPELESS:
         tally = coordinator.tally
         reason = f"all {tally.failed} trials failed, the last with: {tally.last_reason}"
-        coordinator.insist(
+        coordinator.retry_until_done(
             lambda: set_status(database, heartbeat.lease(), RunStatus.FAILED, reason)
         )
         raise StudyFailed(f"study {spec.name!r} ended: {reason}")
     else:
         status = _STATUS_AFTER[ending]
-        coordinator.insist(lambda: set_status(database, heartbeat.lease(), status))
+        coordinator.retry_until_done(lambda: set_status(database, heartbeat.lease(), status))
     return ending
 
 
-def tell_of_transactions(database: Database, tell: Callable[[DatabaseUsed], None]) -> None:
-    """Tell of every transaction from now on, in the thread that made it."""
+def record_transactions(database: Database, record_event: Callable[[DatabaseUsed], None]) -> None:
+    """Record every transaction from now on as an event, in the thread that made it."""
 
     def note(done: Transaction) -> None:
         kind = "write" if done.writes else "read"
-        tell(DatabaseUsed(kind, done.seconds, done.failed))
+        record_event(DatabaseUsed(kind, done.seconds, done.failed))
 
-    database.observe(note)
+    database.observe_transactions(note)
 
 
-def _splits(plan: Plan) -> list[Split]:
+def _splits(plan: Plan) -> list[StoredSplit]:
     return [
-        Split(
+        StoredSplit(
             replicate=replicate,
             train_examples=split.train_examples,
             validation_index=split.validation_index.astype("<i4").tobytes(),

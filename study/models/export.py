@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from storage.database.opening import open_database
-from storage.reading.one_trial import Measured, read_measured
+from storage.reading.recorded_trial import RecordedTrial, read_recorded_trial
 from storage.studies.runs import StudyRun, read_run
 from study.errors import InvalidInput, StudyFailed
 from study.launching.replay import TOLERANCE, Replay, TrainingToRepeat, retrain, training_of
@@ -73,7 +73,7 @@ def export_model(
     check_free(output, force=force)
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
-        recorded = read_measured(database, name, trial)
+        recorded = read_recorded_trial(database, name, trial)
     _check_trained(run, trial, recorded, replicate)
     training = training_of(run, trial, recorded, data)
     trained = (_refitted if refit else _replayed)(training, recorded, replicate)
@@ -107,7 +107,7 @@ class _Trained:
     same_arithmetic: bool
 
 
-def _check_trained(run: StudyRun, trial: int, recorded: Measured, replicate: int) -> None:
+def _check_trained(run: StudyRun, trial: int, recorded: RecordedTrial, replicate: int) -> None:
     if recorded.state != "COMPLETE":
         raise InvalidInput(
             f"trial {trial} of study {run.study!r} is {recorded.state}; only a COMPLETE one can be "
@@ -121,7 +121,7 @@ def _check_trained(run: StudyRun, trial: int, recorded: Measured, replicate: int
         )
 
 
-def _replayed(training: TrainingToRepeat, recorded: Measured, replicate: int) -> _Trained:
+def _replayed(training: TrainingToRepeat, recorded: RecordedTrial, replicate: int) -> _Trained:
     """The ensemble that was measured; StudyFailed if it is another one."""
     from workers.training.ensemble import reported_weights, take_ensemble
 
@@ -168,7 +168,7 @@ def _how_it_differs(replay: Replay, study: str) -> str:
     )
 
 
-def _refitted(training: TrainingToRepeat, recorded: Measured, replicate: int) -> _Trained:
+def _refitted(training: TrainingToRepeat, recorded: RecordedTrial, replicate: int) -> _Trained:
     epochs = [row["epochs"] for row in recorded.members if row["replicate"] == replicate]
     fitted = refit(training, replicate, epochs)
     return _Trained(
@@ -189,7 +189,7 @@ def _provenance(
     run: StudyRun,
     trial: int,
     replicate: int,
-    recorded: Measured,
+    recorded: RecordedTrial,
     trained: _Trained,
     training: TrainingToRepeat,
 ) -> Provenance:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Self
 
-from study.monitoring.events import KINDS, Event
+from study.monitoring.event import Event
+from study.monitoring.events import KINDS
 from study.monitoring.progress import Snapshot
 
-# How long a child waits for a parent that does not read, before it gives up telling it.
+# How long a child waits for a parent that does not read, before it sends it nothing more.
 PATIENCE_SECONDS = 2.0
 
 
@@ -28,13 +29,13 @@ class EventSender:
         self._socket.settimeout(PATIENCE_SECONDS)
         self._lock = threading.Lock()
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show_snapshot(self, snapshot: Snapshot) -> None:
         """The parent shows no display."""
 
-    def note(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """The parent counts events only."""
 
-    def tell(self, event: Event) -> None:
+    def record_event(self, event: Event) -> None:
         """Send the event."""
         line = json.dumps([event.name, event.fields]) + "\n"
         with self._lock:
@@ -57,10 +58,10 @@ class EventSender:
 
 
 @contextlib.contextmanager
-def event_channel(hear: Callable[[Event], None], ended: Callable[[], None]) -> Iterator[int]:
+def event_channel(on_event: Callable[[Event], None], on_end: Callable[[], None]) -> Iterator[int]:
     """The descriptor for a child to inherit, open within the block, in which it is to be started.
 
-    From then on a thread calls hear with every event, and ended once the child has gone.
+    From then on a thread calls on_event with every event, and on_end once the child has gone.
     """
     ours, childs = socket.socketpair()
     childs.set_inheritable(True)
@@ -68,20 +69,22 @@ def event_channel(hear: Callable[[Event], None], ended: Callable[[], None]) -> I
         yield childs.fileno()
     finally:
         childs.close()
-        reader = threading.Thread(target=_read, args=(ours, hear, ended), name="events")
+        reader = threading.Thread(target=_read, args=(ours, on_event, on_end), name="events")
         reader.daemon = True
         reader.start()
 
 
-def _read(ours: socket.socket, hear: Callable[[Event], None], ended: Callable[[], None]) -> None:
+def _read(
+    ours: socket.socket, on_event: Callable[[Event], None], on_end: Callable[[], None]
+) -> None:
     try:
         with ours, ours.makefile("rb") as lines, contextlib.suppress(OSError):
             for line in lines:
                 event = decode(line)
                 if event is not None:
-                    hear(event)
+                    on_event(event)
     finally:
-        ended()
+        on_end()
 
 
 def decode(line: bytes) -> Event | None:

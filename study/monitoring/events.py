@@ -1,44 +1,15 @@
 """What happens while a study runs, as values: what logs and metrics are made of.
 
-A coordinator and its helpers tell events to a `study.monitoring.progress.Progress`; which of them a
-display, a log or a metric shows is for those to say. Every event is of the one study whose progress
-hears it. Fields are plain values, so that an event can be written to a log or sent to another
-process.
+A new kind is a class here; it is logged and sent between processes as it is, and counted where
+study.monitoring.metrics says how.
 """
 
 import logging
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
-SILENT = logging.DEBUG - 5
-"""The level of what is counted and never logged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened. name says what, in a few words that never change.
-
-    shown: a person who watches the display is to read `line` as well.
-    """
-
-    name: ClassVar[str] = "event"
-    shown: ClassVar[bool] = False
-
-    @property
-    def level(self) -> int:
-        """A level of the standard library's logging."""
-        return logging.INFO
-
-    @property
-    def line(self) -> str:
-        """The event for a person who knows which study it is."""
-        return self.name
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The facts by name, without those that are not known."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
+from study.monitoring.event import COUNTED_ONLY, Event
 
 # ── A coordinator and its lease ──────────────────────────────────────────────────────────────────
 
@@ -79,19 +50,17 @@ class LeaseTaken(Event):
     """The study is ours; taken_from names an owner that had not given it back."""
 
     name: ClassVar[str] = "lease taken"
-    shown: ClassVar[bool] = True
     owner: str
     epoch: int
     taken_from: str | None = None
 
     @property
     def level(self) -> int:
-        """A take-over means that a coordinator has died or was cut off."""
+        # A take-over means that a coordinator has died or was cut off.
         return logging.INFO if self.taken_from is None else logging.WARNING
 
     @property
     def line(self) -> str:
-        """A lease that was free is not worth a word."""
         return "" if self.taken_from is None else f"took the study over from {self.taken_from}"
 
 
@@ -100,12 +69,8 @@ class CoordinatorReplaced(Event):
     """Another coordinator has the study: this one has stopped writing."""
 
     name: ClassVar[str] = "lease lost"
+    level: ClassVar[int] = logging.ERROR  # work was lost
     reason: str
-
-    @property
-    def level(self) -> int:
-        """Work was lost."""
-        return logging.ERROR
 
 
 # ── The process that a service gives a study ──────────────────────────────────────────────────────
@@ -116,12 +81,10 @@ class ProcessStarted(Event):
     """A service has claimed the study, and a process of its own runs it."""
 
     name: ClassVar[str] = "process started"
-    shown: ClassVar[bool] = True
     process: int
 
     @property
     def line(self) -> str:
-        """Which."""
         return f"is run by process {self.process}"
 
 
@@ -131,13 +94,11 @@ class ProcessEnded(Event):
     not end by itself."""
 
     name: ClassVar[str] = "process ended"
-    shown: ClassVar[bool] = True
     status: str
     died: str | None = None
 
     @property
     def line(self) -> str:
-        """What became of the study."""
         return f"is {self.status}" + (f" after its process {self.died}" if self.died else "")
 
 
@@ -146,12 +107,8 @@ class StudyCrashed(Event):
     """A coordinator died of the study, or could not go on: it is tried again, not too often."""
 
     name: ClassVar[str] = "study crashed"
+    level: ClassVar[int] = logging.WARNING  # it is mended, and fails the study in the end
     reason: str
-
-    @property
-    def level(self) -> int:
-        """It is mended, and fails the study in the end."""
-        return logging.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +116,11 @@ class StudyRecovered(Event):
     """A coordinator elsewhere fell silent: its study was taken from it, and has this status."""
 
     name: ClassVar[str] = "study recovered"
-    shown: ClassVar[bool] = True
+    level: ClassVar[int] = logging.WARNING  # a coordinator has died or was cut off
     status: str
 
     @property
-    def level(self) -> int:
-        """A coordinator has died or was cut off."""
-        return logging.WARNING
-
-    @property
     def line(self) -> str:
-        """What became of the study."""
         return f"is {self.status}: its coordinator fell silent"
 
 
@@ -184,6 +135,7 @@ class CohortDispatched(Event):
     """
 
     name: ClassVar[str] = "cohort dispatched"
+    level: ClassVar[int] = logging.DEBUG  # there are many
     cohort: str
     trials: tuple[int, ...]
     networks: int
@@ -191,26 +143,17 @@ class CohortDispatched(Event):
     until: int
     losses: int
 
-    @property
-    def level(self) -> int:
-        """There are many."""
-        return logging.DEBUG
-
 
 @dataclass(frozen=True, slots=True)
 class CohortReturned(Event):
     """A cohort was trained, in so many seconds on the worker."""
 
     name: ClassVar[str] = "cohort returned"
+    level: ClassVar[int] = logging.DEBUG  # there are many
     cohort: str
     trials: tuple[int, ...]
     worker: str
     seconds: float
-
-    @property
-    def level(self) -> int:
-        """There are many."""
-        return logging.DEBUG
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,17 +163,13 @@ class CohortFailed(Event):
     lost, this one included."""
 
     name: ClassVar[str] = "cohort failed"
+    level: ClassVar[int] = logging.WARNING  # it is mended, and costs time
     cohort: str
     trials: tuple[int, ...]
     kind: str
     reason: str
     remedy: str
     losses: int
-
-    @property
-    def level(self) -> int:
-        """It is mended, and costs time."""
-        return logging.WARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,19 +191,13 @@ class TrialFailed(Event):
     """A trial could not be trained."""
 
     name: ClassVar[str] = "trial failed"
-    shown: ClassVar[bool] = True
+    level: ClassVar[int] = logging.WARNING  # the study goes on without it
     trial: int
     cohort: str
     reason: str
 
     @property
-    def level(self) -> int:
-        """The study goes on without it."""
-        return logging.WARNING
-
-    @property
     def line(self) -> str:
-        """Which, and why."""
         return f"trial {self.trial} failed: {self.reason}"
 
 
@@ -273,14 +206,10 @@ class Occupancy(Event):
     """How many slots of the pool train a cohort just now, and trials in them."""
 
     name: ClassVar[str] = "occupancy"
+    level: ClassVar[int] = COUNTED_ONLY  # a gauge
     busy: int
     slots: int
     trials: int
-
-    @property
-    def level(self) -> int:
-        """A gauge."""
-        return SILENT
 
 
 # ── The database ─────────────────────────────────────────────────────────────────────────────────
@@ -291,17 +220,11 @@ class DatabaseAway(Event):
     """The database does not answer; results wait in memory."""
 
     name: ClassVar[str] = "database away"
-    shown: ClassVar[bool] = True
+    level: ClassVar[int] = logging.WARNING  # the study stops if it lasts
     reason: str
 
     @property
-    def level(self) -> int:
-        """The study stops if it lasts."""
-        return logging.WARNING
-
-    @property
     def line(self) -> str:
-        """What to expect."""
         return f"{self.reason}; training goes on, results wait for it to be back"
 
 
@@ -310,13 +233,8 @@ class DatabaseBack(Event):
     """The database answers again, after so many seconds."""
 
     name: ClassVar[str] = "database back"
-    shown: ClassVar[bool] = True
+    line: ClassVar[str] = "the database is back"
     seconds: float
-
-    @property
-    def line(self) -> str:
-        """The end of a worry."""
-        return "the database is back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,24 +242,15 @@ class DatabaseUsed(Event):
     """A transaction ended: kind "read" or "write", in so many seconds; failed: it was undone."""
 
     name: ClassVar[str] = "database used"
+    level: ClassVar[int] = COUNTED_ONLY  # a histogram
     kind: str
     seconds: float
     failed: bool
 
-    @property
-    def level(self) -> int:
-        """A histogram."""
-        return SILENT
 
-
-KINDS: dict[str, type[Event]] = {
+KINDS: Mapping[str, type[Event]] = {
     kind.name: kind
-    for kind in (
-        *(StudyBegan, StudyEnded, StopRequested, LeaseTaken, CoordinatorReplaced),
-        *(ProcessStarted, ProcessEnded, StudyCrashed, StudyRecovered),
-        *(CohortDispatched, CohortReturned, CohortFailed),
-        *(TrialsCommitted, TrialFailed, Occupancy),
-        *(DatabaseAway, DatabaseBack, DatabaseUsed),
-    )
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
 """Every kind of event by its name."""

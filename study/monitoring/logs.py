@@ -1,4 +1,4 @@
-"""Logs: one line an event on stderr, for people or as JSON. The door to structlog.
+"""Logs: one line an event on stderr, for people or as JSON. structlog is used here alone.
 
 What libraries log or warn about goes the same way, and so does an error that nobody caught, so that
 stderr has one format. No line holds a password: URLs come without theirs (storage.database.urls),
@@ -16,7 +16,7 @@ from typing import Any, Self
 import structlog
 
 from study.errors import InvalidInput
-from study.monitoring.events import Event
+from study.monitoring.event import Event
 from study.monitoring.progress import Snapshot
 
 
@@ -113,14 +113,14 @@ class StudyLog:
     def __init__(self, study: str) -> None:
         self._log = log_of(study)
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show_snapshot(self, snapshot: Snapshot) -> None:
         """Where a study stands is no event."""
 
-    def note(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Log what has no kind of its own."""
         self._log.info(line)
 
-    def tell(self, event: Event) -> None:
+    def record_event(self, event: Event) -> None:
         """Log the event with its facts, unless it is one to be counted only."""
         if event.level < logging.DEBUG:
             return

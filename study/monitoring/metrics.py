@@ -1,4 +1,4 @@
-"""What is counted of running studies, for Prometheus. The door to prometheus_client.
+"""What is counted of running studies, for Prometheus.
 
 One registry, in the process that serves: studies that run in processes of their own send their
 events to it (study.monitoring.channel). That keeps counters exact when such a process dies, and
@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 
 from study.errors import InvalidInput
 from study.monitoring import events
-from study.monitoring.events import Event
+from study.monitoring.event import Event
 
 # Series of the studies that ended last are kept, so that a scrape sees their end.
 ENDED_STUDIES_KEPT = 100
@@ -48,7 +48,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._lock = threading.Lock()
-        self._at_work: Count[str] = Count()  # the end of one process may be heard of late
+        self._processes: Count[str] = Count()  # by study; an end may be read late
         self._ended: OrderedDict[str, None] = OrderedDict()
         if stored is not None:
             self.registry.register(stored)
@@ -123,25 +123,25 @@ class Metrics:
             *(self._failures, self._cohorts, self._fill, self._away),
         )
 
-    def begin(self, study: str) -> None:
+    def study_started(self, study: str) -> None:
         """A process begins to run the study."""
         with self._lock:
             self._ended.pop(study, None)
-            self._at_work[study] += 1
+            self._processes[study] += 1
             self._running.inc()
             for state in ("complete", "pruned", "failed"):
                 self._trials.labels(study, state)
             self._failures.labels(study, "worker_lost", "retry")
             self._away.labels(study).set(0)
 
-    def end(self, study: str) -> None:
+    def study_ended(self, study: str) -> None:
         """The process that ran the study is gone, however it ended."""
         with self._lock:
             self._running.dec()
-            self._at_work[study] -= 1
-            if self._at_work[study]:
+            self._processes[study] -= 1
+            if self._processes[study]:
                 return
-            del self._at_work[study]
+            del self._processes[study]
             for gauge in (self._training, self._slots, self._busy, self._away):
                 gauge.remove_by_labels({"study": study})
             self._ended[study] = None
@@ -150,7 +150,7 @@ class Metrics:
                 for metric in self._of_a_study:
                     metric.remove_by_labels({"study": forgotten})
 
-    def tell(self, study: str, event: Event) -> None:
+    def count_event(self, study: str, event: Event) -> None:
         """Count the event of that study."""
         self._count(event)
         self._count_of(study, event)

@@ -1,26 +1,18 @@
-"""What a person sees while a study runs: a live panel, or plain lines where there is no terminal.
+"""How one study goes, as whoever runs it reports it: to a person, a log, metrics, another process.
 
-Everything here goes to stderr; stdout is for data. Logs and metrics hear the same through the same
-protocol: see study.monitoring.
+study.monitoring.console shows it to a person, logs and metrics keep it, channel sends it on.
 """
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from study.monitoring.events import Event
+from study.monitoring.event import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Best:
+class BestTrial:
     """The best trial so far by the (first) objective."""
 
     trial: int
@@ -39,45 +31,37 @@ class Snapshot:
     failed: int
     running: int
     total: int | None
-    best: Best | None
+    best: BestTrial | None
     trials_per_second: float
     seconds_left: float | None
     message: str = ""
 
 
 class Progress(Protocol):
-    """Hears how one study goes. tell() is called from any thread."""
+    """Takes how one study goes. record_event() is called from any thread."""
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show where the study stands now."""
 
-    def note(self, line: str) -> None:
-        """Say something once."""
+    def write_line(self, line: str) -> None:
+        """Write what is said once, and is no event."""
 
-    def tell(self, event: Event) -> None:
-        """Hear what happened."""
+    def record_event(self, event: Event) -> None:
+        """Show, log, count or send on what happened, each as it does."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
 
-def progress_on(console: Console) -> "Progress":
-    """The live panel on a terminal, else plain lines."""
-    return LivePanel(console) if console.is_terminal else PlainLines(console)
-
-
-class Silence:
+class NoProgress:
     """Shows nothing: for a launch from Python."""
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Nothing to see."""
+    def show_snapshot(self, snapshot: Snapshot) -> None: ...
 
-    def note(self, line: str) -> None:
-        """Nothing to say."""
+    def write_line(self, line: str) -> None: ...
 
-    def tell(self, event: Event) -> None:
-        """Nothing to hear."""
+    def record_event(self, event: Event) -> None: ...
 
     def __enter__(self) -> Self:
         return self
@@ -85,27 +69,24 @@ class Silence:
     def __exit__(self, *_: object) -> None: ...
 
 
-class Several:
+class CombinedProgress:
     """Passes everything on to several others, in their order."""
 
     def __init__(self, parts: Sequence[Progress]) -> None:
         self._parts = tuple(parts)
         self._entered = ExitStack()
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show it to all."""
+    def show_snapshot(self, snapshot: Snapshot) -> None:
         for part in self._parts:
-            part.show(snapshot)
+            part.show_snapshot(snapshot)
 
-    def note(self, line: str) -> None:
-        """Say it to all."""
+    def write_line(self, line: str) -> None:
         for part in self._parts:
-            part.note(line)
+            part.write_line(line)
 
-    def tell(self, event: Event) -> None:
-        """Tell all."""
+    def record_event(self, event: Event) -> None:
         for part in self._parts:
-            part.tell(event)
+            part.record_event(event)
 
     def __enter__(self) -> Self:
         for part in self._parts:
@@ -114,121 +95,3 @@ class Several:
 
     def __exit__(self, *_: object) -> None:
         self._entered.close()
-
-
-class PlainLines:
-    """A line every few seconds, and one whenever asked."""
-
-    def __init__(self, console: Console, *, every: float = 5.0) -> None:
-        self._console = console
-        self._every = every
-        self._shown_at = -every
-        self._last: Snapshot | None = None
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Print the snapshot, unless the last line is too fresh."""
-        self._last = snapshot
-        now = time.monotonic()
-        if now - self._shown_at >= self._every:
-            self._shown_at = now
-            self.note(describe(snapshot))
-
-    def note(self, line: str) -> None:
-        """Print the line."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def tell(self, event: Event) -> None:
-        """Print what a person is to know."""
-        if event.shown and event.line:
-            self.note(event.line)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._last is not None:
-            self.note(describe(self._last))
-
-
-class LivePanel:
-    """A small panel that is redrawn in place from the first snapshot on; notes scroll above it."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, refresh_per_second=8)
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Redraw the panel."""
-        self._live.update(panel(snapshot))
-        self._live.start()
-
-    def note(self, line: str) -> None:
-        """Print the line above the panel."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def tell(self, event: Event) -> None:
-        """Print above the panel what a person is to know."""
-        if event.shown and event.line:
-            self.note(event.line)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-
-def panel(snapshot: Snapshot) -> Group:
-    """The snapshot as two lines of figures under a bar."""
-    head = Table.grid(padding=(0, 2))
-    ended = snapshot.complete + snapshot.pruned + snapshot.failed
-    bar = ProgressBar(total=snapshot.total, completed=ended, width=32)
-    head.add_row(Text(snapshot.study, style="bold"), bar, Text(_counts(snapshot)))
-    body = Table.grid(padding=(0, 2))
-    body.add_row(Text(_pace(snapshot), style="dim"), Text(_best(snapshot), style="green"))
-    lines = [head, body]
-    if snapshot.message:
-        lines.append(Table.grid())
-        lines[-1].add_row(Text(snapshot.message, style="yellow"))
-    return Group(*lines)
-
-
-def describe(snapshot: Snapshot) -> str:
-    """The snapshot as one line of text."""
-    parts = [_counts(snapshot), _best(snapshot), _pace(snapshot), snapshot.message]
-    return f"{snapshot.study}: " + "; ".join(part for part in parts if part)
-
-
-def _counts(snapshot: Snapshot) -> str:
-    total = "" if snapshot.total is None else f"/{snapshot.total}"
-    done = snapshot.complete + snapshot.pruned
-    pruned = f" ({snapshot.pruned} pruned)" if snapshot.pruned else ""
-    failed = f", {snapshot.failed} failed" if snapshot.failed else ""
-    return f"{done}{total} trials done{pruned}, {snapshot.running} running{failed}"
-
-
-def _best(snapshot: Snapshot) -> str:
-    best = snapshot.best
-    if best is None:
-        return ""
-    return (
-        f"best: trial {best.trial}, validation {best.validation_accuracy:.3f}, "
-        f"test {best.test_accuracy:.3f}, gap {best.generalization_gap:+.3f}"
-    )
-
-
-def _pace(snapshot: Snapshot) -> str:
-    if not snapshot.trials_per_second:
-        return ""
-    left = "" if snapshot.seconds_left is None else f", {duration(snapshot.seconds_left)} left"
-    return f"{snapshot.trials_per_second:.2g} trials/s{left}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 8 s, 3 min 05 s, 2 h 10 min."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -17,6 +17,7 @@ from study.analysis.effects.importance import FEWEST_TRIALS
 from study.report.effects import importance_table
 from study.report.style import percent, points
 from study.report.trials import best_trial, described, is_truth_table, varying
+from study.specification.spec import Sampler
 
 
 def answer(measurements: Measurements, best: int) -> tuple[str, str, str]:
@@ -28,20 +29,20 @@ def answer(measurements: Measurements, best: int) -> tuple[str, str, str]:
     )
 
 
-def caution(measurements: Measurements) -> list[str]:
+def cautions(measurements: Measurements) -> list[str]:
     """What must be known before any number of the study is believed."""
-    words = []
+    found = []
     if measurements.descriptive:
-        sampler = measurements.specification["sampler"]
-        words.append(
-            f"The sampler {sampler} chose trials by the results of earlier ones: what is said of "
-            "levels and importances describes these trials and is no effect. For effects, run the "
-            "search with sampler random, grid or qmc."
+        *designs, last = (sampler.value for sampler in Sampler if sampler.is_design)
+        found.append(
+            f"The sampler {measurements.sampler.value} chose trials by the results of earlier "
+            "ones: what is said of levels and importances describes these trials and is no effect. "
+            f"For effects, run the search with sampler {', '.join(designs)} or {last}."
         )
     kept = distinct_trials(measurements.results)
     nothing = int((~learned(kept, measurements.splits)).sum())
     if nothing:
-        words.append(
+        found.append(
             f"{nothing} of {len(kept)} trials did not beat the most frequent class; a network that "
             "learned nothing has no gap, so effects are also given without them."
         )
@@ -50,15 +51,15 @@ def caution(measurements: Measurements) -> list[str]:
         clean = measurements.results.set_index("trial")["train_accuracy_clean"].get(
             best_trial(measurements), float("nan")
         )
-        words.append(
+        found.append(
             f"{percent(noise, 0)} of the training labels were made wrong on purpose. Train "
             "accuracy and gap count those labels as they were trained on; against the true ones "
             f"the best trial is right on {percent(clean)} of its training examples."
         )
     failed = int((measurements.results["state"] == "FAIL").sum())
     if failed:
-        words.append(f"{failed} trials failed and are left out.")
-    return words
+        found.append(f"{failed} trials failed and are left out.")
+    return found
 
 
 def _how_well(measurements: Measurements, best: int) -> str:

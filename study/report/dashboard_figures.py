@@ -5,7 +5,7 @@ import copy
 from storage.database.opening import open_database
 from storage.trials.storage import TrialStorage
 from study.analysis import Measurements, load_measurements
-from study.report.contents import Picture, picture
+from study.report.building import Picture, picture
 
 PICTURES = ("accuracy-gap", "effects", "importances", "incumbent")
 MOST_POINTS = 200  # two kilobytes of picture are one transaction

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from study.errors import InvalidInput
-from study.report.contents import Picture
+from study.report.building import Picture
 from study.report.page import picture_page
 
 BROWSERS = (

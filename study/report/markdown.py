@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from study.report.contents import Report
+from study.report.building import Report
 from study.report.style import percent, points, shown_p
 
 
 def as_markdown(report: Report) -> str:
     """Everything but the pictures."""
-    parts = [f"# {report.study}", *report.answer, *(f"> {word}" for word in report.caution)]
+    parts = [f"# {report.study}", *report.answer, *(f"> {word}" for word in report.cautions)]
     if report.claims is not None:
         parts += ["## Claims", claims_table(report.claims)]
     parts += ["## The best configurations", _best_table(report.best_table)]

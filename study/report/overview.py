@@ -19,11 +19,11 @@ from study.report.trials import described
 def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
     """A point per trial; the front of those that learned and are beaten in neither respect."""
     kept = distinct_trials(measurements.results)
-    knows = learned(kept, measurements.splits)
+    has_learned = learned(kept, measurements.splits)
     figure = go.Figure()
     for label, rows, colour in (
-        ("learned nothing", kept[~knows], GREY),
-        ("trials", kept[knows], TEST),
+        ("learned nothing", kept[~has_learned], GREY),
+        ("trials", kept[has_learned], TEST),
     ):
         if rows.empty:
             continue
@@ -40,7 +40,7 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
             ],
             hovertemplate="%{text}<br>test %{x:.3f}, gap %{y:+.3f}<extra></extra>",
         )
-    front = pareto_front(kept[knows])
+    front = pareto_front(kept[has_learned])
     figure.add_scatter(
         x=front["test_accuracy"],
         y=front["generalization_gap"],

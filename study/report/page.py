@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import plotly.io
 
-from study.report.contents import Picture, Report
+from study.report.building import Picture, Report
 from study.report.style import percent, points, shown_p
 
 _CONFIG = {"displaylogo": False, "responsive": True, "showTips": False}
@@ -20,7 +20,7 @@ def as_page(report: Report, *, above: str = "") -> str:
             above,
             f"<h1>{escape(report.study)}</h1>",
             '<section class="answer">' + _paragraphs(report.answer) + "</section>",
-            *(f'<p class="caution">{escape(word)}</p>' for word in report.caution),
+            *(f'<p class="caution">{escape(word)}</p>' for word in report.cautions),
             _claims(report.claims),
             *(_picture(picture) for picture in report.pictures),
             "<h2>The best configurations</h2>",

@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from study.analysis import Measurements, distinct_trials, learned
-from study.analysis.trials import HYPERPARAMETERS
-from study.specification.spec import Objective
+from study.specification.spec import Objective, Sampler
+from workers.configuration import HYPERPARAMETERS
 
 
 def varying(measurements: Measurements) -> list[str]:
@@ -38,8 +38,8 @@ def most_overfitting_trial(measurements: Measurements) -> int:
     if is_truth_table(measurements):
         return best_trial(measurements)
     kept = distinct_trials(measurements.results)
-    knows = kept[learned(kept, measurements.splits)]
-    rows = kept if knows.empty else knows
+    learned_trials = kept[learned(kept, measurements.splits)]
+    rows = kept if learned_trials.empty else learned_trials
     place = rows["generalization_gap"].to_numpy(dtype=np.float64).argmax()
     return int(rows["trial"].iloc[int(place)])
 
@@ -65,10 +65,10 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
             {
                 key: value
                 for key, value in specification["training"].items()
-                if key not in ("optimizer", "batch_size", "early_stopping")
+                if key not in (*HYPERPARAMETERS, "early_stopping")
             }
         ),
-        "sampler": "grid",
+        "sampler": Sampler.GRID.value,  # one configuration is a grid of one point
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 

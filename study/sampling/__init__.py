@@ -1,1 +1,2 @@
-"""Which parameters the next trials have, and which end early: the doors to Optuna."""
+"""Which parameters the next trials have, and which end early: Optuna's samplers and pruners are
+used here alone."""

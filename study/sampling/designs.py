@@ -1,7 +1,7 @@
-"""Samplers without a memory: a trial's parameters follow from the study's seed and its number.
+"""Designs: samplers whose trials' parameters follow from the study's seed and the trial's number.
 
 So the same study gives the same trials whatever the number of workers, the order in which they
-finish, and the failures on the way.
+finish, and the failures on the way. A new one is a function here, with its entry in DESIGNS.
 """
 
 import math
@@ -17,12 +17,19 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from study.specification.space import grid_levels
+from study.specification.spec import Sampler, StudySpec
+
 Space = Mapping[str, BaseDistribution]
+Parameters = dict[str, Any]
+# A trial's number → its parameters; None past the design's end.
+Design = Callable[[int], Parameters | None]
+
 # Purposes of the sampling streams, apart from those that training draws from the same seed.
 _RANDOM, _GRID, _QMC = 101, 102, 103
 
 
-def random_parameters(space: Space, seed: int, number: int) -> dict[str, Any]:
+def random_parameters(space: Space, seed: int, number: int) -> Parameters:
     """Independent draws from every distribution."""
     rng = default_rng(SeedSequence([seed, _RANDOM, number]))
     return from_unit_cube(space, rng.random(len(space)))
@@ -30,7 +37,7 @@ def random_parameters(space: Space, seed: int, number: int) -> dict[str, Any]:
 
 def grid_parameters(
     levels: Mapping[str, tuple[Any, ...]], seed: int, number: int
-) -> dict[str, Any] | None:
+) -> Parameters | None:
     """The grid's point for this number, None past its end.
 
     The points are visited in a shuffled order, so that a study that is stopped early has seen
@@ -48,11 +55,11 @@ def grid_parameters(
     return {name: parameters[name] for name in levels}
 
 
-def qmc_parameters(space: Space, seed: int) -> Callable[[int], dict[str, Any]]:
+def qmc_parameters(space: Space, seed: int) -> Design:
     """A scrambled Sobol sequence (Owen 1998; scipy.stats.qmc): number → its point."""
     from scipy.stats import qmc
 
-    def point(number: int) -> dict[str, Any]:
+    def point(number: int) -> Parameters:
         engine = qmc.Sobol(len(space), scramble=True, rng=default_rng(SeedSequence([seed, _QMC])))
         if number:
             engine.fast_forward(number)
@@ -61,7 +68,7 @@ def qmc_parameters(space: Space, seed: int) -> Callable[[int], dict[str, Any]]:
     return point
 
 
-def from_unit_cube(space: Space, point: np.ndarray[Any, Any]) -> dict[str, Any]:
+def from_unit_cube(space: Space, point: np.ndarray[Any, Any]) -> Parameters:
     """The parameters at a point of [0, 1)^d, one coordinate per distribution, in order."""
     return {
         name: _quantile(distribution, float(u))
@@ -87,3 +94,29 @@ def _quantile(distribution: BaseDistribution, u: float) -> Any:
         a, b = math.log(low), math.log(high)
         return min(max(math.exp(a + u * (b - a)), low), high)
     return low + u * (high - low)
+
+
+def _random_design(spec: StudySpec, space: Space) -> Design:
+    return lambda number: random_parameters(space, spec.seed, number)
+
+
+def _grid_design(spec: StudySpec, space: Space) -> Design:
+    levels = {}
+    for name, choice in grid_levels(spec).items():
+        if choice is None:
+            raise ValueError(f"search.{name}: a grid needs levels; give a list or a step")
+        levels[name] = choice
+    return lambda number: grid_parameters(levels, spec.seed, number)
+
+
+def _qmc_design(spec: StudySpec, space: Space) -> Design:
+    return qmc_parameters(space, spec.seed)
+
+
+DESIGNS: Mapping[Sampler, Callable[[StudySpec, Space], Design]] = {
+    Sampler.RANDOM: _random_design,
+    Sampler.GRID: _grid_design,
+    Sampler.QMC: _qmc_design,
+}
+"""How each design is laid out over a specification's space, which has at least one axis; a grid
+raises ValueError for a range without levels."""

@@ -1,28 +1,19 @@
-"""The door to Optuna's samplers: which parameters the next trials have.
-
-Optuna's samplers are asked against an in-memory mirror of the study, in which finished, running
-and just-proposed trials are all present. The rows in SQL are then written in one batch.
-"""
+"""Which parameters the next trials have: one table from the specification's sampler to how it
+proposes them."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial
 
 from storage.trials.records import FinishedTrial
-from study.sampling.designs import Space, grid_parameters, qmc_parameters, random_parameters
-from study.sampling.tpe import ParzenSearch
-from study.specification.space import grid_levels, search_space
+from study.sampling.designs import DESIGNS, Design, Parameters, Space
+from study.sampling.mirrors import BatchTPEProposer, OptunaProposer
+from study.specification.space import search_space
 from study.specification.spec import Sampler, StudySpec
-
-Parameters = dict[str, Any]
-# Samplers whose trials do not depend on one another: see study.sampling.designs.
-MEMORYLESS = frozenset({Sampler.RANDOM, Sampler.GRID, Sampler.QMC})
 
 
 class Proposer(Protocol):
@@ -34,11 +25,65 @@ class Proposer(Protocol):
         The list is shorter than numbers where a finite space is used up.
         """
 
-    def observe(self, trials: Iterable[FrozenTrial]) -> None:
-        """Take note of trials of the study that it did not propose, or does not remember."""
+    def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
+        """Add trials of the study that it did not propose, or does not remember."""
 
-    def finish(self, trials: Iterable[FinishedTrial]) -> None:
-        """Take note of how trials ended."""
+    def add_results(self, trials: Iterable[FinishedTrial]) -> None:
+        """Add how trials ended that it knows."""
+
+
+class DesignProposer:
+    """Proposals that are a function of the trial's number; results change nothing."""
+
+    def __init__(self, parameters_of: Design) -> None:
+        self._parameters_of = parameters_of
+
+    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+        proposals = []
+        for number, decided in zip(numbers, given, strict=True):
+            parameters = self._parameters_of(number)
+            if parameters is None:
+                break
+            proposals.append({**parameters, **decided})
+        return proposals
+
+    def add_trials(self, trials: Iterable[FrozenTrial]) -> None: ...
+
+    def add_results(self, trials: Iterable[FinishedTrial]) -> None: ...
+
+
+# From a specification, its search space and a seed, which is the study's for a study that begins,
+# and another for one that goes on.
+MakeProposer = Callable[[StudySpec, Space, int], Proposer]
+
+
+def _of_design(sampler: Sampler) -> MakeProposer:
+    return lambda spec, space, seed: DesignProposer(DESIGNS[sampler](spec, space))
+
+
+def _of_optuna(make: Callable[[int], BaseSampler]) -> MakeProposer:
+    def proposer(spec: StudySpec, space: Space, seed: int) -> Proposer:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # Optuna hands its seed to NumPy's legacy generator, which takes 32 bits.
+            return OptunaProposer(spec, space, make(seed % 2**32))
+
+    return proposer
+
+
+def _tpe(spec: StudySpec, space: Space, seed: int) -> Proposer:
+    if len(spec.objective) == 1:
+        return BatchTPEProposer(spec, space, seed)
+    return _of_optuna(lambda s: optuna.samplers.TPESampler(seed=s))(spec, space, seed)
+
+
+PROPOSERS: Mapping[Sampler, MakeProposer] = {
+    **{sampler: _of_design(sampler) for sampler in DESIGNS},
+    Sampler.TPE: _tpe,
+    Sampler.NSGA2: _of_optuna(lambda seed: optuna.samplers.NSGAIISampler(seed=seed)),
+    Sampler.CMAES: _of_optuna(lambda seed: optuna.samplers.CmaEsSampler(seed=seed)),
+    Sampler.GP: _of_optuna(lambda seed: optuna.samplers.GPSampler(seed=seed)),
+}
 
 
 def proposer_for(spec: StudySpec, *, begun: int = 0) -> Proposer:
@@ -51,208 +96,6 @@ def proposer_for(spec: StudySpec, *, begun: int = 0) -> Proposer:
         ValueError: sampler grid with a continuous range.
     """
     space = search_space(spec)
-    if spec.sampler is Sampler.GRID:
-        levels = {}
-        for name, choice in grid_levels(spec).items():
-            if choice is None:
-                raise ValueError(f"search.{name}: a grid needs levels; give a list or a step")
-            levels[name] = choice
-        return Memoryless(lambda number: grid_parameters(levels, spec.seed, number))
-    if spec.sampler is Sampler.QMC and space:
-        return Memoryless(qmc_parameters(space, spec.seed))
-    if spec.sampler in MEMORYLESS or not space:
-        return Memoryless(lambda number: random_parameters(space, spec.seed, number))
-    if spec.sampler is Sampler.TPE and len(spec.objective) == 1:
-        return BatchMirror(spec, space, spec.seed + begun)
-    return Mirror(spec, space, _optuna_sampler(spec.sampler, spec.seed + begun))
-
-
-class Memoryless:
-    """Proposals that are a function of the trial's number."""
-
-    def __init__(self, parameters_of: Callable[[int], Parameters | None]) -> None:
-        self._parameters_of = parameters_of
-
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        proposals = []
-        for number, decided in zip(numbers, given, strict=True):
-            parameters = self._parameters_of(number)
-            if parameters is None:
-                break
-            proposals.append({**parameters, **decided})
-        return proposals
-
-    def observe(self, trials: Iterable[FrozenTrial]) -> None:
-        """Nothing to learn."""
-
-    def finish(self, trials: Iterable[FinishedTrial]) -> None:
-        """Nothing to learn."""
-
-
-class Mirror:
-    """An Optuna sampler on an in-memory copy of the study."""
-
-    def __init__(self, spec: StudySpec, space: Space, sampler: BaseSampler) -> None:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._space = dict(space)
-        self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
-        self._storage = InMemoryStorage()
-        self._study = optuna.create_study(
-            storage=self._storage,
-            sampler=sampler,
-            directions=[objective.direction for objective in spec.objective],
-        )
-        self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
-
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._forget(numbers)
-        proposals = []
-        for number, decided in zip(numbers, given, strict=True):
-            if decided:
-                self._study.enqueue_trial(decided)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                trial = self._study.ask(self._space)
-            self._mirrored[number] = trial.number
-            proposals.append(dict(trial.params))
-        return proposals
-
-    def observe(self, trials: Iterable[FrozenTrial]) -> None:
-        for trial in trials:
-            if trial.number not in self._mirrored:
-                self._add(trial.number, trial.state, _contents(trial))
-
-    def finish(self, trials: Iterable[FinishedTrial]) -> None:
-        for trial in trials:
-            known = self._mirrored.get(trial.number)
-            if known is not None:
-                self._finish(known, trial)
-
-    def _forget(self, numbers: Iterable[int]) -> None:
-        """Drop what was proposed for these numbers and never written: the database was away."""
-        for number in numbers:
-            if number in self._mirrored:
-                self._study.tell(self._mirrored.pop(number), None, TrialState.FAIL)
-
-    def _add(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
-        try:
-            trial = create_trial(state=state, **contents)
-        except ValueError:
-            return  # someone enqueued a value outside its range: the sampler does without it
-        self._mirrored[number] = self._storage.get_n_trials(self._study_id)
-        self._study.add_trial(trial)
-
-    def _finish(self, known: int, trial: FinishedTrial) -> None:
-        if trial.state is TrialState.PRUNED:
-            # Optuna takes a pruned trial's last report for its value.
-            mirrored = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, known)
-            if not self._storage.get_trial(mirrored).state.is_finished():
-                for step, value in sorted(trial.intermediate_values.items()):
-                    self._storage.set_trial_intermediate_value(mirrored, step, value)
-        values = trial.values if trial.state is TrialState.COMPLETE else None
-        self._study.tell(known, values, trial.state, skip_if_finished=True)
-
-
-class BatchMirror:
-    """The batched TPE on such a copy, of what it needs to know: all that are asked for at once
-    come from one fit."""
-
-    def __init__(self, spec: StudySpec, space: Space, seed: int) -> None:
-        self._space = dict(space)
-        self._seed = seed
-        self._search = ParzenSearch(-1.0 if spec.objective[0].direction == "maximize" else 1.0)
-        self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
-        self._trials: list[FrozenTrial] = []
-        self._changed: set[int] = set()  # since the last proposal
-
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._forget(numbers)
-        for changed in sorted(self._changed):
-            self._search.note(self._trials[changed])
-        self._changed.clear()
-        proposals = self._search.propose_batch(self._space, len(numbers), given, self._seed)
-        # There are fewer proposals than numbers where the space is used up.
-        for number, parameters in zip(numbers, proposals, strict=False):
-            self._add(number, TrialState.RUNNING, parameters, self._space)
-        return proposals
-
-    def observe(self, trials: Iterable[FrozenTrial]) -> None:
-        for trial in trials:
-            if trial.number not in self._mirrored:
-                known = self._add(trial.number, trial.state, trial.params, trial.distributions)
-                known.values = trial.values
-                known.intermediate_values = trial.intermediate_values
-
-    def finish(self, trials: Iterable[FinishedTrial]) -> None:
-        for trial in trials:
-            number = self._mirrored.get(trial.number)
-            if number is None or self._trials[number].state.is_finished():
-                continue
-            self._changed.add(number)
-            known = self._trials[number]
-            known.state = trial.state
-            if trial.state is TrialState.COMPLETE and trial.values is not None:
-                known.values = list(trial.values)
-            known.intermediate_values = dict(trial.intermediate_values)
-
-    def _forget(self, numbers: Iterable[int]) -> None:
-        """Drop what was proposed for these numbers and never written: the database was away."""
-        for number in numbers:
-            known = self._mirrored.pop(number, None)
-            if known is not None:
-                self._trials[known].state = TrialState.FAIL
-                self._changed.add(known)
-
-    def _add(
-        self,
-        number: int,
-        state: TrialState,
-        parameters: Parameters,
-        distributions: Mapping[str, BaseDistribution],
-    ) -> FrozenTrial:
-        # As it is: Optuna's create_trial would compare every value with its distribution, which
-        # costs more than the proposal. The estimator does without values outside their ranges.
-        mirrored = len(self._trials)
-        trial = FrozenTrial(
-            number=mirrored,
-            trial_id=mirrored,
-            state=state,
-            value=None,
-            datetime_start=None,
-            datetime_complete=None,
-            params=parameters,
-            distributions=dict(distributions),
-            user_attrs={},
-            system_attrs={},
-            intermediate_values={},
-        )
-        self._mirrored[number] = mirrored
-        self._trials.append(trial)
-        self._changed.add(mirrored)
-        return trial
-
-
-def _contents(trial: FrozenTrial) -> dict[str, Any]:
-    return {
-        "params": trial.params,
-        "distributions": trial.distributions,
-        "values": trial.values,
-        "system_attrs": trial.system_attrs,
-        "intermediate_values": trial.intermediate_values,
-    }
-
-
-def _optuna_sampler(sampler: Sampler, seed: int) -> BaseSampler:
-    # Optuna hands its seed to NumPy's legacy generator, which takes 32 bits.
-    seed %= 2**32
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if sampler is Sampler.TPE:
-            return optuna.samplers.TPESampler(seed=seed)
-        if sampler is Sampler.NSGA2:
-            return optuna.samplers.NSGAIISampler(seed=seed)
-        if sampler is Sampler.CMAES:
-            return optuna.samplers.CmaEsSampler(seed=seed)
-        if sampler is Sampler.GP:
-            return optuna.samplers.GPSampler(seed=seed)
-    raise ValueError(f"{sampler} is not one of Optuna's samplers")
+    # Without an axis all trials are equal: a grid ends after the first, others have no use for it.
+    sampler = spec.sampler if space or spec.sampler.needs_levels else Sampler.RANDOM
+    return PROPOSERS[sampler](spec, space, spec.seed + begun)

@@ -1,4 +1,4 @@
-"""The door to Optuna's pruners: which trials end at a rung.
+"""Which trials end at a rung, by Optuna's pruners.
 
 A rung is an epoch at which trials report. Optuna's pruners decide on an in-memory copy of the
 study that holds nothing but these reports.
@@ -31,7 +31,7 @@ def rung_epochs(epochs: int) -> tuple[int, ...]:
 
 
 class Pruning:
-    """Hears the trials' reports at rungs and says which of them end there."""
+    """Takes the trials' reports at rungs and says which of them end there."""
 
     def __init__(self, spec: StudySpec) -> None:
         self._epochs = spec.training.epochs
@@ -51,7 +51,7 @@ class Pruning:
         """The epoch to which a trial that has been trained for `epoch` epochs goes on."""
         return next((rung for rung in self._rungs if rung > epoch), self._epochs)
 
-    def adopt(self, trials: Iterable[FrozenTrial]) -> None:
+    def load_trials(self, trials: Iterable[FrozenTrial]) -> None:
         """Take the study's trials as the database has them; finished ones keep their rungs."""
         if self._study is None:
             return
@@ -73,8 +73,8 @@ class Pruning:
         self._trials[trial].report(value, epoch)
         return self._trials[trial].should_prune()
 
-    def finish(self, trial: int, state: TrialState, value: float | None) -> dict[str, Any]:
-        """Note a trial's end; what a later launch needs to go on pruning (rungs completed)."""
+    def end_trial(self, trial: int, state: TrialState, value: float | None) -> dict[str, Any]:
+        """Record a trial's end; what a later launch needs to go on pruning (rungs completed)."""
         known = self._trials.pop(trial, None)
         if self._study is None or known is None:
             return {}

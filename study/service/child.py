@@ -19,8 +19,9 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseUnreachable, LeaseLost
 from storage.studies.leases import Lease, release_lease
-from storage.studies.queue import note_crash, put_back
-from storage.studies.runs import read_run, set_status
+from storage.studies.queue import record_crash, requeue
+from storage.studies.runs import read_run
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from study.coordinator.coordinator import Ending
 from study.errors import ExitCode, InvalidInput, StudyFailed
@@ -28,7 +29,7 @@ from study.launching.lease import Heartbeat
 from study.launching.plan import Plan, make_plan
 from study.launching.pools import open_pool
 from study.launching.resuming import check_same_study
-from study.launching.run import conduct, tell_of_transactions
+from study.launching.run import record_transactions, run_coordinator
 from study.monitoring import events
 from study.monitoring.progress import Progress
 from study.service.data_roots import permitted
@@ -60,17 +61,17 @@ def main() -> int:
         open_database(options.storage, create=False) as database,
         progress_of(instructions) as progress,
     ):
-        tell_of_transactions(database, progress.tell)
+        record_transactions(database, progress.record_event)
         try:
             with Heartbeat(database, lease) as heartbeat:
                 heed(PIPE, heartbeat.ask_to_stop)
                 ending = _run_or_put_back(database, heartbeat, instructions, progress)
             release_lease(database, lease)
         except LeaseLost as lost:
-            progress.tell(events.CoordinatorReplaced(str(lost)))
+            progress.record_event(events.CoordinatorReplaced(str(lost)))
             return ExitCode.OK
         except DatabaseUnreachable as error:
-            progress.note(str(error))
+            progress.write_line(str(error))
             return DATABASE_LOST
     if ending in (Ending.BUDGET, Ending.EXHAUSTED):
         _draw(instructions, progress)
@@ -84,9 +85,9 @@ def _run_or_put_back(
     try:
         return _run(database, heartbeat, instructions, progress)
     except StudyFailed as failed:
-        progress.note(str(failed))
+        progress.write_line(str(failed))
     except KeyboardInterrupt:
-        put_back(database, heartbeat.lease())
+        requeue(database, heartbeat.lease())
     except (LeaseLost, DatabaseUnreachable):
         raise
     except Exception as error:  # noqa: BLE001  the study is tried again, not too often
@@ -97,8 +98,8 @@ def _run_or_put_back(
 
 
 def _note_crash(database: Database, progress: Progress, lease: Lease, reason: str) -> None:
-    note_crash(database, lease, reason)
-    progress.tell(events.StudyCrashed(reason))
+    record_crash(database, lease, reason)
+    progress.record_event(events.StudyCrashed(reason))
 
 
 def _run(
@@ -108,7 +109,7 @@ def _run(
     try:
         plan = _plan(database, heartbeat, instructions)
     except InvalidInput as error:
-        progress.note(str(error))
+        progress.write_line(str(error))
         set_status(database, heartbeat.lease(), RunStatus.FAILED, str(error))
         return None
     run = read_run(database, plan.spec.name)
@@ -118,18 +119,18 @@ def _run(
             opened = open_pool(plan.dataset, address=options.cluster, gpus=gpus, progress=progress)
             pool = stack.enter_context(opened)
         except InvalidInput as error:
-            progress.note(str(error))
+            progress.write_line(str(error))
             delay = CLUSTER_DELAY_SECONDS
-            put_back(database, heartbeat.lease(), reason=str(error), delay=delay)
+            requeue(database, heartbeat.lease(), reason=str(error), delay=delay)
             return None
-        return conduct(
+        return run_coordinator(
             database,
             run,
             plan,
             heartbeat,
             pool,
             progress,
-            on_stopped=lambda lease: put_back(database, lease),
+            on_stopped=lambda lease: requeue(database, lease),
             on_pool_lost=partial(_note_crash, database, progress),
         )
 
@@ -152,7 +153,7 @@ def _draw(instructions: Instructions, progress: Progress) -> None:
     try:
         save_to_dashboard(instructions.lease.study, instructions.options.storage)
     except Exception as error:  # noqa: BLE001  the study itself is finished, and well
-        progress.note(f"its pictures could not be drawn: {' '.join(str(error).split())}")
+        progress.write_line(f"its pictures could not be drawn: {' '.join(str(error).split())}")
 
 
 def read_line(pipe: int) -> bytes:

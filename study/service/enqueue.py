@@ -60,7 +60,7 @@ def _go_on(database: Database, run: StudyRun, spec: StudySpec) -> Queued:
         return Queued(spec.name, over=True)
     gone = _dead_owner(run)
     try:
-        enqueue(database, spec.name, spec.document(), spec.sha256(), gone=gone)
+        enqueue(database, spec.name, spec.document(), spec.sha256(), dead=gone)
     except LeaseHeld as held:
         raise StudyBusy(f"{held}; stop it first, then put it in the queue") from None
     return Queued(spec.name, over=False)

@@ -33,7 +33,7 @@ class ServiceOptions:
 class Instructions:
     """Run the study of this lease, which is the reader's.
 
-    events is an inherited descriptor to tell events to; None: nobody listens.
+    events is an inherited descriptor to send events to; None: nobody reads them.
     """
 
     lease: Lease

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 
-from study.monitoring.events import Event
-from study.monitoring.progress import PlainLines, Progress, Several, Snapshot
+from study.monitoring.console import PlainLines
+from study.monitoring.event import Event
+from study.monitoring.progress import CombinedProgress, Progress, Snapshot
 from study.service.instructions import Instructions
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class ServiceReport:
-    """What the process that serves says itself, and what it hears of the studies' processes.
+    """What the process that serves reports of itself and of the studies' processes.
 
     say takes lines that are of no study. logs: the studies' lines are logs as well.
     """
@@ -31,33 +32,35 @@ class ServiceReport:
         self._logs = logs
         self._metrics = metrics
 
-    def tell(self, study: str, event: Event) -> None:
+    def report_event(self, study: str, event: Event) -> None:
         """Say what became of a study, and count it."""
         if self._logs:
             from study.monitoring.logs import StudyLog
 
-            StudyLog(study).tell(event)
-        elif event.shown and event.line:
+            StudyLog(study).record_event(event)
+        elif event.line:
             self.say(f"study {study!r} {event.line}")
-        self.count(study, event)
+        self.count_event(study, event)
 
-    def count(self, study: str, event: Event) -> None:
+    def count_event(self, study: str, event: Event) -> None:
         """Count what nobody is to read; study "": the service itself."""
         if self._metrics is not None:
-            self._metrics.tell(study, event)
+            self._metrics.count_event(study, event)
 
     @contextmanager
-    def hearing(self, study: str) -> Iterator[int | None]:
-        """The descriptor through which the study's process, to be started within the block, tells
-        of its events; None: nobody counts them."""
+    def event_channel_of(self, study: str) -> Iterator[int | None]:
+        """The descriptor through which the study's process, to be started within the block, sends
+        its events; None: nobody counts them."""
         if self._metrics is None:
             yield None
             return
         from study.monitoring.channel import event_channel
 
         metrics = self._metrics
-        metrics.begin(study)
-        with event_channel(partial(metrics.tell, study), partial(metrics.end, study)) as descriptor:
+        metrics.study_started(study)
+        with event_channel(
+            partial(metrics.count_event, study), partial(metrics.study_ended, study)
+        ) as descriptor:
             yield descriptor
 
 
@@ -70,7 +73,7 @@ def progress_of(instructions: Instructions) -> Progress:
     from study.monitoring.channel import EventSender
 
     os.set_inheritable(instructions.events, False)
-    return Several((said, EventSender(instructions.events)))
+    return CombinedProgress((said, EventSender(instructions.events)))
 
 
 def _said_of(instructions: Instructions) -> Progress:
@@ -90,18 +93,18 @@ class NamedLines:
         self._study = study
         self._lines = PlainLines(Console(stderr=True), every=SECONDS_BETWEEN_LINES)
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show_snapshot(self, snapshot: Snapshot) -> None:
         """Print the snapshot, unless the last line is too fresh."""
-        self._lines.show(snapshot)
+        self._lines.show_snapshot(snapshot)
 
-    def note(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Print the line."""
-        self._lines.note(f"{self._study}: {line}")
+        self._lines.write_line(f"{self._study}: {line}")
 
-    def tell(self, event: Event) -> None:
+    def record_event(self, event: Event) -> None:
         """Print what a person is to know."""
-        if event.shown and event.line:
-            self.note(event.line)
+        if event.line:
+            self.write_line(event.line)
 
     def __enter__(self) -> Self:
         self._lines.__enter__()

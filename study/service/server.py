@@ -25,11 +25,11 @@ from storage.owners import Owner
 from storage.studies.leases import Lease
 from storage.studies.queue import (
     claim_next,
-    hand_over,
-    note_crash,
-    owners_at_work,
-    put_back,
-    recover_lost,
+    lease_owners,
+    record_crash,
+    requeue,
+    requeue_abandoned,
+    transfer_lease,
 )
 from storage.studies.runs import read_run
 from study.launching.lease import LEASE_SECONDS, is_gone
@@ -73,7 +73,7 @@ class Service:
         self._options = options
         self._max_studies = max_studies
         self._report = report
-        self._me = Owner.here()
+        self._me = Owner.this_process()
         self._children: list[Child] = []
         self._ended: list[tuple[Child, int]] = []  # whose end is not in the database yet
         self._stopping = threading.Event()
@@ -117,7 +117,7 @@ class Service:
 
     def _start(self, claimed: Lease) -> None:
         # Ctrl-C in a terminal reaches us alone; we tell them.
-        with self._report.hearing(claimed.study) as events:
+        with self._report.event_channel_of(claimed.study) as events:
             process = subprocess.Popen(
                 COMMAND,
                 stdin=subprocess.PIPE,
@@ -129,13 +129,13 @@ class Service:
         self._children.append(child)
         owner = Owner(socket.gethostname(), process.pid)
         try:
-            lease = hand_over(self._database, claimed, owner)
+            lease = transfer_lease(self._database, claimed, owner)
         except (LeaseLost, DatabaseUnreachable):
             process.kill()  # nothing has begun; its end is noted in the next step
             raise
         self._children[-1] = Child(process, lease)
-        self._report.count(lease.study, LeaseTaken(str(owner), lease.epoch))
-        self._report.tell(lease.study, ProcessStarted(process.pid))
+        self._report.count_event(lease.study, LeaseTaken(str(owner), lease.epoch))
+        self._report.report_event(lease.study, ProcessStarted(process.pid))
         self._tell(process, Instructions(lease, self._options, events).line())
 
     def _tell(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
@@ -167,19 +167,19 @@ class Service:
             if died is None:
                 status = read_run(self._database, lease.study).status
             elif self._stopping.is_set() or code == DATABASE_LOST:
-                status = put_back(self._database, lease)
+                status = requeue(self._database, lease)
             else:
                 reason = f"its coordinator {died}"
-                status = note_crash(self._database, lease, reason)
-                self._report.tell(lease.study, StudyCrashed(reason))
+                status = record_crash(self._database, lease, reason)
+                self._report.report_event(lease.study, StudyCrashed(reason))
         except (LeaseLost, StudyNotFound):
             return  # others have it already, or nobody needs it any more
-        self._report.tell(lease.study, ProcessEnded(status.value, died))
+        self._report.report_event(lease.study, ProcessEnded(status.value, died))
 
     def _recover(self) -> None:
-        gone = [owner for owner in owners_at_work(self._database) if is_gone(owner)]
-        for study, status in recover_lost(self._database, gone):
-            self._report.tell(study, StudyRecovered(status.value))
+        gone = [owner for owner in lease_owners(self._database) if is_gone(owner)]
+        for study, status in requeue_abandoned(self._database, gone):
+            self._report.report_event(study, StudyRecovered(status.value))
 
     # ── The service ends ─────────────────────────────────────────────────────────────────────
 

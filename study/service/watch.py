@@ -13,7 +13,7 @@ from storage.studies.runs import StudyRun, read_run
 from storage.tables.status import ENDED, RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT, Ending
-from study.coordinator.outage import PATIENCE
+from study.coordinator.outage import LONGEST_OUTAGE
 from study.coordinator.tally import Tally
 from study.errors import StudyFailed
 from study.launching.outcome import StudyOutcome, outcome_of
@@ -23,7 +23,7 @@ from study.monitoring.progress import Progress, Snapshot
 from study.specification.spec import StudySpec
 from study.specification.stored import stored_specification
 
-LOOK_SECONDS = 1.0
+SECONDS_BETWEEN_REFRESHES = 1.0
 
 
 def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, StudyOutcome, bool]:
@@ -40,10 +40,10 @@ def watch(name: str, storage: str, progress: Progress) -> tuple[StudySpec, Study
         spec = stored_specification(run.specification, name)
         view = View(database, spec, run.study_id)
         while True:
-            progress.show(view.look())
+            progress.show_snapshot(view.refresh())
             if view.run.status in ENDED:
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(SECONDS_BETWEEN_REFRESHES)
         _raise_if_failed(view.run)
         trials = TrialStorage(database)
         # The budget is the newest one: somebody may have raised it meanwhile.
@@ -86,9 +86,9 @@ class View:
         self._tally = Tally(self.spec, bounds_of(self.spec))
         self._trials = TrialStorage(self.database)
         self._count()
-        self._tally.begin()
+        self._tally.start_launch()
 
-    def look(self) -> Snapshot:
+    def refresh(self) -> Snapshot:
         """How the study stands now, or did when the database was last there.
 
         Raises:
@@ -102,7 +102,7 @@ class View:
         except DatabaseUnreachable:
             now = time.monotonic()
             self._away_since = self._away_since or now
-            if self._last is None or now - self._away_since > PATIENCE:
+            if self._last is None or now - self._away_since > LONGEST_OUTAGE:
                 raise
             return self._last
         self._away_since = None
@@ -118,7 +118,7 @@ class View:
             if not trial.state.is_finished() or trial.number in self._ended:
                 continue
             self._ended.add(trial.number)
-            self._tally.note(trial.number, trial.state, trial.values, trial.user_attrs)
+            self._tally.count_trial(trial.number, trial.state, trial.values, trial.user_attrs)
         return running
 
     def _message(self) -> str:

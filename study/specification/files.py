@@ -125,7 +125,7 @@ def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -
         _make_absolute(section, field, Path.cwd())
 
 
-_RIGHT: dict[str, Callable[[dict[str, Any]], str]] = {
+_ADVICE: dict[str, Callable[[dict[str, Any]], str]] = {
     "missing": lambda ctx: "is missing; it is required",
     "int_type": lambda ctx: "give a whole number",
     "int_from_float": lambda ctx: "give a whole number",
@@ -158,7 +158,7 @@ def _one_line(error: ValidationError) -> str:
     elif first["type"] == "missing":
         text = "is missing; it is required"
     else:
-        right = _RIGHT[first["type"]](context) if first["type"] in _RIGHT else first["msg"]
+        right = _ADVICE[first["type"]](context) if first["type"] in _ADVICE else first["msg"]
         text = f"found {_shown(first['input'])}; {right}{_did_you_mean(first)}"
     return f"{field}: {text}{more}" if field else f"{text}{more}"
 

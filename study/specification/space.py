@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from optuna.distributions import (
     BaseDistribution,
@@ -18,7 +18,13 @@ from study.specification.spec import StudySpec
 from workers.configuration import Configuration
 
 Parameters = Mapping[str, Any]
-_TYPES = get_type_hints(Configuration)
+# The hyperparameters whose levels are words, also where None is one of their levels.
+_KINDS: dict[str, type[Enum]] = {
+    name: kind
+    for name, annotation in get_type_hints(Configuration).items()
+    for kind in (annotation, *get_args(annotation))
+    if isinstance(kind, type) and issubclass(kind, Enum)
+}
 
 
 def search_space(spec: StudySpec) -> dict[str, BaseDistribution]:
@@ -89,8 +95,8 @@ def _plain(level: Any) -> Any:
 
 def _typed(name: str, value: Any) -> Any:
     """A level read back from SQL as text is the enum's member again."""
-    wanted = _TYPES[name]
-    return wanted(value) if isinstance(wanted, type) and issubclass(wanted, Enum) else value
+    kind = _KINDS.get(name)
+    return value if kind is None or value is None else kind(value)
 
 
 def baseline_parameters(spec: StudySpec) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ A frozen value that is either right or refused. Whether the data exist is asked 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from enum import StrEnum
+from dataclasses import fields
+from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -16,6 +16,7 @@ from study.errors import nearest
 from study.specification.claims import Claim
 from study.specification.dimensions import Categorical, Numeric, Range
 from workers.configuration import (
+    HYPERPARAMETERS,
     Activation,
     Configuration,
     Initialization,
@@ -36,22 +37,53 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 Part = Annotated[float, Field(gt=0, lt=1, strict=True)]
 
-# Every hyperparameter, with the value it has where a specification does not mention it.
-DEFAULTS: Mapping[str, Any] = {
-    field.name: field.default for field in fields(Configuration) if field.default is not MISSING
-}
+# What a hyperparameter and a setting are where a specification does not mention them.
+DEFAULTS = Configuration()
+DEFAULT_SETTINGS = TrainingSettings()
+
+
+class SamplerTrait(Enum):
+    """What must be known of a sampler beside how it chooses."""
+
+    DESIGN = "configurations do not depend on results, so that a study of them gives effects"
+    SINGLE_OBJECTIVE_ONLY = "it cannot weigh several objectives"
+    NEEDS_LEVELS = "it tries every combination of levels once: a range needs a step"
 
 
 class Sampler(StrEnum):
-    """How the next configurations are chosen."""
+    """How the next configurations are chosen; study.sampling says how each of them does it."""
 
-    RANDOM = "random"
-    GRID = "grid"
-    QMC = "qmc"
+    RANDOM = "random", SamplerTrait.DESIGN
+    GRID = "grid", SamplerTrait.DESIGN, SamplerTrait.NEEDS_LEVELS
+    QMC = "qmc", SamplerTrait.DESIGN
     TPE = "tpe"
     NSGA2 = "nsga2"
-    CMAES = "cmaes"
+    CMAES = "cmaes", SamplerTrait.SINGLE_OBJECTIVE_ONLY
     GP = "gp"
+
+    _traits: frozenset[SamplerTrait]
+
+    def __new__(cls, value: str, *traits: SamplerTrait) -> Self:
+        """The member whose value is the first item, as in a specification."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member._traits = frozenset(traits)
+        return member
+
+    @property
+    def is_design(self) -> bool:
+        """Whether its configurations do not depend on results."""
+        return SamplerTrait.DESIGN in self._traits
+
+    @property
+    def single_objective_only(self) -> bool:
+        """Whether several objectives are refused."""
+        return SamplerTrait.SINGLE_OBJECTIVE_ONLY in self._traits
+
+    @property
+    def needs_levels(self) -> bool:
+        """Whether it tries every combination of levels once, and then nothing more."""
+        return SamplerTrait.NEEDS_LEVELS in self._traits
 
 
 class Pruner(StrEnum):
@@ -148,23 +180,32 @@ class TrainingSpec(Section):
     """What all trials share in training; batch_size, optimizer and early stopping are defaults
     that the search may take over."""
 
-    optimizer: Optimizer = Optimizer.ADAM
-    batch_size: Count = 64
+    optimizer: Optimizer = DEFAULTS.optimizer
+    batch_size: Count = DEFAULTS.batch_size
     early_stopping: EarlyStoppingSpec | None = None
-    epochs: Count = 30
-    replicates: Count = 3
-    evaluations: Count = 20
-    leaky_relu_slope: NotNegative = 0.1
-    elu_alpha: Positive = 1.0
-    maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = 2
-    recurrent_cell: RecurrentCell = RecurrentCell.SIMPLE
-    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.9
-    gradient_clip: Positive | None = None
+    epochs: Count = DEFAULT_SETTINGS.epochs
+    replicates: Count = DEFAULT_SETTINGS.replicates
+    evaluations: Count = DEFAULT_SETTINGS.evaluations
+    leaky_relu_slope: NotNegative = DEFAULT_SETTINGS.leaky_relu_slope
+    elu_alpha: Positive = DEFAULT_SETTINGS.elu_alpha
+    maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = DEFAULT_SETTINGS.maxout_pieces
+    recurrent_cell: RecurrentCell = DEFAULT_SETTINGS.recurrent_cell
+    momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = DEFAULT_SETTINGS.momentum
+    gradient_clip: Positive | None = DEFAULT_SETTINGS.gradient_clip
 
     def settings(self) -> TrainingSettings:
         """The part that workers need beside a trial's configuration."""
         names = {field.name for field in fields(TrainingSettings)}
         return TrainingSettings(**self.model_dump(include=names))
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The values that are searched only where the search names them."""
+        patience = self.early_stopping.patience if self.early_stopping else None
+        named = [name for name in HYPERPARAMETERS if name in TrainingSpec.model_fields]
+        return {
+            **{name: getattr(self, name) for name in named},
+            "early_stopping_patience": patience,
+        }
 
 
 class BudgetSpec(Section):
@@ -217,27 +258,23 @@ class StudySpec(Section):
         if len(self.objective) > 1:
             if self.pruner is not Pruner.NONE:
                 raise ValueError(f"pruner {self.pruner.value!r} needs a single objective; use none")
-            if self.sampler is Sampler.CMAES:
-                raise ValueError("sampler 'cmaes' needs a single objective; use nsga2")
+            if self.sampler.single_objective_only:
+                raise ValueError(
+                    f"sampler {self.sampler.value!r} needs a single objective; use nsga2"
+                )
         if len(set(self.objective)) < len(self.objective):
             raise ValueError("objective: the same quantity is listed twice")
         return self
 
     def dimensions(self) -> dict[str, Any]:
         """For every hyperparameter its fixed value, its tuple of levels or its Range."""
-        shared = {
-            "optimizer": self.training.optimizer,
-            "batch_size": self.training.batch_size,
-            "early_stopping_patience": (
-                self.training.early_stopping.patience if self.training.early_stopping else None
-            ),
-        }
-        defaults = {**DEFAULTS, **shared}
-        searched = {name: getattr(self.search, name) for name in defaults}
-        return {
-            name: default if searched[name] is None else searched[name]
-            for name, default in defaults.items()
-        }
+        shared = self.training.hyperparameters()
+        dimensions = {}
+        for name in HYPERPARAMETERS:
+            searched = getattr(self.search, name)
+            default = shared.get(name, getattr(DEFAULTS, name))
+            dimensions[name] = default if searched is None else searched
+        return dimensions
 
     def document(self) -> dict[str, Any]:
         """The specification as plain JSON values, every default written out."""

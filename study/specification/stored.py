@@ -7,7 +7,7 @@ import json
 
 from storage.database.engine import Database
 from storage.studies.leases import Lease
-from storage.studies.specification_text import specification_text
+from storage.studies.runs import specification_text
 from study.errors import InvalidInput
 from study.specification.files import validated
 from study.specification.spec import StudySpec

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.reading.frames import load_results
-from storage.studies.runs import list_runs
+from storage.reading.summaries import list_runs
 from tests.conftest import new_database
 from tests.scraping import Samples, samples_of, scrape, value
 from tests.service_processes import Serve, command_line, queue, serving, wait_for

@@ -20,7 +20,8 @@ from study.coordinator.rows import configuration_in
 from study.launching.launch import launch
 from study.launching.plan import make_plan
 from study.monitoring import events
-from study.monitoring.progress import Silence
+from study.monitoring.event import Event
+from study.monitoring.progress import NoProgress
 from study.specification.files import read_specification
 from study.specification.spec import StudySpec
 from tests.benchmarks.reference_study import SPEC
@@ -32,14 +33,14 @@ LAST_SECONDS = 5.0
 
 
 @dataclass
-class Watch(Silence):
+class Watch(NoProgress):
     """Notes when cohorts were dispatched and came back."""
 
     dispatched: list[float] = field(default_factory=list)
     fills: list[float] = field(default_factory=list)
     returned: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
 
-    def tell(self, event: events.Event) -> None:
+    def record_event(self, event: Event) -> None:
         now = time.perf_counter()
         if isinstance(event, events.CohortDispatched):
             self.dispatched.append(now)

@@ -35,7 +35,7 @@ from pathlib import Path
 
 from storage.database.opening import open_database
 from study.monitoring.events import CohortDispatched, Event, TrialsCommitted
-from study.monitoring.progress import Silence
+from study.monitoring.progress import NoProgress
 from study.specification.files import read_specification
 from study.specification.spec import StudySpec
 from tests.benchmarks.reference_study import SPEC as REFERENCE
@@ -82,14 +82,14 @@ def specification(text: str, trials: int, *overrides: str) -> StudySpec:
         return read_specification(str(path), overrides=[f"budget.trials={trials}", *overrides])
 
 
-class Notes(Silence):
+class Notes(NoProgress):
     """When trials were committed, and how many networks cohorts were to have."""
 
     def __init__(self) -> None:
         self.committed: list[float] = []
         self.wanted: list[float] = []
 
-    def tell(self, event: Event) -> None:
+    def record_event(self, event: Event) -> None:
         if isinstance(event, TrialsCommitted):
             self.committed += [time.perf_counter()] * event.complete
         elif isinstance(event, CohortDispatched):
@@ -220,7 +220,7 @@ def fill(label: str, text: str, sampler: str, slots: int, trials: int) -> None:
             size = len(program)
             count += 1
             programs += size * min(1.0, size / wanted)
-            paying += size * min(1.0, size / min(wanted, networks_that_pay(program[0])))
+            paying += size * min(1.0, size / min(wanted, target_networks(program[0])))
     print(
         f"{label:12} {sampler:8} {slots:6} {trials:8} {networks / len(pool.segments):9.1f} "
         f"{networks / count:9.1f} {tasks / networks:8.0%} {programs / networks:9.0%} "
@@ -229,7 +229,7 @@ def fill(label: str, text: str, sampler: str, slots: int, trials: int) -> None:
     )
 
 
-def networks_that_pay(network: Network) -> float:
+def target_networks(network: Network) -> float:
     """Of how many such networks a program is about as fast per network as of more (measured: see
     BENCHMARKS): what a step costs whatever it trains is spread until arithmetic outweighs it."""
     return min(64.0, (256 / width_bucket(max(branch_widths(network.configuration)))) ** 2)

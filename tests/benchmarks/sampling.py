@@ -23,7 +23,7 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import create_trial
 
-from study.sampling.tpe import BatchTPESampler
+from study import BatchTPESampler
 from study.specification.files import read_specification
 from study.specification.space import search_space
 from tests.benchmarks.sampling_objectives import OBJECTIVES, Objective

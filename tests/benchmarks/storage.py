@@ -123,13 +123,17 @@ def refresh_seconds(database: Database, storage: TrialStorage) -> dict[str, floa
     """The median cost of a look at all trials, without and with a batch RUNNING."""
     number = study_id(storage)
     found = {"nothing running": median_refresh(storage, number)}
-    lease = acquire_lease(database, "study", Owner.here(), 600, force_from=held_by(database))
-    storage.create_trials(number, [draw(random.Random(1)) for _ in range(BATCH)], lease)
+    lease = acquire_lease(
+        database, "study", Owner.this_process(), 600, force_from=held_by(database)
+    )
+    storage.batches.create_trials(number, [draw(random.Random(1)) for _ in range(BATCH)], lease)
     storage.get_all_trials(number, deepcopy=False)
     found[f"{BATCH} trials running"] = median_refresh(storage, number)
-    storage.finish_trials(number, [], lease)
-    numbers = [trial.number for trial in storage.running_trials(number)]
-    storage.finish_trials(number, [FinishedTrial(n, TrialState.FAIL) for n in numbers], lease)
+    storage.batches.finish_trials(number, [], lease)
+    numbers = [trial.number for trial in storage.batches.running_trials(number)]
+    storage.batches.finish_trials(
+        number, [FinishedTrial(n, TrialState.FAIL) for n in numbers], lease
+    )
     return found
 
 
@@ -161,7 +165,7 @@ def our_seconds(url: str, count: int) -> list[float]:
     with open_database(url) as database:
         new = NewRun("study", ("maximize",), {}, "0" * 64, "0" * 64, seed=0)
         number = create_run(database, new).study_id
-        lease = acquire_lease(database, "study", Owner.here(), 600)
+        lease = acquire_lease(database, "study", Owner.this_process(), 600)
         storage = TrialStorage(database)
         seconds = []
         for start in range(0, count, BATCH):
@@ -181,7 +185,7 @@ def one_batch(
     measured: dict[str, Any],
 ) -> None:
     """Make a batch of trials, finish it, and look at all trials."""
-    made = storage.create_trials(number, [draw(generator) for _ in range(size)], lease)
+    made = storage.batches.create_trials(number, [draw(generator) for _ in range(size)], lease)
     finished = [
         FinishedTrial(
             trial.number,
@@ -193,7 +197,7 @@ def one_batch(
         )
         for trial in made
     ]
-    report = storage.finish_trials(number, finished, lease)
+    report = storage.batches.finish_trials(number, finished, lease)
     if len(report.written) != size or not storage.get_all_trials(number, deepcopy=False):
         raise SystemExit(f"not everything was written: {report}")
 

@@ -16,7 +16,8 @@ import pytest
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
-from storage.studies.runs import list_runs, read_run
+from storage.reading.summaries import list_runs
+from storage.studies.runs import read_run
 from tests.chaos.storm import stopped_at_once
 from tests.chaos.studies import Study, wait_for
 

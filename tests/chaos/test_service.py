@@ -10,7 +10,7 @@ import pytest
 
 from storage.database.opening import open_database
 from storage.reading.frames import load_replicates, load_results
-from storage.studies.runs import list_runs
+from storage.reading.summaries import list_runs
 from tests.service_processes import Serve, queue
 
 SERVICES = 3

@@ -11,23 +11,24 @@ from storage.reading.frames import load_results
 from study.coordinator import policy
 from study.coordinator.coordinator import Ending
 from study.monitoring import events
-from study.monitoring.progress import Silence
+from study.monitoring.event import Event
+from study.monitoring.progress import NoProgress
 from study.specification.files import read_specification
 from tests.integration.study.bench import Bench
 from workers.data import DataSource, load_dataset
 from workers.pools.ray_cluster import RayPool
 
 
-class Freezer(Silence):
+class Freezer(NoProgress):
     """Stops a worker, which then lives and says nothing, as soon as a cohort came back."""
 
     def __init__(self) -> None:
-        self.told: list[events.Event] = []
+        self.events: list[Event] = []
         self.frozen: psutil.Process | None = None
         self._thread = threading.Thread(target=self._freeze, daemon=True)
 
-    def tell(self, event: events.Event) -> None:
-        self.told.append(event)
+    def record_event(self, event: Event) -> None:
+        self.events.append(event)
         if isinstance(event, events.CohortReturned) and self._thread.ident is None:
             self._thread.start()
 
@@ -58,6 +59,6 @@ def test_a_hanging_worker_costs_its_deadline_and_no_trial(tmp_path, monkeypatch)
         pool.close()
         if freezer.frozen is not None and freezer.frozen.is_running():
             freezer.frozen.kill()
-    failed = [event for event in freezer.told if isinstance(event, events.CohortFailed)]
+    failed = [event for event in freezer.events if isinstance(event, events.CohortFailed)]
     assert "no answer in time" in {event.kind for event in failed}
     assert set(load_results(spec.name, url)["state"]) == {"COMPLETE"}

@@ -22,14 +22,14 @@ from storage.reading.frames import load_results
 from study.errors import InvalidInput
 from study.monitoring import events
 from study.monitoring.channel import EventSender, decode, event_channel
-from study.monitoring.events import Event
+from study.monitoring.event import Event
 from study.monitoring.metrics import (
     ENDED_STUDIES_KEPT,
     Metrics,
     metrics_address,
     serving_metrics,
 )
-from study.monitoring.progress import Silence
+from study.monitoring.progress import NoProgress
 from study.monitoring.stored_counts import StoredCounts
 from tests.integration.storage.studies import make_run
 from tests.integration.study.bench import Bench, spec_of
@@ -48,17 +48,17 @@ def scraped(metrics: Metrics) -> Samples:
     return samples_of(generate_latest(metrics.registry).decode())
 
 
-class Counting(Silence):
+class Counting(NoProgress):
     """The progress of one study as metrics of this process."""
 
     def __init__(self, metrics: Metrics, study: str) -> None:
-        self.tell = partial(metrics.tell, study)
+        self.record_event = partial(metrics.count_event, study)
 
 
 def test_the_scraped_trials_are_those_of_the_database(bench):
     spec = spec_of("pruner=median", trials=30)
     metrics = Metrics(StoredCounts(lambda: read_counts(bench.database)))
-    metrics.begin(spec.name)
+    metrics.study_started(spec.name)
     bench.progress = Counting(metrics, spec.name)
     bench.run(spec, lambda s: FailureKind.ERROR if any(w.trial == 3 for w in s.trials) else None)
     samples = scraped(metrics)
@@ -79,8 +79,8 @@ def test_the_scraped_trials_are_those_of_the_database(bench):
 
 def test_transactions_of_a_database_are_a_histogram_in_seconds(database: Database):
     metrics = Metrics()
-    database.observe(
-        lambda done: metrics.tell(
+    database.observe_transactions(
+        lambda done: metrics.count_event(
             "", events.DatabaseUsed("write" if done.writes else "read", done.seconds, done.failed)
         )
     )
@@ -106,7 +106,7 @@ def test_the_queue_and_the_studies_at_work_are_gauges_by_status(database: Databa
 def test_a_scrape_while_the_database_is_away_says_so_and_gives_the_rest():
     away = Database(parse_url("postgresql://me@127.0.0.1:1/db"))
     metrics = Metrics(StoredCounts(lambda: read_counts(away)))
-    metrics.begin("digits")
+    metrics.study_started("digits")
     samples = scraped(metrics)
     assert value(samples, "study_database_up") == 0
     assert value(samples, "study_running") == 1
@@ -117,21 +117,21 @@ def test_the_series_of_studies_that_ended_long_ago_are_forgotten():
     metrics = Metrics()
     names = [f"study-{number}" for number in range(ENDED_STUDIES_KEPT + 1)]
     for name in names:
-        metrics.begin(name)
-        metrics.tell(name, events.TrialsCommitted(1, 0, 0, 0))
-        metrics.end(name)
+        metrics.study_started(name)
+        metrics.count_event(name, events.TrialsCommitted(1, 0, 0, 0))
+        metrics.study_ended(name)
     kept = {dict(labels)["study"] for name, labels in scraped(metrics) if "trials_total" in name}
     assert kept == set(names[1:])
 
 
 def test_the_late_end_of_a_process_leaves_the_next_one_of_its_study_alone():
     metrics = Metrics()
-    metrics.begin("digits")
-    metrics.begin("digits")
-    metrics.tell("digits", events.Occupancy(busy=1, slots=2, trials=8))
-    metrics.end("digits")
+    metrics.study_started("digits")
+    metrics.study_started("digits")
+    metrics.count_event("digits", events.Occupancy(busy=1, slots=2, trials=8))
+    metrics.study_ended("digits")
     assert value(scraped(metrics), "study_slots_busy_ratio", study="digits") == 0.5
-    metrics.end("digits")
+    metrics.study_ended("digits")
     assert not any(name == "study_slots_busy_ratio" for name, _ in scraped(metrics))
 
 
@@ -145,7 +145,7 @@ def test_what_becomes_of_leases_and_crashes_is_counted():
         events.StudyCrashed("its coordinator was killed by SIGKILL"),
         events.ProcessEnded("queued", "was killed by SIGKILL"),
     ):
-        metrics.tell("digits", event)
+        metrics.count_event("digits", event)
     samples = scraped(metrics)
     changes = {
         change: value(samples, "study_lease_changes_total", change=change)
@@ -175,7 +175,7 @@ def test_an_address_without_a_port_is_refused(text):
 
 def test_the_endpoint_answers_with_them():
     metrics = Metrics()
-    metrics.begin("digits")
+    metrics.study_started("digits")
     with serving_metrics(metrics, "127.0.0.1", 0) as port:
         samples = samples_of(scrape(f"http://127.0.0.1:{port}/metrics"))
     assert value(samples, "study_running") == 1
@@ -199,7 +199,7 @@ from study.monitoring import events
 from study.monitoring.channel import EventSender
 with EventSender(int(sys.argv[1])) as sender:
     for trial in range(1000):
-        sender.tell(events.TrialFailed(trial, "1-2", "as told"))
+        sender.record_event(events.TrialFailed(trial, "1-2", "as told"))
     if sys.argv[2] == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -207,33 +207,33 @@ with EventSender(int(sys.argv[1])) as sender:
 
 @pytest.mark.parametrize("end", ["ends", "killed"])
 def test_every_event_of_a_child_arrives_however_it_ends(end):
-    heard: list[Event] = []
+    received: list[Event] = []
     gone = threading.Event()
-    with event_channel(heard.append, gone.set) as descriptor:
+    with event_channel(received.append, gone.set) as descriptor:
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(descriptor), end], pass_fds=[descriptor]
         )
     assert child.wait(60) == (-signal.SIGKILL if end == "killed" else 0)
     assert gone.wait(10)
-    assert heard == [events.TrialFailed(trial, "1-2", "as told") for trial in range(1000)]
+    assert received == [events.TrialFailed(trial, "1-2", "as told") for trial in range(1000)]
 
 
 def test_a_child_whose_parent_has_gone_goes_on_without_it():
     ours, childs = socket.socketpair()
-    descriptor = childs.detach()
     ours.close()
+    descriptor = childs.detach()
     with EventSender(descriptor) as sender:
-        sender.tell(events.StopRequested("signal"))
-        with pytest.raises(OSError, match="Bad file descriptor"):  # it gave up telling
+        for _ in range(3):
+            sender.record_event(events.StopRequested("signal"))
+        with pytest.raises(OSError, match="Bad file descriptor"):  # it sends nothing more
             os.fstat(descriptor)
-        sender.tell(events.StopRequested("signal"))
 
 
 def test_an_event_comes_out_as_it_went_in():
     event = events.CohortFailed("1-2", (3, 4), "worker lost", "it died", "retry", 2)
     ours, childs = socket.socketpair()
     with closing(ours), EventSender(childs.detach()) as sender:
-        sender.tell(event)
+        sender.record_event(event)
         assert decode(ours.recv(4096)) == event
 
 

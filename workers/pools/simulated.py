@@ -5,8 +5,9 @@ is trained; measurements are a smooth function of the configuration.
 """
 
 import heapq
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 from workers.configuration import Activation, Configuration
 from workers.pools.pool import Completion, Done, Failed, FailureKind, StateHandle
@@ -154,19 +155,12 @@ def _replicate(
     handicap = 0.05 * (configuration.activation is Activation.SIGMOID)
     train = (0.99 - 0.01 * configuration.depth - handicap) * (0.8 + 0.2 * progress)
     test = train - 0.1 + 0.1 * configuration.dropout - 0.001 * replicate
-    validation = test + 0.005
-    losses = (1 - train, 1 - validation, 1 - test)
-    accuracies = (train, validation, test)
+    accuracy = {"train": train, "validation": test + 0.005, "test": test}
+    replicate_numbers = _numbers(ReplicateMeasurements, accuracy)
+    member_numbers = _numbers(MemberMeasurements, accuracy)
     return ReplicateMeasurements(
+        **replicate_numbers,
         replicate=replicate,
-        train_accuracy=train,
-        train_accuracy_clean=None,
-        validation_accuracy=validation,
-        test_accuracy=test,
-        balanced_test_accuracy=test,
-        train_loss=losses[0],
-        validation_loss=losses[1],
-        test_loss=losses[2],
         train_examples=64,
         validation_examples=16,
         test_examples=16,
@@ -174,16 +168,28 @@ def _replicate(
         test_correct=b"\xff\xf0",
         members=tuple(
             MemberMeasurements(
-                member,
-                *accuracies,
-                *losses,
-                *accuracies,
-                *accuracies,
-                epochs=segment.last_epoch,
-                diverged=False,
+                **member_numbers, member=member, epochs=segment.last_epoch, diverged=False
             )
             for member in range(configuration.ensemble_size)
         ),
-        curve=(CurvePoint(segment.last_epoch, *accuracies, *losses),),
-        layers=(LayerStatistics(1, segment.last_epoch, 0.5, 0.0, 1.0, 0.0),),
+        curve=(CurvePoint(**_numbers(CurvePoint, accuracy), epoch=segment.last_epoch),),
+        layers=(
+            LayerStatistics(
+                **_numbers(LayerStatistics, accuracy), layer=1, epoch=segment.last_epoch
+            ),
+        ),
     )
+
+
+def _numbers(kind: type[Any], accuracy: Mapping[str, float]) -> dict[str, Any]:
+    """A value for every number that a kind of measurements has: the accuracy of the side that its
+    name contains (else of the test examples), 1 − accuracy for a loss, None where that may be."""
+    numbers: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.init and field.type == float | None:
+            numbers[field.name] = None
+        elif field.init and field.type is float:
+            side = next((side for side in accuracy if side in field.name), "test")
+            loss = field.name.endswith("loss")
+            numbers[field.name] = 1 - accuracy[side] if loss else accuracy[side]
+    return numbers

@@ -18,7 +18,7 @@ from workers.segment import Segment, TrialMeasurements, TrialWork
 from workers.training.examples import Examples
 from workers.training.layer_statistics import average_layers, probe_layers
 from workers.training.measurements import evaluation_epochs, measure_curve_point, measure_replicate
-from workers.training.metrics import SMALLEST_PROBABILITY, Probabilities, Truth
+from workers.training.metrics import SMALLEST_PROBABILITY, GroundTruth, Probabilities
 from workers.training.program import Program
 from workers.training.states import NetworkState, TrialState
 
@@ -162,17 +162,17 @@ class Cohort:
             self._evaluate()
             self._add_curve_points(epoch, self.predictions, self.truths)
             return
-        looked_at = {key: truth.looked_at(CURVE_EXAMPLES) for key, truth in self.truths.items()}
-        predictions = {key: own[:, looked_at[key[:2]][0]] for key, own in self.predictions.items()}
+        subsets = {key: truth.subset(CURVE_EXAMPLES) for key, truth in self.truths.items()}
+        predictions = {key: own[:, subsets[key[:2]][0]] for key, own in self.predictions.items()}
         for program in self.programs:
-            examples = [looked_at[n.trial, n.replicate][0] for n in program.networks]
+            examples = [subsets[n.trial, n.replicate][0] for n in program.networks]
             predicted = program.predict(examples)
             for network, own in zip(program.networks, predicted, strict=True):
                 finite = np.isfinite(own).all()
                 predictions[_key(network)] = (
                     own if finite else self._frequencies(network)[:, : own.shape[1]]
                 )
-        truths = {key: truth for key, (_, truth) in looked_at.items()}
+        truths = {key: truth for key, (_, truth) in subsets.items()}
         self._add_curve_points(epoch, predictions, truths)
 
     def _evaluate(self) -> None:
@@ -225,7 +225,7 @@ class Cohort:
         self,
         epoch: int,
         predictions: dict[Key, Probabilities],
-        truths: dict[tuple[int, int], Truth],
+        truths: dict[tuple[int, int], GroundTruth],
     ) -> None:
         for trial, state in self.trials.items():
             points = (

@@ -13,7 +13,7 @@ from workers.data.splitting import cached_split
 from workers.networks.network import used_examples
 from workers.networks.shapes import output_units, pad
 from workers.seeds import Purpose, random_generator
-from workers.training.metrics import Truth
+from workers.training.metrics import GroundTruth
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +41,11 @@ class Examples:
         """Row of a replicate's first example."""
         return replicate * self.count
 
-    def truth(self, configuration: Configuration, replicate: int) -> Truth:
+    def truth(self, configuration: Configuration, replicate: int) -> GroundTruth:
         """What predictions of a replicate's networks are judged by."""
         split, labels = self.splits[replicate], self.labels[replicate]
         train = split.train[: used_examples(configuration, len(split.train))]
-        return Truth(
+        return GroundTruth(
             labels=labels,
             clean_labels=self.clean_labels,
             train=train,

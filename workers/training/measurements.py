@@ -12,8 +12,8 @@ from workers.segment import (
     ReplicateMeasurements,
 )
 from workers.training.metrics import (
+    GroundTruth,
     Probabilities,
-    Truth,
     accuracies,
     balanced_accuracy,
     correct_predictions,
@@ -25,7 +25,9 @@ from workers.training.metrics import (
 from workers.training.states import NetworkState
 
 
-def measure_curve_point(members: Sequence[Probabilities], truth: Truth, epoch: int) -> CurvePoint:
+def measure_curve_point(
+    members: Sequence[Probabilities], truth: GroundTruth, epoch: int
+) -> CurvePoint:
     """The ensemble of these members after an epoch."""
     ensemble = ensemble_mean(members)
     right = correct_predictions(ensemble, truth)
@@ -38,7 +40,7 @@ def measure_replicate(
     replicate: int,
     members: Sequence[Probabilities],
     states: Sequence[NetworkState],
-    truth: Truth,
+    truth: GroundTruth,
     epoch: int,
     curve: tuple[CurvePoint, ...],
     layers: tuple[LayerStatistics, ...],
@@ -78,7 +80,7 @@ def measure_replicate(
 def _measure_members(
     members: Sequence[Probabilities],
     states: Sequence[NetworkState],
-    truth: Truth,
+    truth: GroundTruth,
     epoch: int,
 ) -> tuple[MemberMeasurements, ...]:
     @cache

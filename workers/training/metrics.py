@@ -14,7 +14,7 @@ PERMUTATIONS = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class GroundTruth:
     """What predictions of a replicate are judged by: labels [N] and the examples of each side.
 
     labels are those trained on, so only training examples can differ from clean_labels;
@@ -34,13 +34,13 @@ class Truth:
         """How many there are."""
         return len(self.frequencies)
 
-    def without_noise(self) -> "Truth":
+    def without_noise(self) -> "GroundTruth":
         """The same with the true labels; ties still go by the labels trained on."""
         return replace(self, labels=self.clean_labels)
 
-    def looked_at(self, most: int) -> tuple[npt.NDArray[np.int64], "Truth"]:
-        """The first `most` training examples, validation and test: indices, and their truth."""
-        train = self.train[:most]
+    def subset(self, most_train: int) -> tuple[npt.NDArray[np.int64], "GroundTruth"]:
+        """The first most_train training examples, validation and test: indices, and their truth."""
+        train = self.train[:most_train]
         examples = np.concatenate([train, self.validation, self.test])
         ends = np.cumsum([len(train), len(self.validation), len(self.test)])
         places = np.arange(len(examples))
@@ -64,7 +64,7 @@ Probabilities: TypeAlias = npt.NDArray[np.floating]
 Correct: TypeAlias = npt.NDArray[np.bool_]
 
 
-def correct_predictions(probabilities: Probabilities, truth: Truth) -> Correct:
+def correct_predictions(probabilities: Probabilities, truth: GroundTruth) -> Correct:
     """Which of N examples, by their probabilities [classes, N], are predicted right: [N]."""
     examples = np.arange(len(truth.labels))
     largest = probabilities.max(0)
@@ -88,7 +88,7 @@ def predicted_classes(probabilities: Probabilities, frequent: int) -> npt.NDArra
     return classes
 
 
-def log_losses(probabilities: Probabilities, truth: Truth) -> npt.NDArray[np.float64]:
+def log_losses(probabilities: Probabilities, truth: GroundTruth) -> npt.NDArray[np.float64]:
     """−log of the probability of the label, [N]."""
     chosen = probabilities[truth.labels, np.arange(len(truth.labels))]
     losses: npt.NDArray[np.float64] = -np.log(
@@ -120,7 +120,7 @@ def ensemble_mean(members: Sequence[Probabilities]) -> Probabilities:
     return total
 
 
-def accuracies(probabilities: Probabilities, truth: Truth) -> tuple[float, float, float]:
+def accuracies(probabilities: Probabilities, truth: GroundTruth) -> tuple[float, float, float]:
     """Shares predicted right of train, validation and test."""
     right = correct_predictions(probabilities, truth)
     return share(right, truth.train), share(right, truth.validation), share(right, truth.test)

@@ -1,4 +1,4 @@
-"""A table with a word on what it may be taken for."""
+"""A table, and whether it states effects or only describes."""
 
 from dataclasses import dataclass
 

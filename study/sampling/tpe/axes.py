@@ -27,7 +27,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Choice:
+class CategoricalAxis:
     """Levels without an order."""
 
     distribution: CategoricalDistribution
@@ -56,13 +56,13 @@ class Choice:
         """The coordinates of levels: their indices."""
         return cell.astype(np.float64)
 
-    def spread(self, uniform: Floats) -> Floats:
+    def from_uniform(self, uniform: Floats) -> Floats:
         """Uniform numbers of [0, 1) as coordinates, every level equally likely."""
         return np.minimum(np.floor(uniform * self.cells), self.cells - 1)
 
 
 @dataclass(frozen=True)
-class Interval:
+class NumericAxis:
     """Numbers from low to high."""
 
     distribution: FloatDistribution | IntDistribution
@@ -90,11 +90,11 @@ class Interval:
             return math.nan
         if not self.distribution.low <= value <= self.distribution.high:
             return math.nan
-        if self.cells == 1:
-            return 0.5
         start, end = self._ends
+        if self.cells == 1 or start == end:  # bounds so near that their logarithms are equal
+            return 0.5
         at = math.log(value) if self.distribution.log else float(value)
-        return float(self.spread(np.array([(at - start) / (end - start)]))[0])
+        return float(self.from_uniform(np.array([(at - start) / (end - start)]))[0])
 
     def value(self, coordinate: float) -> Any:
         """The number at a coordinate."""
@@ -132,7 +132,7 @@ class Interval:
         """The coordinates of cells' numbers."""
         return self._edge(cell.astype(np.float64))
 
-    def spread(self, uniform: Floats) -> Floats:
+    def from_uniform(self, uniform: Floats) -> Floats:
         """Numbers of [0, 1] as coordinates: the centre of the cell that each lies in."""
         return uniform if self.cells is None else self.centre(self.cell(uniform))
 
@@ -145,7 +145,7 @@ class Interval:
         return (index + 0.5) / float(self.cells or 1)
 
 
-Axis = Choice | Interval
+Axis = CategoricalAxis | NumericAxis
 
 
 def axis_of(name: str, distribution: BaseDistribution) -> Axis:
@@ -155,9 +155,9 @@ def axis_of(name: str, distribution: BaseDistribution) -> Axis:
         TypeError: a distribution that is not one of Optuna's three.
     """
     if isinstance(distribution, CategoricalDistribution):
-        return Choice(distribution)
+        return CategoricalAxis(distribution)
     if isinstance(distribution, FloatDistribution | IntDistribution):
-        return Interval(distribution)
+        return NumericAxis(distribution)
     raise TypeError(f"{name}: no axis for {type(distribution).__name__}")
 
 
@@ -211,9 +211,9 @@ class Axes:
             for name, axis, coordinate in zip(self.names, self.each, coordinates, strict=True)
         }
 
-    def spread(self, uniform: Floats) -> Floats:
+    def from_uniform(self, uniform: Floats) -> Floats:
         """Points [n, axes] that are uniform in the space from numbers uniform in [0, 1)."""
-        columns = [axis.spread(uniform[:, i]) for i, axis in enumerate(self.each)]
+        columns = [axis.from_uniform(uniform[:, i]) for i, axis in enumerate(self.each)]
         return np.stack(columns, axis=1) if columns else uniform
 
     def key(self, point: Floats) -> bytes:

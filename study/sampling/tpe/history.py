@@ -11,12 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study.sampling.tpe.axes import Axes, Floats, Integers
 
-Standing = tuple[int, float, float]
+Rank = tuple[int, float, float]
 _SCORED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-def standing(trial: FrozenTrial, sign: float) -> Standing:
-    """A finished trial's place, smaller is better; sign is −1 where the objective is maximized.
+def rank_of(trial: FrozenTrial, sign: float) -> Rank:
+    """A finished trial's rank, smaller is better; sign is −1 where the objective is maximized.
 
     Complete trials come first, by value. Then pruned ones, as Optuna ranks them: those that got
     farther first, then by their last intermediate value (a NaN is the worst). At the end those
@@ -40,7 +40,8 @@ def _loss(value: float, sign: float) -> float:
 class TrialLog:
     """A study's trials so far.
 
-    Reading it again looks only at those that had not finished; noting, at one trial. Use either.
+    read_all visits only those that had not finished when it was called last; read_one visits one
+    that the caller knows to be new or changed. Use either.
     """
 
     finished: list[FrozenTrial] = field(default_factory=list)
@@ -53,16 +54,16 @@ class TrialLog:
     """How many trials there are, finished or not."""
     _unfinished: list[int] = field(default_factory=list)
 
-    def read(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take note of the study's trials: all of them, by number."""
+    def read_all(self, trials: Sequence[FrozenTrial]) -> None:
+        """Read the study's trials: all of them, by number."""
         open_ones = (*self._unfinished, *range(self.seen, len(trials)))
         self._unfinished = [n for n in open_ones if not trials[n].state.is_finished()]
         for number in open_ones:
-            self.note(trials[number])
+            self.read_one(trials[number])
         self.seen = len(trials)
 
-    def note(self, trial: FrozenTrial) -> None:
-        """Take note of a trial that is new or has changed since it was noted last."""
+    def read_one(self, trial: FrozenTrial) -> None:
+        """Read a trial that is new or has changed since it was read last."""
         self.seen = max(self.seen, trial.number + 1)
         if trial.state is TrialState.RUNNING:
             self.running[trial.number] = trial
@@ -90,18 +91,18 @@ class Observations:
         """How many trials are complete or pruned."""
         self.tried: set[bytes] = set()
         """Keys of the configurations of finished trials, in a finite space."""
-        self.under_way: set[bytes] = set()
+        self.running_keys: set[bytes] = set()
         """The same of running trials."""
         self._sign = sign
         self._points = np.empty((64, len(axes.each)))
         self._count = 0
-        self._ranked: list[tuple[Standing, int]] = []  # best first; a trial's row
+        self._ranked: list[tuple[Rank, int]] = []  # best first; a trial's row
         self._read = 0
         # By a trial's number, in order.
         self._running: dict[int, tuple[Floats, bytes | None]] = {}
 
-    def read(self, log: TrialLog) -> None:
-        """Take note of the trials that have begun or finished since."""
+    def update(self, log: TrialLog) -> None:
+        """Add the trials that have begun or finished since."""
         for trial in log.finished[self._read :]:
             point = self.axes.point(trial.params)
             if point is not None:
@@ -119,7 +120,7 @@ class Observations:
         if begun and begun[0] < newest:
             self._running = dict(sorted(self._running.items()))
         if self.axes.size is not None:
-            self.under_way = {key for _, key in self._running.values() if key is not None}
+            self.running_keys = {key for _, key in self._running.values() if key is not None}
 
     def good(self, count: int) -> Floats:
         """The points [≤ count, axes] of the best trials that are complete or pruned."""
@@ -133,7 +134,7 @@ class Observations:
         at a cost that does not grow with it.
         """
         earlier = max(0, self._count - limit // 2) if self._count > limit else 0
-        old, weights = thinned(earlier, limit - limit // 2)
+        old, weights = evenly_spaced(earlier, limit - limit // 2)
         rows = np.concatenate([old, np.arange(earlier, self._count)])
         weights = np.concatenate([weights, np.ones(self._count - earlier)])
         kept = np.isin(rows, self._best(good), invert=True)
@@ -141,7 +142,7 @@ class Observations:
 
     def running(self, limit: int) -> tuple[Floats, Floats]:
         """At most limit points [n, axes] for all running trials; weights [n]."""
-        rows, weights = thinned(len(self._running), limit)
+        rows, weights = evenly_spaced(len(self._running), limit)
         running = list(self._running.values())
         chosen = [running[row][0] for row in rows.tolist()]
         return np.array(chosen).reshape(len(chosen), len(self.axes.each)), weights
@@ -154,7 +155,7 @@ class Observations:
         if self._count == len(self._points):
             self._points = np.concatenate([self._points, np.empty_like(self._points)])
         self._points[self._count] = point
-        bisect.insort(self._ranked, (standing(trial, self._sign), self._count))
+        bisect.insort(self._ranked, (rank_of(trial, self._sign), self._count))
         self._count += 1
         self.scored += trial.state in _SCORED
         key = self._key(trial, point)
@@ -163,14 +164,14 @@ class Observations:
 
     def _key(self, trial: FrozenTrial, point: Floats) -> bytes | None:
         """None where the trial does not use up its point: there are infinitely many, or it has
-        parameters beside, so that it is one of many configurations that look alike here."""
+        parameters beside, so that it is one of many configurations that are the same here."""
         beside = trial.distributions.keys() - set(self.axes.names)
         if self.axes.size is None or not all(trial.distributions[n].single() for n in beside):
             return None
         return self.axes.key(point)
 
 
-def thinned(count: int, limit: int) -> tuple[Integers, Floats]:
+def evenly_spaced(count: int, limit: int) -> tuple[Integers, Floats]:
     """At most limit of the numbers below count, at equal distances; how many each stands for."""
     kept = min(count, limit)
     rows = np.arange(kept, dtype=np.int64) * count // max(kept, 1)

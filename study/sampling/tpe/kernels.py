@@ -7,18 +7,18 @@ import numpy as np
 from numpy.random import Generator
 from scipy.special import ndtr, ndtri
 
-from study.sampling.tpe.axes import Axes, Axis, Choice, Floats, Integers
+from study.sampling.tpe.axes import Axes, Axis, CategoricalAxis, Floats, Integers
 
 NARROWEST = 0.01  # of all kernels' widths
 _TINY = 1e-300  # instead of 0 before a logarithm
 
 
 @dataclass(frozen=True)
-class Places:
+class EvaluationPoints:
     """Points [n, axes], laid out for evaluating kernels there.
 
-    On a smooth axis a place is its coordinate; on the others it is one of few cells: the cells
-    that occur, and for every place which of these it is in.
+    On a smooth axis a point is its coordinate; on the others it is in one of few cells: the cells
+    that occur, and for every point which of these it is in.
     """
 
     smooth_axes: list[int]
@@ -26,7 +26,7 @@ class Places:
     cells: dict[int, tuple[Integers, Integers]]
 
     @classmethod
-    def of(cls, points: Floats, axes: Axes) -> "Places":
+    def of(cls, points: Floats, axes: Axes) -> "EvaluationPoints":
         """Lay out points."""
         smooth = [i for i, axis in enumerate(axes.each) if _is_smooth(axis)]
         cells = {}
@@ -36,9 +36,9 @@ class Places:
                 cells[i] = found, where
         return cls(smooth, points[:, smooth], cells)
 
-    def __getitem__(self, rows: slice) -> "Places":
+    def __getitem__(self, rows: slice) -> "EvaluationPoints":
         cells = {i: (found, where[rows]) for i, (found, where) in self.cells.items()}
-        return Places(self.smooth_axes, self.coordinates[rows], cells)
+        return EvaluationPoints(self.smooth_axes, self.coordinates[rows], cells)
 
 
 @dataclass(frozen=True)
@@ -61,24 +61,26 @@ class Kernels:
         uniform = rng.random((2, *centres.shape))
         points = np.empty_like(centres)
         for i, axis in enumerate(self.axes.each):
-            if isinstance(axis, Choice):
-                anywhere = axis.spread(uniform[0, :, i])
+            if isinstance(axis, CategoricalAxis):
+                anywhere = axis.from_uniform(uniform[0, :, i])
                 points[:, i] = np.where(uniform[1, :, i] < widths[:, i], anywhere, centres[:, i])
             else:
                 below, above = _tails(centres[:, i], widths[:, i])
                 quantile = ndtri(below + uniform[0, :, i] * (above - below))
-                points[:, i] = axis.spread(np.clip(centres[:, i] + widths[:, i] * quantile, 0, 1))
+                points[:, i] = axis.from_uniform(
+                    np.clip(centres[:, i] + widths[:, i] * quantile, 0, 1)
+                )
         return points
 
-    def log_densities(self, places: Places) -> Floats:
-        """log of every kernel's density at every place: [places, kernels]."""
-        total = self._gaussians(places)
-        for i, (cells, where) in places.cells.items():
+    def log_densities(self, points: EvaluationPoints) -> Floats:
+        """log of every kernel's density at every point: [points, kernels]."""
+        total = self._gaussians(points)
+        for i, (cells, where) in points.cells.items():
             total += self._masses(i, cells)[where]
         return total
 
-    def _gaussians(self, places: Places) -> Floats:
-        axes, at = places.smooth_axes, places.coordinates
+    def _gaussians(self, points: EvaluationPoints) -> Floats:
+        axes, at = points.smooth_axes, points.coordinates
         centres, widths = self.centres[:, axes], self.widths[:, axes]
         below, above = _tails(centres, widths)
         normalizer = np.log(widths * np.sqrt(2 * np.pi) * (above - below)).sum(axis=1)
@@ -92,7 +94,7 @@ class Kernels:
     def _masses(self, i: int, cells: Integers) -> Floats:
         """log of every kernel's mass on some cells of an axis: [cells, kernels]."""
         axis, centres, widths = self.axes.each[i], self.centres[:, i], self.widths[:, i]
-        if isinstance(axis, Choice):
+        if isinstance(axis, CategoricalAxis):
             mass = widths / axis.cells + (1 - widths) * (cells[:, None] == centres)
         else:
             start, end = axis.edges(cells)
@@ -112,7 +114,7 @@ def _tails(centres: Floats, widths: Floats) -> tuple[Floats, Floats]:
 def _is_smooth(axis: Axis) -> bool:
     """Whether no cell is wider than the narrowest kernel, so that a density is as good as its
     integral over the cell."""
-    if isinstance(axis, Choice):
+    if isinstance(axis, CategoricalAxis):
         return False
     if axis.cells is None:
         return True

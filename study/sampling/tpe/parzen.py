@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from study.sampling.tpe.axes import Axes, Choice, Floats
+from study.sampling.tpe.axes import Axes, CategoricalAxis, Floats
 from study.sampling.tpe.history import Observations
-from study.sampling.tpe.kernels import NARROWEST, Kernels, Places
+from study.sampling.tpe.kernels import NARROWEST, EvaluationPoints, Kernels
 
 # Centres [n] on an axis and the number of axes → widths [n].
 WidthRule = Callable[[Floats, int], Floats]
@@ -40,9 +40,9 @@ class Mixture:
         chosen = np.searchsorted(shares, rng.random(count) * shares[-1], side="right")
         return self.kernels.draw(np.minimum(chosen, len(shares) - 1), rng)
 
-    def log_density(self, places: Places) -> Floats:
-        """log of Σ weight × kernel at every place, not divided by the sum of the weights."""
-        logs = self.kernels.log_densities(places)
+    def log_density(self, points: EvaluationPoints) -> Floats:
+        """log of Σ weight × kernel at every point, not divided by the sum of the weights."""
+        logs = self.kernels.log_densities(points)
         logs += np.log(self.weights)
         largest = logs.max(axis=1)
         logs -= largest[:, None]
@@ -60,7 +60,7 @@ def estimate(axes: Axes, points: Floats, weights: Floats, widths_of: WidthRule) 
     centres = np.concatenate([points, np.empty((1, dimensions))])
     widths = np.ones_like(centres)
     for i, axis in enumerate(axes.each):
-        if isinstance(axis, Choice):
+        if isinstance(axis, CategoricalAxis):
             centres[count, i] = -1  # no level of its own
             # As if every level had been seen 1 / (n + 1) times more.
             extra = axis.cells / (count + 1)

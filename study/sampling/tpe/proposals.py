@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from study.sampling.tpe.axes import Axes, Floats
-from study.sampling.tpe.kernels import Kernels, Places
+from study.sampling.tpe.kernels import EvaluationPoints, Kernels
 from study.sampling.tpe.parzen import Mixture
 
 CANDIDATES = 24  # per ask, as in Bergstra et al. 2011
@@ -19,7 +19,7 @@ def uniform_batch(
     """A point per ask, uniform in the space. See parzen_batch for given, tried and None."""
 
     def draw(count: int) -> Floats:
-        return axes.spread(rng.random((count, len(axes.each))))
+        return axes.from_uniform(rng.random((count, len(axes.each))))
 
     seen = set(tried)
     batch = []
@@ -27,7 +27,7 @@ def uniform_batch(
         points = _completed(draw(1), fixed)
         point = _first_untried(axes, points, seen)
         if point is None:
-            point = _look_further(axes, fixed, seen, draw, rng)
+            point = _search_untried(axes, fixed, seen, draw, rng)
         if point is not None:
             _mark(axes, point, seen)
         batch.append(point)
@@ -63,9 +63,9 @@ def parzen_batch(
         [_completed(points, fixed) for points, fixed in zip(drawn, given, strict=True)]
     )
     flat = drawn.reshape(-1, len(axes.each))
-    places = Places.of(flat, axes)
-    log_good = good.log_density(places).reshape(len(given), CANDIDATES)
-    log_others = others.log_density(places).reshape(len(given), CANDIDATES)
+    points = EvaluationPoints.of(flat, axes)
+    log_good = good.log_density(points).reshape(len(given), CANDIDATES)
+    log_others = others.log_density(points).reshape(len(given), CANDIDATES)
     width = others.typical_width / 2  # a batch-mate is one point, not a region to keep out of
     seen = set(tried)
     batch = []
@@ -73,10 +73,10 @@ def parzen_batch(
         best_first = np.argsort(log_others[ask] - log_good[ask], kind="stable")
         point = _first_untried(axes, drawn[ask, best_first], seen)
         if point is None:
-            point = _look_further(axes, fixed, seen, draw, rng)
+            point = _search_untried(axes, fixed, seen, draw, rng)
         if point is not None:
             _mark(axes, point, seen)
-            rest = places[(ask + 1) * CANDIDATES :]
+            rest = points[(ask + 1) * CANDIDATES :]
             mate = Kernels(axes, point[None], width[None]).log_densities(rest)
             log_others[ask + 1 :] = np.logaddexp(
                 log_others[ask + 1 :], mate.reshape(-1, CANDIDATES)
@@ -97,7 +97,7 @@ def _first_untried(axes: Axes, points: Iterable[Floats], tried: Set[bytes]) -> F
     return None
 
 
-def _look_further(
+def _search_untried(
     axes: Axes,
     fixed: Floats,
     tried: Set[bytes],
@@ -110,7 +110,7 @@ def _look_further(
         if point is not None:
             return point
     # From a configuration at random through all of them: no more steps than have been tried.
-    here: Floats = _completed(axes.spread(rng.random((1, len(axes.each)))), fixed)[0]
+    here: Floats = _completed(axes.from_uniform(rng.random((1, len(axes.each)))), fixed)[0]
     free = [i for i in range(len(axes.each)) if np.isnan(fixed[i])]
     for _ in range(len(tried) + 1):
         if axes.key(here) not in tried:

@@ -13,14 +13,18 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from study.sampling.tpe.axes import Space
-from study.sampling.tpe.search import INDEPENDENT, RELATIVE, ParzenSearch, stream
+from study.sampling.tpe.search import INDEPENDENT, RELATIVE, ParzenSearch, random_stream
 
 
 class BatchTPESampler(BaseSampler):
     """A tree-structured Parzen estimator with one fit per batch and a cost that stays bounded.
 
-    It works in any Optuna study with one objective; sample_batch is for whoever asks for several
-    trials at once. What is proposed is a function of the seed, the study's trials in the order in
+    It works in any Optuna study with one objective, with or without the rest of this package:
+
+        optuna.create_study(sampler=BatchTPESampler(seed=0)).optimize(objective, n_trials=100)
+
+    sample_batch is for whoever asks for several trials at once, as `study launch` does with the
+    sampler `tpe`. What is proposed is a function of the seed, the study's trials in the order in
     which they finished, and the number of the trial that asks. Between calls the sampler keeps
     nothing but what it has read, so that every trial is read once.
 
@@ -31,7 +35,7 @@ class BatchTPESampler(BaseSampler):
 
     def __init__(self, seed: int | None = None) -> None:
         self._seed = _entropy() if seed is None else seed
-        self._forget()
+        self._reset()
 
     def sample_batch(
         self,
@@ -48,14 +52,14 @@ class BatchTPESampler(BaseSampler):
         given; trials with something given may then repeat a configuration.
         """
         with self._lock:
-            return self._read(study).propose_batch(search_space, count, given, self._seed)
+            return self._search_of(study).propose_batch(search_space, count, given, self._seed)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """What all complete and pruned trials have in common, but for what has one value only."""
         with self._lock:
-            common = self._read(study).log.common or {}
+            common = self._search_of(study).log.common or {}
         return {name: dist for name, dist in common.items() if not dist.single()}
 
     def sample_relative(
@@ -65,8 +69,8 @@ class BatchTPESampler(BaseSampler):
         if not search_space:
             return {}
         with self._lock:
-            rng = stream(self._seed, RELATIVE, trial.number)
-            return self._read(study).propose(search_space, rng)
+            rng = random_stream(self._seed, RELATIVE, trial.number)
+            return self._search_of(study).propose(search_space, rng)
 
     def sample_independent(
         self,
@@ -77,8 +81,8 @@ class BatchTPESampler(BaseSampler):
     ) -> Any:
         """One parameter by itself: at a study's start, and where spaces differ between trials."""
         with self._lock:
-            rng = stream(self._seed, INDEPENDENT, trial.number, crc32(param_name.encode()))
-            return self._read(study).propose({param_name: param_distribution}, rng)[param_name]
+            rng = random_stream(self._seed, INDEPENDENT, trial.number, crc32(param_name.encode()))
+            return self._search_of(study).propose({param_name: param_distribution}, rng)[param_name]
 
     def reseed_rng(self) -> None:
         """Go on with another seed, so that copies of this sampler differ."""
@@ -89,13 +93,13 @@ class BatchTPESampler(BaseSampler):
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self._seed = state["_seed"]
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._searches: weakref.WeakKeyDictionary[Study, ParzenSearch] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def _read(self, study: Study) -> ParzenSearch:
+    def _search_of(self, study: Study) -> ParzenSearch:
         if len(study.directions) > 1:
             raise ValueError(
                 f"BatchTPESampler optimizes one objective, the study has {len(study.directions)}; "
@@ -105,7 +109,7 @@ class BatchTPESampler(BaseSampler):
         if search is None:
             search = ParzenSearch(-1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0)
             self._searches[study] = search
-        search.read(study.get_trials(deepcopy=False))
+        search.log.read_all(study.get_trials(deepcopy=False))
         return search
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
 
 from study.sampling.tpe.axes import Axes, Floats, Space
 from study.sampling.tpe.history import Observations, TrialLog
@@ -18,13 +17,13 @@ SPACES = 64  # remembered per study: one whose ranges change from trial to trial
 BATCH, RELATIVE, INDEPENDENT = 1, 2, 3  # purposes of the random streams
 
 
-def stream(seed: int, *purpose: int) -> Generator:
+def random_stream(seed: int, *purpose: int) -> Generator:
     """A stream of random numbers for one purpose."""
     return default_rng(SeedSequence([seed, *purpose]))
 
 
 class ParzenSearch:
-    """What has been read of one study: its trials, and their points by space.
+    """What has been read of one study into log: its trials, and their points by space.
 
     sign is −1 where the objective is maximized. Not locked.
     """
@@ -34,14 +33,6 @@ class ParzenSearch:
         self._sign = sign
         self._observations: dict[tuple[tuple[str, BaseDistribution], ...], Observations] = {}
 
-    def read(self, trials: Sequence[FrozenTrial]) -> None:
-        """Take note of the study's trials: all of them, by number."""
-        self.log.read(trials)
-
-    def note(self, trial: FrozenTrial) -> None:
-        """Take note of a trial that is new or has changed: instead of reading all."""
-        self.log.note(trial)
-
     def propose_batch(
         self, space: Space, count: int, given: Sequence[Mapping[str, Any]], seed: int
     ) -> list[dict[str, Any]]:
@@ -49,8 +40,8 @@ class ParzenSearch:
         if len(given) > count:
             raise ValueError(f"{len(given)} trials have something given, but {count} are asked for")
         decided = [*given, *({} for _ in range(count - len(given)))]
-        observations = self._look(space)
-        rng = stream(seed, BATCH, self.log.seen)
+        observations = self._observations_in(space)
+        rng = random_stream(seed, BATCH, self.log.seen)
         fixed = [observations.axes.partial_point(parameters) for parameters in decided]
         points = _propose(observations, fixed, rng)
         proposals = []
@@ -63,13 +54,13 @@ class ParzenSearch:
 
     def propose(self, space: Space, rng: Generator) -> dict[str, Any]:
         """Parameters for one new trial; they repeat a configuration where all have been tried."""
-        observations = self._look(space)
+        observations = self._observations_in(space)
         free = observations.axes.partial_point({})
         (point,) = _propose(observations, [free], rng)
         chosen = point if point is not None else _repeat(observations, free, rng)
         return observations.axes.parameters(chosen)
 
-    def _look(self, space: Space) -> Observations:
+    def _observations_in(self, space: Space) -> Observations:
         key = tuple(space.items())
         # Taken out and put back, so that the space unused for longest is the first to go.
         observations = self._observations.pop(key, None)
@@ -78,7 +69,7 @@ class ParzenSearch:
         self._observations[key] = observations
         if len(self._observations) > SPACES:
             del self._observations[next(iter(self._observations))]
-        observations.read(self.log)
+        observations.update(self.log)
         return observations
 
 
@@ -87,7 +78,7 @@ def _propose(
     fixed: Sequence[Floats],
     rng: Generator,
 ) -> list[Floats | None]:
-    tried = observations.tried | observations.under_way
+    tried = observations.tried | observations.running_keys
     if observations.scored < STARTUP:
         return uniform_batch(observations.axes, fixed, tried, rng)
     good, others = fit(observations)

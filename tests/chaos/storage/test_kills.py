@@ -24,7 +24,7 @@ from storage.owners import Owner
 from storage.studies.leases import acquire_lease, fence
 from storage.studies.runs import read_run
 from storage.tables.status import RunStatus
-from storage.trials.conversion import freeze
+from storage.trials.conversion import to_frozen_trial
 from storage.trials.reads import read_study
 from tests.integration.storage.studies import ROWS, finished, make_run, new_trial, take_lease
 
@@ -48,7 +48,7 @@ def exact(database: Database) -> int:
     """Check every trial of the study; returns how many are finished."""
     study_id = read_run(database, "digits").study_id
     with database.read() as connection:  # one moment of it, or a living writer would be ahead
-        trials = [freeze(rows) for rows in read_study(connection, study_id)]
+        trials = [to_frozen_trial(rows) for rows in read_study(connection, study_id)]
         ids = connection.execute(text("SELECT trial_id, number FROM trials")).all()
         number_of = dict(tuple(row) for row in ids)
         counts: dict[str, dict[int, int]] = {}

@@ -34,7 +34,7 @@ def main() -> None:
 def take(database: object, seconds: float) -> Lease:
     while True:
         try:
-            return acquire_lease(database, "digits", Owner.here(), seconds)
+            return acquire_lease(database, "digits", Owner.this_process(), seconds)
         except LeaseHeld as error:
             time.sleep(min(max(error.seconds_left, 0.01), 0.1))
 
@@ -43,14 +43,18 @@ def write(storage: TrialStorage, study_id: int, lease: Lease, size: int) -> None
     while True:
         try:
             lease = renew_lease(storage.database, lease)
-            left = [trial.number for trial in storage.running_trials(study_id)]
-            storage.take_back(study_id, left, lease)
-            begun = storage.start_waiting(study_id, lease, limit=size)
+            left = [trial.number for trial in storage.batches.running_trials(study_id)]
+            storage.batches.take_back(study_id, left, lease)
+            begun = storage.batches.start_waiting(study_id, lease, limit=size)
             missing = size - len(begun)
-            begun += storage.create_trials(study_id, [new_trial()] * missing, lease)
+            begun += storage.batches.create_trials(study_id, [new_trial()] * missing, lease)
             half = len(begun) // 2
-            storage.finish_trials(study_id, [finished(t.number) for t in begun[:half]], lease)
-            storage.finish_trials(study_id, [finished(t.number) for t in begun[half:]], lease)
+            storage.batches.finish_trials(
+                study_id, [finished(t.number) for t in begun[:half]], lease
+            )
+            storage.batches.finish_trials(
+                study_id, [finished(t.number) for t in begun[half:]], lease
+            )
             storage.get_all_trials(study_id, deepcopy=False)
         except DatabaseUnreachable:
             time.sleep(0.05)

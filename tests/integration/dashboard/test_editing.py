@@ -7,7 +7,8 @@ from optuna.study import StudyDirection
 from storage.database.opening import open_database
 from storage.errors import StudyNotFound
 from storage.reading.frames import load_results
-from storage.studies.runs import list_names, read_run
+from storage.studies.names import list_names
+from storage.studies.runs import read_run
 from storage.trials.storage import TrialStorage
 from tests.integration.dashboard.conftest import Serve, Served
 from tests.integration.storage.studies import make_run, take_lease

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from study.analysis import load_measurements
-from study.report.contents import picture
-from study.report.formats import write_report
+from study.report.building import picture
 from study.report.images import BROWSERS, as_png
+from study.report.writing import write_report
 from tests.browser import find_program, headless
 
 

@@ -9,7 +9,7 @@ import pytest
 from study import catalog
 from study.analysis import load_measurements, verdicts
 from study.launching.launch import launch
-from study.report.contents import build_report
+from study.report.building import build_report
 from study.report.markdown import as_markdown
 from study.specification.files import read_specification
 

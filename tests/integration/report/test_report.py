@@ -7,10 +7,10 @@ import yaml
 
 from study.analysis import load_measurements
 from study.errors import InvalidInput
-from study.report.contents import FIGURES, build_report, picture
+from study.report.building import FIGURES, build_report, picture
 from study.report.dashboard_figures import save_to_dashboard
-from study.report.formats import write_report
 from study.report.style import DESCRIPTIVE
+from study.report.writing import write_report
 from study.specification.files import read_specification
 
 
@@ -62,7 +62,7 @@ def test_pictures_of_trials_that_were_chosen_adaptively_all_say_so(storage):
     assert report.pictures
     for drawn in report.pictures:
         assert DESCRIPTIVE in drawn.figure.layout.title.text, drawn.name
-    assert any("no effect" in word for word in report.caution)
+    assert any("no effect" in word for word in report.cautions)
 
 
 def test_pictures_of_a_design_do_not_call_themselves_descriptive(storage):
@@ -80,8 +80,8 @@ def test_a_study_of_one_configuration_has_a_report(storage):
 def test_a_study_that_learned_nothing_says_so(storage):
     report = build_report(load_measurements("nothing", storage))
     assert "Too few trials learned something" in report.answer[2]
-    assert any("2 of 2 trials did not beat" in word for word in report.caution)
-    assert any("20 % of the training labels" in word for word in report.caution)
+    assert any("2 of 2 trials did not beat" in word for word in report.cautions)
+    assert any("20 % of the training labels" in word for word in report.cautions)
     assert report.answer[1].startswith("Had it been picked by validation accuracy")
 
 

@@ -41,7 +41,7 @@ def make_run(
 
 def take_lease(database: Database, name: str = "digits", seconds: float = 60.0) -> Lease:
     """A lease of this process on the study."""
-    return acquire_lease(database, name, Owner.here(), seconds)
+    return acquire_lease(database, name, Owner.this_process(), seconds)
 
 
 def new_trial(depth: int = 3) -> NewTrial:

@@ -45,13 +45,13 @@ def test_new_trials_are_running_numbered_and_as_the_database_gives_them_back(dat
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    first = storage.create_trials(study_id, [new_trial(d) for d in (1, 2)], lease)
-    second = storage.create_trials(study_id, [new_trial(3)], lease)
+    first = storage.batches.create_trials(study_id, [new_trial(d) for d in (1, 2)], lease)
+    second = storage.batches.create_trials(study_id, [new_trial(3)], lease)
     assert [t.number for t in first + second] == [0, 1, 2]
     assert {t.state for t in first + second} == {TrialState.RUNNING}
     assert first + second == TrialStorage(database).get_all_trials(study_id)
     assert storage.get_all_trials(study_id) == first + second
-    assert storage.running_trials(study_id) == first + second
+    assert storage.batches.running_trials(study_id) == first + second
     assert first[0].params == {"depth": 1, "activation": "tanh", "learning_rate": 0.01}
 
 
@@ -59,9 +59,9 @@ def test_numbers_stay_without_gaps_when_others_add_trials_in_between(database: D
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage, other = TrialStorage(database), TrialStorage(database)
-    storage.create_trials(study_id, [new_trial()], lease)
+    storage.batches.create_trials(study_id, [new_trial()], lease)
     other.create_new_trial(study_id)
-    (third,) = storage.create_trials(study_id, [new_trial()], lease)
+    (third,) = storage.batches.create_trials(study_id, [new_trial()], lease)
     assert third.number == 2
     assert [t.number for t in storage.get_all_trials(study_id)] == [0, 1, 2]
     assert storage.get_all_trials(study_id) == other.get_all_trials(study_id)
@@ -71,8 +71,8 @@ def test_a_finished_batch_has_all_its_rows_in_optunas_tables_and_ours(database: 
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial(d) for d in (1, 2, 3)], lease)
-    report = storage.finish_trials(study_id, [finished(0), finished(2)], lease)
+    storage.batches.create_trials(study_id, [new_trial(d) for d in (1, 2, 3)], lease)
+    report = storage.batches.finish_trials(study_id, [finished(0), finished(2)], lease)
     assert report.written == (0, 2)
     assert counts(database) == {name: 2 * rows for name, rows in ROWS.items()}
     states = [t.state for t in storage.get_all_trials(study_id)]
@@ -90,8 +90,8 @@ def test_what_was_written_is_read_back_to_the_last_bit(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial()], lease)
-    storage.finish_trials(study_id, [finished(0)], lease)
+    storage.batches.create_trials(study_id, [new_trial()], lease)
+    storage.batches.finish_trials(study_id, [finished(0)], lease)
     frame = load_results("digits", database)
     row = frame.iloc[0]
     assert (row.study, row.trial, row.state, row.depth) == ("digits", 0, "COMPLETE", 3)
@@ -111,9 +111,9 @@ def test_a_trial_is_finished_once_however_often_the_batch_is_sent(database: Data
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial(), new_trial()], lease)
-    storage.finish_trials(study_id, [finished(0)], lease)
-    report = storage.finish_trials(study_id, [finished(0), finished(1)], lease)
+    storage.batches.create_trials(study_id, [new_trial(), new_trial()], lease)
+    storage.batches.finish_trials(study_id, [finished(0)], lease)
+    report = storage.batches.finish_trials(study_id, [finished(0), finished(1)], lease)
     assert (report.already_written, report.written, report.refused) == ((0,), (1,), ())
     assert counts(database) == {name: 2 * rows for name, rows in ROWS.items()}
 
@@ -122,10 +122,10 @@ def test_a_trial_that_someone_else_ended_is_refused_and_gets_no_rows(database: D
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial(), new_trial()], lease)
+    storage.batches.create_trials(study_id, [new_trial(), new_trial()], lease)
     study = optuna.load_study(study_name="digits", storage=storage)
     study.tell(0, state=TrialState.FAIL)
-    report = storage.finish_trials(study_id, [finished(0), finished(1)], lease)
+    report = storage.batches.finish_trials(study_id, [finished(0), finished(1)], lease)
     assert (report.refused, report.written) == ((0,), (1,))
     assert counts(database) == ROWS
 
@@ -134,11 +134,11 @@ def test_a_bad_row_undoes_the_whole_batch(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial(), new_trial()], lease)
+    storage.batches.create_trials(study_id, [new_trial(), new_trial()], lease)
     wrong = finished(1, members=[{"replicate": 0, "member": 0, "acuracy": 1.0}])
     with pytest.raises(RowsRefused, match="members has no column 'acuracy'"):
-        storage.finish_trials(study_id, [finished(0), wrong], lease)
-    assert len(storage.running_trials(study_id)) == 2
+        storage.batches.finish_trials(study_id, [finished(0), wrong], lease)
+    assert len(storage.batches.running_trials(study_id)) == 2
     assert counts(database) == dict.fromkeys(ROWS, 0)
 
 
@@ -146,9 +146,9 @@ def test_failed_and_pruned_trials_have_their_rows_too(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial(), new_trial()], lease)
+    storage.batches.create_trials(study_id, [new_trial(), new_trial()], lease)
     failed = finished(0, TrialState.FAIL, result={"error": "out of memory"}, members=())
-    storage.finish_trials(study_id, [failed, finished(1, TrialState.PRUNED)], lease)
+    storage.batches.finish_trials(study_id, [failed, finished(1, TrialState.PRUNED)], lease)
     frame = load_results("digits", database)
     assert frame.state.tolist() == ["FAIL", "PRUNED"]
     assert frame.error[0] == "out of memory"
@@ -160,14 +160,14 @@ def test_a_trial_that_is_taken_back_keeps_number_and_parameters_and_is_begun_aga
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    made = storage.create_trials(study_id, [new_trial(d) for d in (1, 2, 3)], lease)
-    assert storage.take_back(study_id, [0, 2], lease) == (0, 2)
-    assert [t.number for t in storage.running_trials(study_id)] == [1]
-    (again,) = TrialStorage(database).start_waiting(study_id, lease, limit=1)
+    made = storage.batches.create_trials(study_id, [new_trial(d) for d in (1, 2, 3)], lease)
+    assert storage.batches.take_back(study_id, [0, 2], lease) == (0, 2)
+    assert [t.number for t in storage.batches.running_trials(study_id)] == [1]
+    (again,) = TrialStorage(database).batches.start_waiting(study_id, lease, limit=1)
     assert (again.number, again.params) == (0, made[0].params)
     assert again.state is TrialState.RUNNING
     assert again.datetime_start >= made[0].datetime_start
-    assert [t.number for t in storage.running_trials(study_id)] == [0, 1]
+    assert [t.number for t in storage.batches.running_trials(study_id)] == [0, 1]
 
 
 def test_whether_trials_wait_is_asked_of_one_study_alone(database: Database):
@@ -176,12 +176,12 @@ def test_whether_trials_wait_is_asked_of_one_study_alone(database: Database):
     storage = TrialStorage(database)
     other = optuna.create_study(study_name="another", storage=storage)
     other.enqueue_trial({"depth": 7})
-    storage.create_trials(study_id, [new_trial(1)], lease)
-    assert not storage.has_waiting(study_id)
-    storage.take_back(study_id, [0], lease)
-    assert storage.has_waiting(study_id)
-    storage.start_waiting(study_id, lease, limit=1)
-    assert not storage.has_waiting(study_id)
+    storage.batches.create_trials(study_id, [new_trial(1)], lease)
+    assert not storage.batches.has_waiting(study_id)
+    storage.batches.take_back(study_id, [0], lease)
+    assert storage.batches.has_waiting(study_id)
+    storage.batches.start_waiting(study_id, lease, limit=1)
+    assert not storage.batches.has_waiting(study_id)
 
 
 def test_enqueued_trials_are_begun_and_get_their_parameters(database: Database):
@@ -189,12 +189,12 @@ def test_enqueued_trials_are_begun_and_get_their_parameters(database: Database):
     lease = take_lease(database)
     storage = TrialStorage(database)
     optuna.load_study(study_name="digits", storage=storage).enqueue_trial({"depth": 7})
-    (begun,) = storage.start_waiting(study_id, lease, limit=10)
+    (begun,) = storage.batches.start_waiting(study_id, lease, limit=10)
     assert begun.system_attrs["fixed_params"] == {"depth": 7}
-    (given,) = storage.set_parameters(study_id, {0: ({"depth": 7}, DISTRIBUTIONS)}, lease)
+    (given,) = storage.batches.set_parameters(study_id, {0: ({"depth": 7}, DISTRIBUTIONS)}, lease)
     assert given.params == {"depth": 7}
     more = {0: ({"depth": 1, "activation": None}, DISTRIBUTIONS)}
-    (given,) = storage.set_parameters(study_id, more, lease)
+    (given,) = storage.batches.set_parameters(study_id, more, lease)
     assert given.params == {"depth": 7, "activation": None}
 
 
@@ -202,11 +202,11 @@ def test_a_measurement_that_is_not_a_number_is_missing_on_both_databases(databas
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial()], lease)
+    storage.batches.create_trials(study_id, [new_trial()], lease)
     nan = float("nan")
     rows = [{"replicate": 0, "epoch": 1, "train_loss": nan, "test_loss": float("inf")}]
     end = finished(0, result={"test_loss": nan}, learning_curves=rows)
-    storage.finish_trials(study_id, [end], lease)
+    storage.batches.finish_trials(study_id, [end], lease)
     with database.read() as connection:
         assert connection.scalar(select(results.c.test_loss)) is None
         columns = (learning_curves.c.train_loss, learning_curves.c.test_loss)
@@ -217,9 +217,9 @@ def test_an_objective_value_that_is_not_a_number_is_refused(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial()], lease)
+    storage.batches.create_trials(study_id, [new_trial()], lease)
     with pytest.raises(RowsRefused, match="must not be NaN"):
-        storage.finish_trials(study_id, [finished(0, values=[float("nan")])], lease)
+        storage.batches.finish_trials(study_id, [finished(0, values=[float("nan")])], lease)
 
 
 def test_numbers_are_without_gaps_when_many_add_trials_at_once(database_url: str):
@@ -228,7 +228,9 @@ def test_numbers_are_without_gaps_when_many_add_trials_at_once(database_url: str
         lease = take_lease(database)
         theirs = stock(database_url)
         adding = [
-            lambda: TrialStorage(database).create_trials(study_id, [new_trial()] * 3, lease),
+            lambda: TrialStorage(database).batches.create_trials(
+                study_id, [new_trial()] * 3, lease
+            ),
             lambda: TrialStorage(database).create_new_trial(study_id),
             lambda: theirs.create_new_trial(study_id),
         ]
@@ -245,31 +247,31 @@ def test_unknown_trials_are_named(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)
     with pytest.raises(TrialNotFound, match="no trial 4"):
-        TrialStorage(database).finish_trials(study_id, [finished(4)], lease)
+        TrialStorage(database).batches.finish_trials(study_id, [finished(4)], lease)
 
 
 def test_a_distribution_that_contradicts_an_earlier_one_is_refused(database: Database):
     study_id = make_run(database).study_id
     lease = take_lease(database)
-    TrialStorage(database).create_trials(study_id, [new_trial()], lease)
+    TrialStorage(database).batches.create_trials(study_id, [new_trial()], lease)
     other = dict(DISTRIBUTIONS, activation=optuna.distributions.CategoricalDistribution(("elu",)))
     trial = new_trial()
     wrong = type(trial)({"activation": "elu"}, {"activation": other["activation"]})
     with pytest.raises(ValueError, match="dynamic value space"):
-        TrialStorage(database).create_trials(study_id, [wrong], lease)
+        TrialStorage(database).batches.create_trials(study_id, [wrong], lease)
 
 
 def test_without_its_lease_a_coordinator_writes_nothing(database: Database):
     study_id = make_run(database).study_id
     lost = take_lease(database, seconds=0.0)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial(), new_trial()], lost)
+    storage.batches.create_trials(study_id, [new_trial(), new_trial()], lost)
     acquire_lease(database, "digits", Owner("elsewhere", 1), 60.0)
     attempts = (
-        lambda: storage.create_trials(study_id, [new_trial()], lost),
-        lambda: storage.finish_trials(study_id, [finished(0)], lost),
-        lambda: storage.take_back(study_id, [0], lost),
-        lambda: storage.set_parameters(study_id, {0: ({}, {})}, lost),
+        lambda: storage.batches.create_trials(study_id, [new_trial()], lost),
+        lambda: storage.batches.finish_trials(study_id, [finished(0)], lost),
+        lambda: storage.batches.take_back(study_id, [0], lost),
+        lambda: storage.batches.set_parameters(study_id, {0: ({}, {})}, lost),
         lambda: TrialStorage(database, lost).create_new_trial(study_id),
         lambda: TrialStorage(database, lost).set_study_user_attr(study_id, "note", 1),
     )

@@ -31,21 +31,23 @@ from storage.reading.frames import (
     load_replicates,
     load_results,
 )
-from storage.studies.cluster_demand import announce, listen
+from storage.reading.summaries import list_runs
+from storage.studies.cluster_demand import read_demand, write_demand
 from storage.studies.deletion import delete_study, rename_study
 from storage.studies.leases import acquire_lease, release_lease, renew_lease
 from storage.studies.queue import (
     claim_next,
     enqueue,
-    hand_over,
-    note_crash,
-    owners_at_work,
-    put_back,
-    recover_lost,
-    take_out,
+    lease_owners,
+    record_crash,
+    remove_from_queue,
+    requeue,
+    requeue_abandoned,
+    transfer_lease,
 )
-from storage.studies.runs import list_runs, read_run, request_stop, set_status, update_specification
+from storage.studies.runs import read_run, update_specification
 from storage.studies.splits import read_splits, write_splits
+from storage.studies.transitions import request_stop, set_status
 from storage.tables.optuna_schema import metadata as optunas
 from storage.tables.schema import metadata as ours
 from storage.tables.status import RunStatus
@@ -58,27 +60,27 @@ def everything(database: Database) -> Iterator[Callable[[], Any]]:
     study_id = make_run(database).study_id
     lease = take_lease(database)
     trials = TrialStorage(database)
-    trials.create_trials(study_id, [new_trial(), new_trial()], lease)
+    trials.batches.create_trials(study_id, [new_trial(), new_trial()], lease)
     distribution = new_trial().distributions["depth"]
     yield lambda: make_run(database, "other")
     yield lambda: read_run(database, "digits")
     yield lambda: list_runs(database)
     yield lambda: enqueue(database, "digits", {}, "0" * 64)
-    yield lambda: claim_next(database, Owner.here(), 1.0)
-    yield lambda: hand_over(database, lease, Owner.here())
-    yield lambda: take_out(database, lease)
-    yield lambda: put_back(database, lease)
-    yield lambda: note_crash(database, lease, "killed")
-    yield lambda: recover_lost(database)
-    yield lambda: owners_at_work(database)
-    yield lambda: announce(database, lease, "cluster", 1)
-    yield lambda: listen(database, lease, "cluster")
+    yield lambda: claim_next(database, Owner.this_process(), 1.0)
+    yield lambda: transfer_lease(database, lease, Owner.this_process())
+    yield lambda: remove_from_queue(database, lease)
+    yield lambda: requeue(database, lease)
+    yield lambda: record_crash(database, lease, "killed")
+    yield lambda: requeue_abandoned(database)
+    yield lambda: lease_owners(database)
+    yield lambda: write_demand(database, lease, "cluster", 1)
+    yield lambda: read_demand(database, lease, "cluster")
     yield lambda: request_stop(database, "digits")
     yield lambda: set_status(database, lease, RunStatus.RUNNING)
     yield lambda: update_specification(database, lease, {}, "0" * 64)
     yield lambda: read_splits(database, "digits")
     yield lambda: write_splits(database, lease, [])
-    yield lambda: acquire_lease(database, "digits", Owner.here(), 1.0)
+    yield lambda: acquire_lease(database, "digits", Owner.this_process(), 1.0)
     yield lambda: renew_lease(database, lease)
     yield lambda: release_lease(database, lease)
     yield lambda: delete_study(database, "digits")
@@ -91,12 +93,12 @@ def everything(database: Database) -> Iterator[Callable[[], Any]]:
         load_layer_statistics,
     ):
         yield lambda load=load: load("digits", database)
-    yield lambda: trials.create_trials(study_id, [new_trial()], lease)
-    yield lambda: trials.start_waiting(study_id, lease, 1)
-    yield lambda: trials.set_parameters(study_id, {0: ({}, {})}, lease)
-    yield lambda: trials.running_trials(study_id)
-    yield lambda: trials.finish_trials(study_id, [finished(0)], lease)
-    yield lambda: trials.take_back(study_id, [0], lease)
+    yield lambda: trials.batches.create_trials(study_id, [new_trial()], lease)
+    yield lambda: trials.batches.start_waiting(study_id, lease, 1)
+    yield lambda: trials.batches.set_parameters(study_id, {0: ({}, {})}, lease)
+    yield lambda: trials.batches.running_trials(study_id)
+    yield lambda: trials.batches.finish_trials(study_id, [finished(0)], lease)
+    yield lambda: trials.batches.take_back(study_id, [0], lease)
     yield lambda: trials.create_new_study([StudyDirection.MINIMIZE])
     yield lambda: trials.delete_study(study_id)
     yield lambda: trials.set_study_user_attr(study_id, "key", 1)
@@ -217,7 +219,7 @@ def test_a_full_disk_is_said_and_undoes_the_batch(sqlite_url: str):
         study_id = make_run(database).study_id
         lease = take_lease(database)
         trials = TrialStorage(database)
-        trials.create_trials(study_id, [new_trial()] * 4, lease)
+        trials.batches.create_trials(study_id, [new_trial()] * 4, lease)
         with database.read() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         with database.engine.connect() as connection:
@@ -225,8 +227,8 @@ def test_a_full_disk_is_said_and_undoes_the_batch(sqlite_url: str):
             driver.execute(f"PRAGMA max_page_count = {pages + 2}")
         big = [finished(n, user_attributes={"note": "x" * 20_000}) for n in range(4)]
         with pytest.raises(DatabaseNotWritable, match="full"):
-            trials.finish_trials(study_id, big, lease)
-        assert len(trials.running_trials(study_id)) == 4
+            trials.batches.finish_trials(study_id, big, lease)
+        assert len(trials.batches.running_trials(study_id)) == 4
         assert load_results("digits", database).empty
 
 

@@ -15,10 +15,12 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyExists, StudyNotFound, StudyWithoutRun
 from storage.reading.frames import load_members, load_results
+from storage.reading.summaries import list_runs
 from storage.studies.deletion import delete_study, rename_study
 from storage.studies.leases import release_lease
-from storage.studies.runs import list_names_without_run, list_runs, read_run
-from storage.studies.splits import Split, read_splits, write_splits
+from storage.studies.names import list_names_without_run
+from storage.studies.runs import read_run
+from storage.studies.splits import StoredSplit, read_splits, write_splits
 from storage.tables.schema import STUDY_TABLES, TRIAL_TABLES
 from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
@@ -31,9 +33,11 @@ def measured_study(database: Database, name: str, count: int = 3) -> int:
     study_id = make_run(database, name).study_id
     lease = take_lease(database, name)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial() for _ in range(count + 1)], lease)
-    storage.finish_trials(study_id, [finished(n) for n in range(count)], lease)
-    write_splits(database, lease, [Split(0, 10, b"\x01\x00\x00\x00", b"\x02\x00\x00\x00", 0.5)])
+    storage.batches.create_trials(study_id, [new_trial() for _ in range(count + 1)], lease)
+    storage.batches.finish_trials(study_id, [finished(n) for n in range(count)], lease)
+    write_splits(
+        database, lease, [StoredSplit(0, 10, b"\x01\x00\x00\x00", b"\x02\x00\x00\x00", 0.5)]
+    )
     release_lease(database, lease)
     return study_id
 
@@ -158,7 +162,7 @@ def test_a_coordinator_that_fell_silent_cannot_write_under_the_old_name(database
     rename_study(database, "old", "new")
     storage = TrialStorage(database)
     with pytest.raises(LeaseLost):
-        storage.create_trials(lease.study_id, [new_trial()], lease)
+        storage.batches.create_trials(lease.study_id, [new_trial()], lease)
     assert take_lease(database, "new").epoch > lease.epoch
 
 

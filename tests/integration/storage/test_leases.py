@@ -11,8 +11,9 @@ from storage.database.opening import open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyNotFound
 from storage.owners import Owner
 from storage.studies.leases import Lease, acquire_lease, release_lease, renew_lease
-from storage.studies.runs import read_run, set_status, update_specification
+from storage.studies.runs import read_run, update_specification
 from storage.studies.splits import write_splits
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from tests.integration.storage.studies import make_run
 

@@ -14,8 +14,9 @@ from storage.database.opening import open_database
 from storage.database.urls import parse_url
 from storage.errors import SchemaUnknown, StatementRefused
 from storage.owners import Owner
+from storage.studies.names import list_names
 from storage.studies.queue import claim_next
-from storage.studies.runs import list_names, read_run
+from storage.studies.runs import read_run
 from storage.tables import migrations, triggers, versions
 from storage.tables.migrations import env_filter
 from storage.tables.optuna_schema import make_optuna_schema
@@ -28,7 +29,11 @@ def test_the_history_ends_in_the_tables_that_the_program_works_with(database: Da
         assert versions.schema_version(connection) == versions.HEAD == versions.KNOWN[-1]
         options = {"include_object": env_filter.only_ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        differences = compare_metadata(context, metadata)
+        assert differences == [], (
+            "storage/tables/schema.py and the steps in storage/tables/migrations/versions do not "
+            f"end in the same tables: {differences}"
+        )
 
 
 def test_every_constraint_and_index_of_ours_has_a_name(database: Database):
@@ -59,7 +64,7 @@ def database_of_version(version: str, url: str) -> Database:
         make_optuna_schema(connection)
         versions.upgrade(connection, version)
         if database.dialect == "sqlite":
-            triggers.put_triggers(connection)
+            triggers.create_triggers(connection)
     return database
 
 
@@ -84,7 +89,7 @@ def test_a_database_of_version_1_is_brought_up_to_date_with_its_rows(database_ur
         run = read_run(database, "old")
         assert (run.data_sha256, run.lease_epoch, run.specification) == ("cd", 4, {"seed": 3})
         assert (run.error, run.detached, run.queued_at, run.crashes) == (None, False, None, 0)
-        assert claim_next(database, Owner.here(), 30.0) is None
+        assert claim_next(database, Owner.this_process(), 30.0) is None
         make_run(database, "new")
         with pytest.raises(StatementRefused), database.write() as connection:
             connection.execute(text("UPDATE study_runs SET status = 'tired'"))

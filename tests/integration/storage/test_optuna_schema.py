@@ -111,9 +111,9 @@ def test_batches_are_read_by_optuna_as_they_are_here(database_url: str):
         study_id = make_run(database).study_id
         lease = take_lease(database)
         storage = TrialStorage(database)
-        storage.create_trials(study_id, [new_trial(d) for d in (1, 2, 3)], lease)
-        storage.finish_trials(study_id, [finished(1)], lease)
-        storage.take_back(study_id, [2], lease)
+        storage.batches.create_trials(study_id, [new_trial(d) for d in (1, 2, 3)], lease)
+        storage.batches.finish_trials(study_id, [finished(1)], lease)
+        storage.batches.take_back(study_id, [2], lease)
         theirs = stock(database_url)
         mine = storage.get_all_trials(study_id)
         for one, other in zip(mine, theirs.get_all_trials(study_id), strict=True):

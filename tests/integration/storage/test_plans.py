@@ -12,7 +12,8 @@ from storage.studies.leases import run_query
 from storage.studies.queue import claim_query
 from storage.tables.optuna_schema import trials
 from storage.tables.schema import study_runs
-from storage.trials.reads import read_changed, statements
+from storage.trials.reads import read_changed
+from storage.trials.statements import statements
 from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import make_run, new_trial, take_lease
 
@@ -33,7 +34,7 @@ def large(postgres_url: str) -> Any:
         lease = take_lease(database)
         storage = TrialStorage(database)
         for _ in range(30):
-            storage.create_trials(study_id, [new_trial()] * 100, lease)
+            storage.batches.create_trials(study_id, [new_trial()] * 100, lease)
         with database.write() as connection:
             for statement in MANY_STUDIES:
                 connection.exec_driver_sql(statement)

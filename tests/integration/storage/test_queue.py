@@ -11,20 +11,21 @@ from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import LeaseHeld, LeaseLost, StudyNotFound
 from storage.owners import Owner
-from storage.studies.cluster_demand import EVERYTHING, announce, listen
+from storage.studies.cluster_demand import ALL_SLOTS, read_demand, write_demand
 from storage.studies.crashes import MOST_CRASHES
 from storage.studies.leases import Lease, renew_lease
 from storage.studies.queue import (
     claim_next,
     enqueue,
-    hand_over,
-    note_crash,
-    owners_at_work,
-    put_back,
-    recover_lost,
-    take_out,
+    lease_owners,
+    record_crash,
+    remove_from_queue,
+    requeue,
+    requeue_abandoned,
+    transfer_lease,
 )
-from storage.studies.runs import read_run, record_data, request_stop, set_status
+from storage.studies.runs import read_run, record_data
+from storage.studies.transitions import request_stop, set_status
 from storage.tables.schema import study_runs
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
@@ -77,13 +78,13 @@ def test_a_study_that_was_launched_in_the_foreground_is_nobody_elses(database: D
     lease = take_lease(database, seconds=0.05)
     set_status(database, lease, RunStatus.RUNNING)
     time.sleep(0.1)
-    assert recover_lost(database) == []
+    assert requeue_abandoned(database) == []
     assert read_run(database, "digits").status is RunStatus.RUNNING
 
 
 def test_who_takes_a_queued_study_in_the_foreground_keeps_it_from_the_services(database: Database):
     queue(database)
-    take_out(database, take_lease(database))
+    remove_from_queue(database, take_lease(database))
     assert claim_next(database, THERE, 30.0) is None
     assert not read_run(database, "digits").detached
 
@@ -121,7 +122,7 @@ def test_many_claimers_never_get_the_same_study(database_url: str):
 def test_a_claim_is_handed_over_to_the_process_that_runs_the_study(database: Database):
     queue(database)
     claimed = claim(database)
-    handed = hand_over(database, claimed, THERE)
+    handed = transfer_lease(database, claimed, THERE)
     assert read_run(database, "digits").owner == THERE
     assert handed.epoch == claimed.epoch + 1
     with pytest.raises(LeaseLost):
@@ -135,7 +136,7 @@ def test_a_study_is_put_in_the_queue_again_with_its_larger_budget(database: Data
     with pytest.raises(LeaseHeld, match="process 1 on here"):
         enqueue(database, "digits", {}, "ab" * 32)
     set_status(database, lease, RunStatus.FINISHED)
-    put_back(database, lease)
+    requeue(database, lease)
     assert read_run(database, "digits").status is RunStatus.FINISHED
     enqueue(database, "digits", {"budget": {"trials": 99}}, "ef" * 32)
     run = read_run(database, "digits")
@@ -148,7 +149,7 @@ def test_a_study_is_put_in_the_queue_again_with_its_larger_budget(database: Data
 def test_the_process_of_an_enqueued_study_that_is_known_dead_does_not_hold_it(database: Database):
     queue(database)
     claim(database)
-    enqueue(database, "digits", {}, "ef" * 32, gone=HERE)
+    enqueue(database, "digits", {}, "ef" * 32, dead=HERE)
     assert claim(database, THERE).epoch == 2
 
 
@@ -156,9 +157,9 @@ def test_a_study_that_is_put_back_is_claimed_by_another_service_after_its_delay(
     database: Database,
 ):
     queue(database)
-    assert put_back(database, claim(database)) is RunStatus.QUEUED
+    assert requeue(database, claim(database)) is RunStatus.QUEUED
     lease = claim(database, THERE)
-    assert put_back(database, lease, reason="no cluster", delay=60.0) is RunStatus.QUEUED
+    assert requeue(database, lease, reason="no cluster", delay=60.0) is RunStatus.QUEUED
     run = read_run(database, "digits")
     assert (run.error, run.crashes, run.owner) == ("no cluster", 0, None)
     assert claim_next(database, HERE, 30.0) is None
@@ -171,7 +172,7 @@ def test_a_study_that_was_asked_to_stop_is_stopped_not_put_back(database: Databa
     queue(database)
     lease = claim(database)
     assert request_stop(database, "digits") is RunStatus.STOPPING
-    assert put_back(database, lease) is RunStatus.STOPPED
+    assert requeue(database, lease) is RunStatus.STOPPED
     assert claim_next(database, THERE, 30.0) is None
 
 
@@ -179,7 +180,7 @@ def test_a_study_whose_service_fell_silent_is_run_by_another_one(database: Datab
     queue(database)
     lost = claim(database, seconds=0.05)
     time.sleep(0.1)
-    assert recover_lost(database) == [("digits", RunStatus.QUEUED)]
+    assert requeue_abandoned(database) == [("digits", RunStatus.QUEUED)]
     run = read_run(database, "digits")
     assert run.error is not None
     assert "process 1 on here, fell silent (1 time without a finished trial" in run.error
@@ -193,17 +194,17 @@ def test_a_study_whose_service_fell_silent_is_run_by_another_one(database: Datab
 def test_a_process_that_is_known_to_be_dead_is_not_waited_for(database: Database):
     queue(database)
     claim(database)
-    assert owners_at_work(database) == [HERE]
-    assert recover_lost(database) == []
-    assert recover_lost(database, [HERE]) == [("digits", RunStatus.QUEUED)]
-    assert owners_at_work(database) == []
+    assert lease_owners(database) == [HERE]
+    assert requeue_abandoned(database) == []
+    assert requeue_abandoned(database, [HERE]) == [("digits", RunStatus.QUEUED)]
+    assert lease_owners(database) == []
 
 
 def test_a_study_that_was_to_stop_when_its_service_died_is_stopped(database: Database):
     queue(database)
     claim(database)
     request_stop(database, "digits")
-    assert recover_lost(database, [HERE]) == [("digits", RunStatus.STOPPED)]
+    assert requeue_abandoned(database, [HERE]) == [("digits", RunStatus.STOPPED)]
 
 
 def test_a_study_without_a_live_coordinator_stops_at_once(database: Database):
@@ -217,12 +218,12 @@ def test_a_study_that_kills_every_coordinator_fails_with_its_reason(database: Da
     queue(database)
     delays = []
     for _ in range(MOST_CRASHES - 1):
-        assert note_crash(database, claim(database), "it was killed") is RunStatus.QUEUED
+        assert record_crash(database, claim(database), "it was killed") is RunStatus.QUEUED
         run = read_run(database, "digits")
         assert run.claim_after is not None
         delays.append(run.claim_after)
         make_due(database)
-    assert note_crash(database, claim(database), "it was killed") is RunStatus.FAILED
+    assert record_crash(database, claim(database), "it was killed") is RunStatus.FAILED
     run = read_run(database, "digits")
     assert run.error == "it was killed (5 times without a finished trial in between)"
     assert run.finished_at is not None
@@ -238,9 +239,9 @@ def test_a_crash_after_a_finished_trial_counts_as_the_first(database: Database):
     study_id = read_run(database, "digits").study_id
     for crash in range(2 * MOST_CRASHES):
         lease = claim(database)
-        storage.create_trials(study_id, [new_trial()], lease)
-        storage.finish_trials(study_id, [finished(crash)], lease)
-        assert note_crash(database, lease, "it was killed") is RunStatus.QUEUED
+        storage.batches.create_trials(study_id, [new_trial()], lease)
+        storage.batches.finish_trials(study_id, [finished(crash)], lease)
+        assert record_crash(database, lease, "it was killed") is RunStatus.QUEUED
         assert read_run(database, "digits").crashes == 1
         make_due(database)
 
@@ -265,18 +266,18 @@ def test_studies_on_one_cluster_know_how_many_slots_the_others_want(database: Da
     for name in ("one", "two", "elsewhere", "alone"):
         queue(database, name)
     leases = {lease.study: lease for lease in (claim(database) for _ in range(4))}
-    assert listen(database, leases["one"], "ray:a").wanted_by_others == (EVERYTHING,) * 3
-    assert listen(database, leases["alone"], None).wanted_by_others == ()
-    announce(database, leases["one"], "ray:a", 8)
-    announce(database, leases["two"], "ray:a", 3)
-    announce(database, leases["elsewhere"], "ray:b", 5)
-    announce(database, leases["alone"], None, 1)
-    assert listen(database, leases["one"], "ray:a").wanted_by_others == (3,)
-    assert listen(database, leases["two"], "ray:a").wanted_by_others == (8,)
-    assert listen(database, leases["alone"], None).wanted_by_others == ()
+    assert read_demand(database, leases["one"], "ray:a").wanted_by_others == (ALL_SLOTS,) * 3
+    assert read_demand(database, leases["alone"], None).wanted_by_others == ()
+    write_demand(database, leases["one"], "ray:a", 8)
+    write_demand(database, leases["two"], "ray:a", 3)
+    write_demand(database, leases["elsewhere"], "ray:b", 5)
+    write_demand(database, leases["alone"], None, 1)
+    assert read_demand(database, leases["one"], "ray:a").wanted_by_others == (3,)
+    assert read_demand(database, leases["two"], "ray:a").wanted_by_others == (8,)
+    assert read_demand(database, leases["alone"], None).wanted_by_others == ()
     set_status(database, leases["two"], RunStatus.FINISHED)
-    heard = listen(database, leases["one"], "ray:a")
+    heard = read_demand(database, leases["one"], "ray:a")
     assert (heard.status, heard.wanted_by_others) == (RunStatus.RUNNING, ())
     # What a study wanted of one cluster says nothing of its next coordinator.
-    hand_over(database, leases["elsewhere"], THERE)
-    assert listen(database, leases["one"], "ray:a").wanted_by_others == (EVERYTHING,)
+    transfer_lease(database, leases["elsewhere"], THERE)
+    assert read_demand(database, leases["one"], "ray:a").wanted_by_others == (ALL_SLOTS,)

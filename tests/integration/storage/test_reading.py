@@ -32,8 +32,8 @@ def fill(database: Database, name: str, count: int) -> None:
     study_id = make_run(database, name).study_id
     lease = take_lease(database, name)
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial()] * count, lease)
-    storage.finish_trials(study_id, [finished(n) for n in reversed(range(count))], lease)
+    storage.batches.create_trials(study_id, [new_trial()] * count, lease)
+    storage.batches.finish_trials(study_id, [finished(n) for n in reversed(range(count))], lease)
 
 
 @pytest.mark.parametrize("table", list(LOADERS))

@@ -9,15 +9,11 @@ from optuna.trial import TrialState
 
 from storage.database.engine import Database
 from storage.errors import StatusRefused, StudyExists, StudyNotFound, StudyWithoutRun
-from storage.studies.runs import (
-    list_names,
-    list_runs,
-    read_run,
-    request_stop,
-    set_status,
-    update_specification,
-)
-from storage.studies.splits import Split, read_splits, write_splits
+from storage.reading.summaries import list_runs
+from storage.studies.names import list_names
+from storage.studies.runs import read_run, update_specification
+from storage.studies.splits import StoredSplit, read_splits, write_splits
+from storage.studies.transitions import request_stop, set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
@@ -103,14 +99,14 @@ def test_the_list_counts_trials_by_state_and_knows_the_best_values(database: Dat
     make_run(database, "empty")
     lease = take_lease(database, "two")
     storage = TrialStorage(database)
-    storage.create_trials(study_id, [new_trial() for _ in range(5)], lease)
+    storage.batches.create_trials(study_id, [new_trial() for _ in range(5)], lease)
     ends = [
         finished(0, values=[0.5, 3.0]),
         finished(1, values=[0.75, float("inf")]),
         finished(2, values=[0.25, -1.0]),
         finished(3, TrialState.FAIL, values=None),
     ]
-    storage.finish_trials(study_id, ends, lease)
+    storage.batches.finish_trials(study_id, ends, lease)
     two, empty = list_runs(database)
     assert two.trials == {"COMPLETE": 3, "FAIL": 1, "RUNNING": 1}
     assert two.best_values == (0.75, -1.0)
@@ -127,7 +123,9 @@ def test_a_larger_budget_replaces_the_specification(database: Database):
 
 def test_splits_are_read_back_as_they_were_written(database: Database):
     make_run(database)
-    rows = [Split(r, 100, b"\x00\x01\x00\x00", b"\xff\x00\x00\x00", 0.1, None) for r in range(3)]
+    rows = [
+        StoredSplit(r, 100, b"\x00\x01\x00\x00", b"\xff\x00\x00\x00", 0.1, None) for r in range(3)
+    ]
     lease = take_lease(database)
     assert read_splits(database, "digits") == []
     write_splits(database, lease, rows)

@@ -16,7 +16,7 @@ from study.coordinator.dispatcher import Dispatcher
 from study.coordinator.tally import Tally
 from study.coordinator.trial_source import TrialSource
 from study.launching.plan import bounds_of
-from study.monitoring.progress import Progress, Silence
+from study.monitoring.progress import NoProgress, Progress
 from study.sampling.proposers import proposer_for
 from study.sampling.pruning import Pruning
 from study.specification.files import read_specification
@@ -35,7 +35,7 @@ class Bench:
 
     database: Database
     url: str
-    progress: Progress = field(default_factory=Silence)
+    progress: Progress = field(default_factory=NoProgress)
 
     def coordinator(self, spec: StudySpec, pool: Pool) -> Coordinator:
         # Of a pool that trains nothing, time is its own.
@@ -55,7 +55,7 @@ class Bench:
                 ),
             )
         study_id = storage.get_study_id_from_name(spec.name)
-        me = Owner.here()
+        me = Owner.this_process()
         last = getattr(self, "_owner", None)
         lease = acquire_lease(self.database, spec.name, me, 60, force_from=last)
         self._owner = me
@@ -79,7 +79,7 @@ class Bench:
                 label_noise=0.0,
                 next_stop=pruning.next_stop,
                 clock=clock,
-                tell=self.progress.tell,
+                record_event=self.progress.record_event,
                 cohort_name=lambda ticket: cohort_name(lease, ticket),
             ),
             pruning=pruning,

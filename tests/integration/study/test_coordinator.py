@@ -95,8 +95,8 @@ def test_a_trial_enqueued_after_the_grid_was_used_up_is_run_all_the_same(bench):
 def test_trials_that_a_killed_coordinator_left_running_are_run_under_their_number(bench):
     spec = spec_of(trials=10)
     killed = bench.coordinator(spec, SimulatedPool())
-    killed._adopt()
-    killed._ask()  # its trials are RUNNING in the database, and then the process is gone
+    killed._load_trials()
+    killed._ask_for_trials()  # its trials are RUNNING in the database, and then the process is gone
     left = bench.optuna_study(spec.name).get_trials()
     assert {trial.state for trial in left} == {TrialState.RUNNING}
     assert bench.run(spec) is Ending.BUDGET

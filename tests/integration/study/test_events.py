@@ -1,4 +1,4 @@
-"""What a coordinator tells of what happens, held against what the database then says."""
+"""What a coordinator records of what happens, held against what the database then says."""
 
 from collections import Counter
 
@@ -13,25 +13,25 @@ from storage.studies.leases import acquire_lease
 from study.coordinator.coordinator import Ending
 from study.launching.lease import take_study
 from study.monitoring import events
-from study.monitoring.events import Event
-from study.monitoring.progress import Several, Silence
+from study.monitoring.event import Event
+from study.monitoring.progress import CombinedProgress, NoProgress
 from tests.integration.storage.studies import make_run
 from tests.integration.study.bench import Bench, spec_of
 from workers.pools.pool import FailureKind
 from workers.pools.simulated import SimulatedPool
 
 
-class Witness(Silence):
-    """Remembers what it was told."""
+class Witness(NoProgress):
+    """Keeps every event."""
 
     def __init__(self) -> None:
-        self.told: list[Event] = []
+        self.events: list[Event] = []
 
-    def tell(self, event: Event) -> None:
-        self.told.append(event)
+    def record_event(self, event: Event) -> None:
+        self.events.append(event)
 
     def of(self, kind: type[Event]) -> list[Event]:
-        return [event for event in self.told if isinstance(event, kind)]
+        return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.fixture
@@ -40,18 +40,18 @@ def witness(bench: Bench) -> Witness:
     return bench.progress
 
 
-def test_the_trials_that_were_told_of_are_those_of_the_database(bench, witness):
+def test_the_trials_that_were_recorded_are_those_of_the_database(bench, witness):
     spec = spec_of("pruner=median", trials=30)
     bench.run(spec, lambda s: FailureKind.ERROR if any(w.trial == 3 for w in s.trials) else None)
-    told = Counter()
+    counted = Counter()
     for event in witness.of(events.TrialsCommitted):
-        told.update(COMPLETE=event.complete, PRUNED=event.pruned, FAIL=event.failed)
+        counted.update(COMPLETE=event.complete, PRUNED=event.pruned, FAIL=event.failed)
     results = load_results(spec.name, bench.url)
-    assert +told == Counter(results["state"])
+    assert +counted == Counter(results["state"])
     assert [e.trial for e in witness.of(events.TrialFailed)] == [3]
 
 
-def test_a_cohort_is_told_of_under_the_name_that_the_results_have(bench, witness):
+def test_a_cohort_is_recorded_under_the_name_that_the_results_have(bench, witness):
     spec = spec_of()
     bench.run(spec)
     trained = {
@@ -88,14 +88,14 @@ def test_a_study_begins_with_what_there_is_and_ends_with_all(bench, witness):
     assert (ended.ending, ended.complete) == ("the budget is reached", 12)
 
 
-def test_who_asked_a_study_to_stop_is_told_once(bench, witness):
+def test_who_asked_a_study_to_stop_is_recorded_once(bench, witness):
     coordinator = bench.coordinator(spec_of(), SimulatedPool())
     coordinator.stop_requested = lambda: coordinator.tally.complete > 0
     coordinator.run()
     assert witness.of(events.StopRequested) == [events.StopRequested("database")]
 
 
-def test_a_database_that_went_away_and_came_back_is_told_of_once_each(bench, witness):
+def test_a_database_that_went_away_and_came_back_is_recorded_once_each(bench, witness):
     database = bench.database
     here = (database._reader, database._writer)
     nowhere = Database(parse_url("postgresql://me:secret@127.0.0.1:1/db"))
@@ -105,28 +105,28 @@ def test_a_database_that_went_away_and_came_back_is_told_of_once_each(bench, wit
         if next(coming, False):
             database._reader, database._writer = nowhere._reader, nowhere._writer
 
-    class Mender(Witness):
-        def tell(self, event: Event) -> None:
-            super().tell(event)
+    class Reconnecting(Witness):
+        def record_event(self, event: Event) -> None:
+            super().record_event(event)
             if isinstance(event, events.DatabaseAway):
                 database._reader, database._writer = here
 
-    bench.progress = mender = Mender()
+    bench.progress = reconnecting = Reconnecting()
     assert bench.run(spec_of(), leave) is Ending.BUDGET
-    (away,) = mender.of(events.DatabaseAway)
+    (away,) = reconnecting.of(events.DatabaseAway)
     assert "cannot be reached" in away.reason
     assert "secret" not in away.reason
-    assert len(mender.of(events.DatabaseBack)) == 1
-    assert mender.told.index(away) < mender.told.index(mender.of(events.DatabaseBack)[0])
+    (back,) = reconnecting.of(events.DatabaseBack)
+    assert reconnecting.events.index(away) < reconnecting.events.index(back)
 
 
-def test_a_lease_that_was_not_given_back_is_told_as_taken_over(database):
+def test_a_lease_that_was_not_given_back_is_recorded_as_taken_over(database):
     make_run(database, "left")
     witness = Witness()
     gone = Owner("a-host-that-is-away", 4711)
     acquire_lease(database, "left", gone, 0.0)
     take_study(database, "left", witness)
-    (taken,) = witness.told
+    (taken,) = witness.events
     assert taken.taken_from == "process 4711 on a-host-that-is-away"
     assert taken.epoch == 2
     assert "took the study over" in taken.line
@@ -136,13 +136,13 @@ def test_a_lease_that_was_free_is_not_worth_a_line(database):
     make_run(database, "free")
     witness = Witness()
     take_study(database, "free", witness)
-    assert witness.told[0].taken_from is None
-    assert witness.told[0].line == ""
+    assert witness.events[0].taken_from is None
+    assert witness.events[0].line == ""
 
 
 def test_a_database_tells_its_observers_of_every_transaction(database: Database):
     seen: list[Transaction] = []
-    database.observe(seen.append)
+    database.observe_transactions(seen.append)
     with database.read():
         pass
     with pytest.raises(ZeroDivisionError), database.write():
@@ -153,14 +153,14 @@ def test_a_database_tells_its_observers_of_every_transaction(database: Database)
 
 def test_another_database_on_the_same_file_tells_nothing(database, database_url):
     seen: list[Transaction] = []
-    database.observe(seen.append)
+    database.observe_transactions(seen.append)
     with open_database(database_url) as other, other.read():
         pass
     assert seen == []
 
 
-def test_several_hear_the_same():
+def test_combined_progress_passes_the_same_to_each():
     first, second = Witness(), Witness()
-    with Several([first, second]) as both:
-        both.tell(events.StopRequested("signal"))
-    assert first.told == second.told == [events.StopRequested("signal")]
+    with CombinedProgress([first, second]) as both:
+        both.record_event(events.StopRequested("signal"))
+    assert first.events == second.events == [events.StopRequested("signal")]

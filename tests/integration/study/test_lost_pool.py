@@ -13,7 +13,7 @@ from storage.tables.status import RunStatus
 from study import InvalidInput, launch
 from study.errors import ExitCode, StudyFailed
 from study.monitoring import events
-from study.monitoring.progress import Silence
+from study.monitoring.progress import NoProgress
 from study.specification.files import read_specification
 from study.specification.spec import StudySpec
 from workers.pools import worker_processes
@@ -32,14 +32,14 @@ def url(tmp_path) -> str:
     return f"sqlite:///{tmp_path / 'study.db'}"
 
 
-class Saboteur(Silence):
+class Saboteur(NoProgress):
     """Kills the process that forks, and its workers, once a cohort came back; no other starts."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.killed: list[int] = []
         self._monkeypatch = monkeypatch
 
-    def tell(self, event: events.Event) -> None:
+    def record_event(self, event: events.Event) -> None:
         if not isinstance(event, events.CohortReturned) or self.killed:
             return
         self._monkeypatch.setattr(worker_processes, "SERVER", "workers.no_such_module")

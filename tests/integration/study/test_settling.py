@@ -8,7 +8,8 @@ import sys
 from storage.database.opening import open_database
 from storage.owners import Owner
 from storage.studies.leases import acquire_lease
-from storage.studies.runs import read_run, set_status
+from storage.studies.runs import read_run
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from study.launching.launch import launch
 from tests.service_processes import spec_of

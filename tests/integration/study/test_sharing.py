@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from storage.owners import Owner
-from storage.studies.cluster_demand import announce
+from storage.studies.cluster_demand import write_demand
 from storage.studies.leases import acquire_lease
 from storage.studies.queue import claim_next
-from storage.studies.runs import set_status
+from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from study.coordinator.coordinator import Ending
 from study.launching.lease import Heartbeat
 from study.launching.plan import make_plan
-from study.launching.run import conduct, create_study
+from study.launching.run import create_study, run_coordinator
 from study.launching.sharing import fair_share
-from study.monitoring.progress import Silence
+from study.monitoring.progress import NoProgress
 from tests.integration.study.bench import spec_of
 from tests.service_processes import queue
 from workers.pools.simulated import SimulatedPool
@@ -69,15 +69,15 @@ def test_what_another_study_wants_is_heard_through_the_database(bench):
     queue(bench.url, "other")
     other = claim_next(bench.database, Owner("elsewhere", 1), 60.0)
     assert other is not None
-    announce(bench.database, other, "shared", 8)
+    write_demand(bench.database, other, "shared", 8)
     plan = make_plan(spec_of("name=mine", "data.source=wine", trials=200))
     run = create_study(bench.database, plan.spec)
-    lease = acquire_lease(bench.database, "mine", Owner.here(), 60.0)
+    lease = acquire_lease(bench.database, "mine", Owner.this_process(), 60.0)
     set_status(bench.database, lease, RunStatus.RUNNING)
     pool = SharedPool(slots=8)
     with Heartbeat(bench.database, lease) as heartbeat:
-        ending = conduct(
-            bench.database, run, plan, heartbeat, pool, Silence(), put_down=lambda lease: None
+        ending = run_coordinator(
+            bench.database, run, plan, heartbeat, pool, NoProgress(), set_stopped=lambda lease: None
         )
     assert ending is Ending.BUDGET
     assert pool.most == 4

@@ -23,7 +23,7 @@ def claimed(database: Database, written: str | None = None) -> Lease:
     if written is not None:
         with database.write() as connection:
             connection.execute(text("UPDATE study_runs SET specification = :t"), {"t": written})
-    lease = claim_next(database, Owner.here(), 30.0)
+    lease = claim_next(database, Owner.this_process(), 30.0)
     assert lease is not None
     return lease
 

@@ -17,7 +17,7 @@ def test_every_study_that_has_ended_can_be_taken_up_again():
 def test_an_owner_is_stored_as_text_and_read_back():
     owner = Owner("host/with/slashes", 12)
     assert Owner.parse(owner.stored) == owner
-    assert Owner.here() != Owner.here()
+    assert Owner.this_process() != Owner.this_process()
 
 
 def test_messages_are_plain_lines():

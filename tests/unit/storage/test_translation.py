@@ -7,7 +7,13 @@ import pytest
 import sqlalchemy.exc
 from psycopg import errors as sqlstates
 
-from storage.database.translation import translate, translated
+from storage.database.translation import (
+    POSTGRESQL,
+    POSTGRESQL_REFUSED,
+    SQLALCHEMY,
+    translate,
+    translated,
+)
 from storage.errors import (
     DatabaseBusy,
     DatabaseDamaged,
@@ -45,15 +51,46 @@ def test_every_error_of_a_driver_is_translated_also_wrapped_by_sqlalchemy(kind: 
         assert "\n" not in str(caught.value)
 
 
+def errors_of_sqlalchemy() -> list[type[Exception]]:
+    """The classes of sqlalchemy.exc: other modules have theirs for the ORM, which is not used."""
+    kinds = descendants(sqlalchemy.exc.SQLAlchemyError)
+    return [kind for kind in kinds if kind.__module__ == "sqlalchemy.exc"]
+
+
 def test_every_error_of_sqlalchemy_is_translated():
-    for kind in (
-        sqlalchemy.exc.SQLAlchemyError,
-        sqlalchemy.exc.TimeoutError,
-        sqlalchemy.exc.InvalidRequestError,
-        sqlalchemy.exc.NoResultFound,
-    ):
+    for kind in [sqlalchemy.exc.SQLAlchemyError, *errors_of_sqlalchemy()]:
+        if issubclass(kind, sqlalchemy.exc.StatementError):
+            error: Exception = kind("something happened", "SELECT 1", {}, None)
+        else:
+            error = kind.__new__(kind)  # their arguments differ
+            error.args = ("something happened",)
         with pytest.raises(StorageError), translated(SHOWN):
-            raise kind("something happened")
+            raise error
+
+
+def unmapped(kinds: list[type[Exception]]) -> list[str]:
+    return [kind.__name__ for kind in kinds if not SQLALCHEMY.keys() & set(kind.__mro__)]
+
+
+def test_every_error_of_sqlalchemy_is_in_the_table_of_translation():
+    missing = unmapped(errors_of_sqlalchemy())
+    assert not missing, f"storage/database/translation.py: SQLALCHEMY lacks {missing}"
+
+
+def test_an_error_that_sqlalchemy_does_not_have_yet_would_be_missed_in_the_table():
+    class ServerAsleep(sqlalchemy.exc.SQLAlchemyError):
+        """A new one."""
+
+    assert unmapped([ServerAsleep, sqlalchemy.exc.NoResultFound]) == ["ServerAsleep"]
+
+
+def test_every_class_of_postgresqls_codes_is_in_one_table_of_translation():
+    codes = {kind.sqlstate for kind in descendants(psycopg.Error) if kind.sqlstate}
+    missing = {code[:2] for code in codes} - POSTGRESQL.keys() - POSTGRESQL_REFUSED
+    assert not missing, (
+        f"storage/database/translation.py: neither POSTGRESQL nor POSTGRESQL_REFUSED has {missing}"
+    )
+    assert not POSTGRESQL.keys() & POSTGRESQL_REFUSED
 
 
 @pytest.mark.parametrize(

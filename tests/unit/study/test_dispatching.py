@@ -30,10 +30,10 @@ def test_an_interrupt_ends_the_training():
     pool = Endless(load_dataset(DataSource("wine")))
     dispatcher = dispatcher_on(pool)
     pool.interrupt = dispatcher.interrupt
-    assert dispatcher.collect(0.0) == []
+    assert dispatcher.collect_results(0.0) == []
 
 
 def test_an_interrupt_just_before_the_training_keeps_it_from_beginning():
     dispatcher = dispatcher_on(Endless(load_dataset(DataSource("wine"))))
     dispatcher.interrupt()
-    assert dispatcher.collect(0.0) == []
+    assert dispatcher.collect_results(0.0) == []

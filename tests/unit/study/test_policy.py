@@ -50,16 +50,16 @@ def test_the_more_losses_are_usual_the_more_are_needed_for_a_proof():
 
 
 def test_memory_that_ran_out_beside_others_may_be_their_fault():
-    def after(failures: int, neighbours: int, trials: int = 1) -> Remedy:
+    def after(failures: int, others_running: int, trials: int = 1) -> Remedy:
         kind = FailureKind.OUT_OF_MEMORY
         return remedy_for(
-            CohortFailure(trials, kind, memory_failures=failures, neighbours=neighbours)
+            CohortFailure(trials, kind, memory_failures=failures, others_running=others_running)
         )
 
-    assert after(1, neighbours=0) is Remedy.GIVE_UP
-    assert after(1, neighbours=3) is Remedy.RETRY_APART
-    assert after(3, neighbours=3) is Remedy.GIVE_UP
-    assert after(1, neighbours=3, trials=4) is Remedy.SPLIT
+    assert after(1, others_running=0) is Remedy.GIVE_UP
+    assert after(1, others_running=3) is Remedy.RETRY_APART
+    assert after(3, others_running=3) is Remedy.GIVE_UP
+    assert after(1, others_running=3, trials=4) is Remedy.SPLIT
 
 
 def test_a_study_is_hopeless_after_ten_failures_and_no_success():

@@ -17,7 +17,12 @@ from workers.networks.shapes import count_parameters, width_bucket
 from workers.segment import Segment, TrialWork
 from workers.training.examples import prepare_examples
 from workers.training.measurements import evaluation_epochs
-from workers.training.metrics import Truth, accuracies, correct_predictions, subsets_of_members
+from workers.training.metrics import (
+    GroundTruth,
+    accuracies,
+    correct_predictions,
+    subsets_of_members,
+)
 from workers.training.program import Program
 from workers.training.train import train_segment
 
@@ -57,7 +62,9 @@ def test_parameters_are_counted_without_padding(topology, activation, cell):
 
 def truth_of(labels, frequencies):
     index = np.arange(len(labels))
-    return Truth(np.array(labels), np.array(labels), index, index, index, np.array(frequencies))
+    return GroundTruth(
+        np.array(labels), np.array(labels), index, index, index, np.array(frequencies)
+    )
 
 
 def test_ties_go_to_the_most_frequent_training_class():

@@ -30,7 +30,7 @@ def test_only_the_token_is_the_token(sessions):
 
 
 def test_a_session_lasts_its_time_and_holds_no_part_of_the_token(sessions):
-    session = sessions.begin(NOW)
+    session = sessions.open_session(NOW)
     assert sessions.is_valid(session, NOW)
     assert sessions.is_valid(session, NOW + SECONDS - 1)
     assert not sessions.is_valid(session, NOW + SECONDS)
@@ -38,7 +38,7 @@ def test_a_session_lasts_its_time_and_holds_no_part_of_the_token(sessions):
 
 
 def test_a_session_outlives_a_restart_and_ends_with_its_token(sessions):
-    session = sessions.begin(NOW)
+    session = sessions.open_session(NOW)
     assert Sessions(TOKEN).is_valid(session, NOW)
     other = Sessions(TOKEN.replace("0", "1"))
     assert not other.is_valid(session, NOW)
@@ -46,7 +46,7 @@ def test_a_session_outlives_a_restart_and_ends_with_its_token(sessions):
 
 
 def test_a_session_that_was_tampered_with_is_none(sessions):
-    ends, _, code = sessions.begin(NOW).partition(".")
+    ends, _, code = sessions.open_session(NOW).partition(".")
     changed = ("0" if code[0] != "0" else "1") + code[1:]
     for forged in ("", ".", code, f"{int(ends) + 1}.{code}", f"{ends}.{changed}", f"{ends}.é"):
         assert not sessions.is_valid(forged, NOW)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from study.sampling.tpe import BatchTPESampler
+from study import BatchTPESampler
 from study.sampling.tpe.search import STARTUP
 
 MIXED = {

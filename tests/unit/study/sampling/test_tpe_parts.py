@@ -11,8 +11,8 @@ from optuna.trial import TrialState, create_trial
 from scipy import stats
 
 from study.sampling.tpe.axes import Axes
-from study.sampling.tpe.history import Observations, TrialLog, standing, thinned
-from study.sampling.tpe.kernels import Kernels, Places
+from study.sampling.tpe.history import Observations, TrialLog, evenly_spaced, rank_of
+from study.sampling.tpe.kernels import EvaluationPoints, Kernels
 from study.sampling.tpe.parzen import (
     MOST_FINISHED,
     MOST_GOOD,
@@ -90,7 +90,7 @@ def test_a_kernels_masses_on_all_cells_sum_to_one(name, width):
     axes = Axes.of({name: FINITE[name]})
     points = np.array(list(every_point(axes)))
     kernels = Kernels(axes, points, np.full_like(points, width))
-    masses = np.exp(kernels.log_densities(Places.of(points, axes)))
+    masses = np.exp(kernels.log_densities(EvaluationPoints.of(points, axes)))
     assert masses.sum(axis=0) == pytest.approx(1.0)
 
 
@@ -98,7 +98,7 @@ def test_a_kernels_density_is_the_product_of_truncated_gaussians():
     axes = Axes.of({"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)})
     centres, widths = np.array([[0.1, 0.8], [0.5, 0.5]]), np.array([[0.05, 0.4], [1.0, 1.0]])
     points = np.random.default_rng(0).random((50, 2))
-    found = Kernels(axes, centres, widths).log_densities(Places.of(points, axes))
+    found = Kernels(axes, centres, widths).log_densities(EvaluationPoints.of(points, axes))
     ends = (0 - centres) / widths, (1 - centres) / widths
     expected = stats.truncnorm.logpdf(points[:, None], *ends, loc=centres, scale=widths)
     assert found == pytest.approx(expected.sum(axis=2))
@@ -109,9 +109,11 @@ def test_a_kernels_density_is_the_product_of_truncated_gaussians():
 def test_draws_are_as_frequent_as_the_density_says(seed, count):
     rng = np.random.default_rng(seed)
     axes = Axes.of({"level": FINITE["level"], "step": FINITE["step"]})
-    mixture = estimate(axes, axes.spread(rng.random((count, 2))), np.ones(count), neighbour_widths)
+    mixture = estimate(
+        axes, axes.from_uniform(rng.random((count, 2))), np.ones(count), neighbour_widths
+    )
     points = np.array(list(every_point(axes)))
-    density = np.exp(mixture.log_density(Places.of(points, axes))) / mixture.weights.sum()
+    density = np.exp(mixture.log_density(EvaluationPoints.of(points, axes))) / mixture.weights.sum()
     assert density.sum() == pytest.approx(1.0)
     drawn = [axes.key(point) for point in mixture.draw(4000, rng)]
     for point, share in zip(points, density, strict=True):
@@ -145,19 +147,19 @@ def test_finished_trials_stand_in_optunas_order():
         pruned(),
         trial(0, {}, {}, None, TrialState.FAIL),
     ]
-    places = [standing(each, -1.0) for each in ranking]  # maximized
-    assert places == sorted(places)
-    assert standing(complete(1.0), 1.0) < standing(complete(2.0), 1.0)
+    ranks = [rank_of(each, -1.0) for each in ranking]  # maximized
+    assert ranks == sorted(ranks)
+    assert rank_of(complete(1.0), 1.0) < rank_of(complete(2.0), 1.0)
 
 
 def test_a_log_reads_a_trial_when_it_finishes_and_never_again():
     log = TrialLog()
     trials = [trial(n, {"x": 0.5}, X, None, TrialState.RUNNING) for n in range(3)]
-    log.read(trials)
+    log.read_all(trials)
     assert (list(log.running), log.finished, log.common) == ([0, 1, 2], [], None)
     trials[1] = trial(1, {"x": 0.5}, X, 1.0)
-    log.read(trials)
-    log.read(trials)
+    log.read_all(trials)
+    log.read_all(trials)
     assert [t.number for t in log.finished] == [1]
     assert list(log.running) == [0, 2]
     assert log.common == X
@@ -166,10 +168,10 @@ def test_a_log_reads_a_trial_when_it_finishes_and_never_again():
 def test_what_trials_have_in_common_shrinks_with_each_that_differs():
     log = TrialLog()
     wide = {**X, "y": FloatDistribution(0, 1)}
-    log.read([trial(0, {"x": 0.1, "y": 0.2}, wide, 1.0), trial(1, {"x": 0.3}, X, 1.0)])
+    log.read_all([trial(0, {"x": 0.1, "y": 0.2}, wide, 1.0), trial(1, {"x": 0.3}, X, 1.0)])
     assert log.common == X
     failed = trial(2, {}, {}, None, TrialState.FAIL)
-    log.read([*log.finished, failed])
+    log.read_all([*log.finished, failed])
     assert log.common == X
 
 
@@ -178,9 +180,9 @@ def test_the_kernels_stay_few_however_long_the_history():
     rng = np.random.default_rng(0)
     log.finished = [trial(n, {"x": u}, X, u) for n, u in enumerate(rng.random(1500).tolist())]
     for n in range(1500, 1800):
-        log.note(trial(n, {"x": 0.5}, X, None, TrialState.RUNNING))
+        log.read_one(trial(n, {"x": 0.5}, X, None, TrialState.RUNNING))
     observations = Observations(Axes.of(X), 1.0)
-    observations.read(log)
+    observations.update(log)
     good, others = fit(observations)
     assert len(good.weights) == MOST_GOOD + 1
     assert len(others.weights) <= MOST_FINISHED + MOST_RUNNING + 1
@@ -192,7 +194,7 @@ def test_the_kernels_stay_few_however_long_the_history():
 
 @given(st.integers(0, 5000), st.integers(1, 300))
 def test_thinning_keeps_the_total_weight(count, limit):
-    rows, weights = thinned(count, limit)
+    rows, weights = evenly_spaced(count, limit)
     assert len(rows) == min(count, limit)
     assert len(set(rows.tolist())) == len(rows)
     assert weights.sum() == pytest.approx(count)

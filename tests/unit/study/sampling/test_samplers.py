@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from study.sampling.designs import from_unit_cube, grid_parameters
-from study.sampling.proposers import MEMORYLESS, proposer_for
+from storage.trials.records import FinishedTrial
+from study.errors import InvalidInput
+from study.sampling.designs import DESIGNS, from_unit_cube, grid_parameters
+from study.sampling.proposers import PROPOSERS, proposer_for
 from study.specification.files import read_specification
 from study.specification.space import search_space, space_size
 from study.specification.spec import Sampler, StudySpec
@@ -31,6 +33,46 @@ SMALL = (
 )
 
 
+def test_every_sampler_has_a_proposer():
+    missing = set(Sampler) - set(PROPOSERS)
+    assert not missing, f"study/sampling/proposers.py: PROPOSERS has no entry for {missing}"
+
+
+def test_designs_are_the_samplers_that_say_so():
+    said = {sampler for sampler in Sampler if sampler.is_design}
+    missing = said - set(DESIGNS)
+    assert not missing, f"study/sampling/designs.py: DESIGNS has no entry for {missing}"
+    unsaid = set(DESIGNS) - said
+    assert not unsaid, f"study/specification/spec.py: Sampler does not call {unsaid} a DESIGN"
+
+
+def test_samplers_that_need_levels_refuse_a_range_without_and_others_take_it():
+    refusing = set()
+    for sampler in Sampler:
+        spec = spec_with(sampler, *SMALL, "search.dropout={low: 0.0, high: 0.5}")
+        try:
+            proposer_for(spec)
+        except ValueError:
+            refusing.add(sampler)
+    said = {sampler for sampler in Sampler if sampler.needs_levels}
+    assert refusing == said, "study/specification/spec.py: Sampler says otherwise of NEEDS_LEVELS"
+
+
+@pytest.mark.parametrize("sampler", sorted(Sampler))
+def test_several_objectives_are_for_the_samplers_that_take_them(sampler):
+    two = "objective=[validation_accuracy, validation_gap]"
+    if Sampler(sampler).single_objective_only:
+        with pytest.raises(InvalidInput, match=f"sampler '{sampler}' needs a single objective"):
+            spec_with(sampler, *SMALL, two)
+        return
+    proposer = proposer_for(spec_with(sampler, *SMALL, two))
+    proposer.add_results(
+        FinishedTrial(number, TrialState.COMPLETE, values=[0.5 + number / 100, 0.1])
+        for number, _ in enumerate(proposer.propose(range(12), [{}] * 12))
+    )
+    assert len(proposer.propose(range(12, 15), [{}] * 3)) == 3
+
+
 @pytest.mark.parametrize("sampler", sorted(Sampler))
 def test_every_sampler_proposes_parameters_inside_the_space(sampler):
     spec = spec_with(sampler, *SMALL)
@@ -42,8 +84,8 @@ def test_every_sampler_proposes_parameters_inside_the_space(sampler):
         optuna.trial.create_trial(params=proposal, distributions=space, value=0.0)
 
 
-@pytest.mark.parametrize("sampler", sorted(MEMORYLESS))
-def test_without_a_memory_parameters_follow_from_seed_and_number_alone(sampler):
+@pytest.mark.parametrize("sampler", [sampler for sampler in Sampler if sampler.is_design])
+def test_in_a_design_parameters_follow_from_seed_and_number_alone(sampler):
     spec = spec_with(sampler, *SMALL)
     at_once = proposer_for(spec).propose(range(10), [{}] * 10)
     one_by_one = [proposer_for(spec, begun=n).propose([n], [{}])[0] for n in range(10)]
@@ -101,7 +143,7 @@ def test_tpe_learns_from_what_it_observes():
         )
     ]
     proposer = proposer_for(spec, begun=60)
-    proposer.observe(history)
+    proposer.add_trials(history)
     proposals = proposer.propose(range(60, 70), [{}] * 10)
     assert sum(p["depth"] > 40 for p in proposals) >= 7
 

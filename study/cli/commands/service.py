@@ -118,17 +118,17 @@ def _metrics_at(address: str | None) -> Iterator["Metrics | None"]:
 def _count_in(database: "Database", metrics: "Metrics") -> None:
     """Count what the database holds, at every scrape, and the service's own transactions."""
     from storage.reading.counts import read_counts
-    from study.launching.run import tell_of_transactions
+    from study.launching.run import record_transactions
     from study.monitoring.stored_counts import StoredCounts
 
     metrics.registry.register(StoredCounts(lambda: read_counts(database)))
-    tell_of_transactions(database, partial(metrics.tell, ""))
+    record_transactions(database, partial(metrics.count_event, ""))
 
 
 @app.command()
 def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     """Watch a study that runs elsewhere until it ends; Ctrl-C leaves it alone."""
-    from study.monitoring.progress import progress_on
+    from study.monitoring.console import progress_on
     from study.service.watch import watch as watch_study
 
     with progress_on(Console(stderr=True)) as progress:

@@ -24,8 +24,8 @@ _IDENTITY = frozenset({"trial_id", "study", "trial", "state", "started_at", "fin
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What FinishedTrial was given for our tables, keyed by column, in the order of their keys."""
+class RecordedTrial:
+    """One trial's rows of our tables, as FinishedTrial takes them: keyed by column."""
 
     state: str
     result: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Measured:
     layer_statistics: Rows
 
 
-def read_measured(database: Database, study: str, trial: int) -> Measured:
+def read_recorded_trial(database: Database, study: str, trial: int) -> RecordedTrial:
     """The rows of one finished trial. Raises StudyNotFound, StudyWithoutRun, TrialNotFound."""
     with database.read() as connection:
         own = (results.c.study == study) & (results.c.trial == trial)
@@ -45,7 +45,7 @@ def read_measured(database: Database, study: str, trial: int) -> Measured:
             if connection.scalar(known) is None:
                 raise missing_study(connection, study)
             raise TrialNotFound(f"study {study!r} has no results of a trial {trial}")
-        return Measured(
+        return RecordedTrial(
             state=row.state,
             result={k: v for k, v in row._mapping.items() if k not in _IDENTITY},
             replicates=_rows(connection, replicates, row.trial_id),

@@ -68,7 +68,7 @@ def report(
 ) -> None:
     """Say how much a study's networks overfit, and why: a page that needs no network."""
     from study.report.dashboard_figures import save_to_dashboard
-    from study.report.formats import write_report
+    from study.report.writing import write_report
 
     written = write_report(name, storage, style, figure, output)
     if written is not None:

@@ -140,7 +140,7 @@ def _run_or_queue(
 
 def _run(spec: "StudySpec", storage: str, cluster: str | None, *, with_logs: bool) -> None:
     from study.launching.launch import launch as run_study
-    from study.monitoring.progress import progress_on
+    from study.monitoring.console import progress_on
 
     console = Console(stderr=True)
     with _logs_of(spec) if with_logs else progress_on(console) as progress:

@@ -7,13 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.database.attributes import attribute_rows
-from storage.trials.conversion import freeze, pack, thaw, to_local, to_utc, unpack
+from storage.trials.conversion import (
+    from_frozen_trial,
+    stored_repr_to_value,
+    to_frozen_trial,
+    to_local,
+    to_utc,
+    value_to_stored_repr,
+)
 from tests.integration.storage.trials import same, trials
 
 
 @given(st.floats())
 def test_every_number_survives(value: float):
-    back = unpack(*pack(value))
+    back = stored_repr_to_value(*value_to_stored_repr(value))
     assert back == value or (math.isnan(back) and math.isnan(value))
 
 
@@ -31,4 +38,4 @@ def test_moments_survive_the_way_to_local_time_and_back(moment: datetime):
 
 @given(trials())
 def test_every_trial_survives(trial):
-    assert same(freeze(thaw(trial, trial_id=7, number=3)), trial, number=3)
+    assert same(to_frozen_trial(from_frozen_trial(trial, trial_id=7, number=3)), trial, number=3)

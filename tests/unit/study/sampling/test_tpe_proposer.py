@@ -5,7 +5,9 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from storage.trials.records import FinishedTrial
-from study.sampling.proposers import BatchMirror, Mirror, proposer_for
+from study import BatchTPESampler
+from study.sampling.mirrors import BatchTPEProposer, OptunaProposer
+from study.sampling.proposers import proposer_for
 from study.specification.files import read_specification
 from study.specification.space import search_space, space_size
 
@@ -39,8 +41,8 @@ def test_one_objective_is_searched_in_batches_and_two_by_optunas_own():
     two = read_specification(
         "digits", overrides=["sampler=tpe", "objective=[validation_accuracy, validation_gap]"]
     )
-    assert isinstance(proposer_for(one), BatchMirror)
-    assert type(proposer_for(two)) is Mirror
+    assert isinstance(proposer_for(one), BatchTPEProposer)
+    assert type(proposer_for(two)) is OptunaProposer
     assert len(proposer_for(two).propose(range(3), [{}] * 3)) == 3
 
 
@@ -62,7 +64,7 @@ def test_trials_of_an_earlier_launch_are_not_proposed_again():
     before = proposer_for(spec)
     known = before.propose(range(9), [{}] * 9)
     later = proposer_for(spec, begun=9)
-    later.observe(finished(n, p, space, 0.5) for n, p in enumerate(known))
+    later.add_trials(finished(n, p, space, 0.5) for n, p in enumerate(known))
     rest = later.propose(range(9, 20), [{}] * 11)
     assert len(rest) == 3
     assert not any(proposal in known for proposal in rest)
@@ -81,13 +83,13 @@ def test_it_learns_from_the_reports_of_pruned_trials(adopted):
     proposer = proposer_for(spec)
     if adopted:  # they ran in an earlier launch
         proposals = proposer_for(spec).propose(range(80), [{}] * 80)
-        proposer.observe(
+        proposer.add_trials(
             finished(n, p, space, None, TrialState.PRUNED, reports(p))
             for n, p in enumerate(proposals)
         )
     else:
         proposals = proposer.propose(range(80), [{}] * 80)
-        proposer.finish(
+        proposer.add_results(
             FinishedTrial(n, TrialState.PRUNED, intermediate_values=reports(p))
             for n, p in enumerate(proposals)
         )
@@ -113,6 +115,43 @@ def test_an_enqueued_value_outside_its_range_does_no_harm():
         intermediate_values={},
         trial_id=0,
     )
-    proposer.finish([FinishedTrial(0, TrialState.COMPLETE, values=[0.9])])
-    proposer.observe([trial])
+    proposer.add_results([FinishedTrial(0, TrialState.COMPLETE, values=[0.9])])
+    proposer.add_trials([trial])
     assert len(proposer.propose(range(1, 20), [{}] * 19)) == 12
+
+
+def test_in_an_optuna_study_of_the_same_trials_the_published_sampler_proposes_the_same():
+    spec = read_specification("digits", overrides=["sampler=tpe", "seed=5"])
+    space, size = search_space(spec), 12
+    proposer, sampler = proposer_for(spec), BatchTPESampler(5)
+    study = optuna.create_study(direction="maximize")
+    for batch in range(5):
+        numbers = range(batch * size, (batch + 1) * size)
+        given = [{"depth": 2}] + [{}] * (size - 1)
+        proposals = proposer.propose(numbers, given)
+        assert sampler.sample_batch(study, space, size, given) == proposals
+        results = [
+            ended(number, proposal["width"])
+            for number, proposal in zip(numbers, proposals, strict=True)
+        ]
+        proposer.add_results(results)
+        for proposal, result in zip(proposals, results, strict=True):
+            study.add_trial(
+                create_trial(
+                    state=result.state,
+                    params=proposal,
+                    distributions=space,
+                    values=result.values,
+                    intermediate_values=result.intermediate_values,
+                )
+            )
+
+
+def ended(number, width):
+    """Most trials are complete, some pruned, some failed."""
+    if number % 5 == 3:
+        reports = {1: 0.1, 3: -float(width)}
+        return FinishedTrial(number, TrialState.PRUNED, intermediate_values=reports)
+    if number % 5 == 4:
+        return FinishedTrial(number, TrialState.FAIL)
+    return FinishedTrial(number, TrialState.COMPLETE, values=[-float(width)])

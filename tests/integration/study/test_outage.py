@@ -12,10 +12,11 @@ from storage.database.engine import Database
 from storage.errors import DatabaseUnreachable
 from storage.reading.frames import load_replicates, load_results
 from study.coordinator.coordinator import Coordinator, Ending
-from study.coordinator.outage import PATIENCE, StoppedWithoutDatabase
+from study.coordinator.outage import LONGEST_OUTAGE, StoppedWithoutDatabase
 from study.errors import ExitCode
 from study.monitoring import events
-from study.monitoring.progress import Silence
+from study.monitoring.event import Event
+from study.monitoring.progress import NoProgress
 from study.specification.spec import StudySpec
 from tests.integration.study.bench import Bench, spec_of
 from workers.pools.simulated import SimulatedPool
@@ -28,7 +29,7 @@ FINITE = (
 )
 
 
-class Outage(Silence):
+class FailingDatabase(NoProgress):
     """From its transaction number `begins` on, counted from the study's beginning, the database
     fails `length` transactions; the first of them only after its commit where its answer is lost.
     """
@@ -36,15 +37,15 @@ class Outage(Silence):
     def __init__(self, database: Database, begins: int, length: float, *, lost: bool) -> None:
         self.failing = range(begins, begins + int(min(length, 1e9)))
         self.lost = lost
-        self.told: list[events.Event] = []
+        self.events: list[Event] = []
         self.when_away: Callable[[], None] = lambda: None
         self._database = database
         self._original = database._transaction
         self._count = itertools.count()
         self.seen = 0
 
-    def tell(self, event: events.Event) -> None:
-        self.told.append(event)
+    def record_event(self, event: Event) -> None:
+        self.events.append(event)
         if isinstance(event, events.DatabaseAway):
             self.when_away()
         if isinstance(event, events.StudyBegan):
@@ -71,8 +72,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(
     bench: Bench, spec: StudySpec, begins: int, length: float = 3, *, lost: bool = False
-) -> tuple[Ending, Outage]:
-    bench.progress = outage = Outage(bench.database, begins, length, lost=lost)
+) -> tuple[Ending, FailingDatabase]:
+    bench.progress = outage = FailingDatabase(bench.database, begins, length, lost=lost)
     try:
         return bench.coordinator(spec, SimulatedPool()).run(), outage
     finally:
@@ -111,7 +112,7 @@ def test_whenever_the_database_goes_away_the_study_comes_to_its_end(bench, overr
         else:
             pd.testing.assert_frame_equal(found, expected, check_exact=True)
             assert len(load_replicates(name, bench.url)) == len(expected)
-        kinds = [type(event) for event in outage.told]
+        kinds = [type(event) for event in outage.events]
         assert kinds.count(events.DatabaseAway) == kinds.count(events.DatabaseBack)
         noticed += kinds.count(events.DatabaseAway)
     assert noticed >= undisturbed.seen / 2
@@ -121,11 +122,11 @@ def test_what_is_trained_while_the_database_is_away_is_written_when_it_is_back(b
     """It goes away after the first batch was asked for, while all slots are busy."""
     spec = spec_of(trials=6)
     pool = SimulatedPool(slots=6)
-    bench.progress = outage = Outage(bench.database, 3, 40, lost=False)
+    bench.progress = outage = FailingDatabase(bench.database, 3, 40, lost=False)
     coordinator: Coordinator = bench.coordinator(spec, pool)
     assert coordinator.run() is Ending.BUDGET
     outage.end()
-    assert [type(e) for e in outage.told].count(events.DatabaseAway) == 1
+    assert [type(e) for e in outage.events].count(events.DatabaseAway) == 1
     trained = [trial.trial for segment in pool.segments.values() for trial in segment.trials]
     assert sorted(trained) == list(range(6))  # none of them twice
     assert set(load_results(spec.name, bench.url)["state"]) == {"COMPLETE"}
@@ -136,32 +137,32 @@ def test_a_study_that_is_stopped_while_its_database_is_away_leaves_and_is_taken_
 ):
     monkeypatch.setattr("study.coordinator.outage.SECONDS_BETWEEN_TRIES", 0.01)
     spec = spec_of(trials=12)
-    bench.progress = outage = Outage(bench.database, 2, 1e9, lost=False)
+    bench.progress = outage = FailingDatabase(bench.database, 2, 1e9, lost=False)
     stopped = bench.coordinator(spec, SimulatedPool(slots=1))
     outage.when_away = stopped.stop
     ticking = itertools.count()
-    stopped._absence.clock = lambda: next(ticking) / 10  # the pool's time stands still by now
+    stopped._outage.clock = lambda: next(ticking) / 10  # the pool's time stands still by now
     with pytest.raises(StoppedWithoutDatabase, match="it goes on with what was running") as raised:
         stopped.run()
     outage.end()
     assert raised.value.exit_code == ExitCode.INTERRUPTED
     assert "RUNNING" in states(bench, spec)
-    bench.progress = Silence()
+    bench.progress = NoProgress()
     assert bench.run(spec) is Ending.BUDGET
     assert states(bench, spec) == ["COMPLETE"] * 12
 
 
 def test_a_database_that_stays_away_ends_the_study_after_a_stated_time(bench):
     spec = spec_of(trials=12)
-    bench.progress = outage = Outage(bench.database, 3, 1e9, lost=False)
+    bench.progress = outage = FailingDatabase(bench.database, 3, 1e9, lost=False)
     coordinator = bench.coordinator(spec, SimulatedPool())
     ticking = itertools.count()
-    coordinator._absence.clock = lambda: next(ticking)  # a second for every look at the clock
+    coordinator._outage.clock = lambda: next(ticking)  # a second for every look at the clock
     with pytest.raises(DatabaseUnreachable):
         coordinator.run()
     outage.end()
-    assert next(ticking) > PATIENCE
-    bench.progress = Silence()
+    assert next(ticking) > LONGEST_OUTAGE
+    bench.progress = NoProgress()
     assert bench.run(spec) is Ending.BUDGET
     assert states(bench, spec) == ["COMPLETE"] * 12
 

@@ -13,7 +13,7 @@ from study.analysis import (
     within_run_overfitting,
 )
 from study.errors import InvalidInput, nearest
-from study.report.answer import answer, caution
+from study.report.answer import answer, cautions
 from study.report.effects import effects_figure, importances_figure
 from study.report.overview import accuracy_against_gap, incumbent_over_time
 from study.report.style import points
@@ -47,7 +47,7 @@ class Report:
 
     study: str
     answer: tuple[str, ...]
-    caution: list[str]
+    cautions: list[str]
     claims: pd.DataFrame | None
     pictures: list[Picture]
     best: int
@@ -78,7 +78,7 @@ def build_report(measurements: Measurements) -> Report:
     return Report(
         study=measurements.run.study,
         answer=answer(measurements, best),
-        caution=caution(measurements),
+        cautions=cautions(measurements),
         claims=verdicts(measurements, claims) if claims else None,
         pictures=[drawn for drawn in pictures if drawn is not None],
         best=best,

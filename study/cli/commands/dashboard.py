@@ -47,8 +47,8 @@ def dashboard(
     if log_format is not None:
         use_logs(log_format, log_level)
 
-    def tell(level: int, line: str) -> None:
+    def log_line(level: int, line: str) -> None:
         if log_format is not None or level >= logging.INFO:
             say(line, level)
 
-    serve(DashboardOptions(storage, host, port, token_file, allow_edit, os.environ), say, tell)
+    serve(DashboardOptions(storage, host, port, token_file, allow_edit, os.environ), say, log_line)
