@@ -46,7 +46,9 @@ def test_json_logs_are_all_that_stderr_has_and_say_what_the_database_says(launch
 
 def test_every_line_has_a_time_in_utc_and_a_level_and_the_study(launched):
     _, before, ran = launched
-    for line in lines_of(ran.err):
+    lines = lines_of(ran.err)
+    assert len(lines) >= 6
+    for line in lines:
         when = datetime.fromisoformat(str(line["time"]))
         assert before <= when <= datetime.now(UTC)
         assert str(line["time"]).endswith("Z")

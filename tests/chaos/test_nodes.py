@@ -16,6 +16,8 @@ from storage.studies.runs import read_run
 from tests.chaos.studies import Study, assert_bitwise_equal, of_complete_trials, wait_for
 from tests.ray_cluster import running_cluster
 
+QUICK = ("--set", "training.epochs=20", "--set", "training.replicates=1")
+
 
 def of_a_cluster() -> dict[str, str]:
     """A token, and a head that asks its nodes more often than by default whether they live."""
@@ -100,9 +102,9 @@ def test_a_head_that_dies_fails_the_study_which_goes_on_without_it(tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
     with running_cluster(cpus=2) as own:
         study = Study(
-            *(tmp_path, url, "--cluster", own.address, "--trials", "200"),
+            *(tmp_path, url, "--cluster", own.address, "--trials", "5000", *QUICK),
             **own.member_environment(),
-            RAY_gcs_rpc_server_reconnect_timeout_s="16",
+            RAY_gcs_rpc_server_reconnect_timeout_s="10",
         )
         process = study.start()
         try:
@@ -123,6 +125,6 @@ def test_a_head_that_dies_fails_the_study_which_goes_on_without_it(tmp_path):
     states = load_results("chaos", url)["state"]
     assert "COMPLETE" in set(states)
     assert not {"RUNNING", "FAIL"} & set(states)
-    study.options = ("--cluster", "serial", "--trials", str(len(states)))
+    study.options = ("--cluster", "serial", "--trials", str(len(states)), *QUICK)
     study.finish()
     assert set(load_results("chaos", url)["state"]) == {"COMPLETE"}

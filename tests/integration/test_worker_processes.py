@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.integration.test_pools import collected, segment
@@ -116,6 +118,17 @@ def test_closing_leaves_no_process_behind(pool: ProcessPool):
     while any(map(is_alive, left)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_alive, left))
+
+
+def test_what_the_processes_talk_through_has_no_name_and_no_port(pool: ProcessPool):
+    """They send each other pickles, so nobody else may be able to connect."""
+    pool.submit(endless(0))
+    talking = [pool._server._process.pid, *processes_of(pool, at_work=1)]
+    for process in map(psutil.Process, talking):
+        connected = process.net_connections("all")
+        assert connected  # it does have a socket
+        assert {one.family for one in connected} == {socket.AF_UNIX}
+        assert {one.laddr for one in connected} == {""}
 
 
 PROGRAM = """

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from storage.reading.frames import load_results
 from study.coordinator.coordinator import Ending
 from study.specification.files import read_specification
+from study.specification.space import search_space
 from study.specification.spec import StudySpec
 from tests.integration.study.bench import Bench, spec_of
 from workers.pools.pool import FailureKind
@@ -37,10 +38,20 @@ def test_launching_again_with_a_larger_budget_adds_the_missing_trials(bench):
     assert len(load_results("digits", bench.url)) == 12
 
 
-def test_a_grid_ends_when_it_is_used_up(bench):
+def test_the_budget_of_a_grid_is_no_larger_than_the_grid(bench):
     spec = read_specification("xor", overrides=["budget.trials=1000"])
     assert bench.run(spec) is Ending.BUDGET
     assert len(load_results("xor", bench.url)) == 15
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_space_that_is_used_up_before_the_budget_ends_the_study(bench, sampler):
+    spec = read_specification("xor", overrides=[f"sampler={sampler}", "budget.trials=1000"])
+    assert bench.run(spec) is Ending.EXHAUSTED
+    results = load_results("xor", bench.url)
+    tried = results[list(search_space(spec))].drop_duplicates()
+    assert len(tried) == 15
+    assert len(results) < 1000
 
 
 def test_trials_come_out_the_same_whatever_the_number_of_slots(bench):
@@ -198,7 +209,9 @@ def test_a_study_in_which_everything_fails_ends_early(bench):
 def test_optuna_shows_the_four_metrics_of_every_trial_as_numbers(bench):
     spec = spec_of(trials=4)
     bench.run(spec)
-    for trial in bench.optuna_study(spec.name).get_trials():
+    trials = bench.optuna_study(spec.name).get_trials()
+    assert len(trials) == 4
+    for trial in trials:
         assert set(trial.user_attrs) == {
             "train_accuracy",
             "validation_accuracy",
@@ -212,7 +225,9 @@ def test_optuna_shows_the_four_metrics_of_every_trial_as_numbers(bench):
 def test_several_objectives_are_all_recorded(bench):
     spec = spec_of("objective=[validation_accuracy, validation_gap]", "sampler=nsga2", trials=6)
     bench.run(spec)
-    for trial in bench.optuna_study(spec.name).get_trials():
+    trials = bench.optuna_study(spec.name).get_trials()
+    assert len(trials) == 6
+    for trial in trials:
         assert trial.values[1] == pytest.approx(
             trial.user_attrs["train_accuracy"] - trial.values[0]
         )

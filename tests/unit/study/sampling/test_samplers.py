@@ -77,7 +77,9 @@ def test_several_objectives_are_for_the_samplers_that_take_them(sampler):
 def test_every_sampler_proposes_parameters_inside_the_space(sampler):
     spec = spec_with(sampler, *SMALL)
     space = search_space(spec)
-    for proposal in proposer_for(spec).propose(range(6), [{}] * 6):
+    proposals = proposer_for(spec).propose(range(6), [{}] * 6)
+    assert len(proposals) == 6
+    for proposal in proposals:
         assert list(proposal) == list(space)
         optuna.trial.create_trial(params=proposal, distributions=space, value=0.0)
 
