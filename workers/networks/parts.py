@@ -10,7 +10,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from workers.networks.activations import Kernel
+from workers.networks.activations import (
+    ActivationFunction,
+    largest_piece,
+    largest_piece_backward,
+)
 
 
 @dataclass(eq=False)
@@ -33,8 +37,8 @@ class Flow:
 class Part:
     """A group's views of the tensors around one layer; d_ are gradients, given by backward_to."""
 
-    kernel: Kernel
-    z: Tensor  # [b, p, n, B, W] pre-activations; functions of kind in_place may overwrite them
+    function: ActivationFunction
+    z: Tensor  # [b, p, n, B, W] pre-activations; in_place functions may overwrite them
     a: Tensor  # [b, n, B, W] activations
     real_units: Tensor | None  # [b, n, 1, W] 1 for real units, where f(0) is not 0
     flows: list[Flow] = field(default_factory=list)
@@ -108,11 +112,9 @@ def group_view(stack: Tensor, start: int, branches: int, pieces: int, n: int) ->
 def activate(part: Part) -> None:
     """a = f(z)."""
     if part.pieces > 1:
-        torch.maximum(part.z[:, 0], part.z[:, 1], out=part.a)
-        for piece in range(2, part.pieces):
-            torch.maximum(part.a, part.z[:, piece], out=part.a)
+        largest_piece(part.z, part.a)
     else:
-        part.kernel.forward(part.z[:, 0], part.a)
+        part.function.forward(part.z[:, 0], part.a)
         if part.real_units is not None:
             part.a.mul_(part.real_units)
     if part.piece_copies is not None:
@@ -143,9 +145,9 @@ def activate_and_pass_on(part: Part) -> None:
         return
     for flow in part.flows:
         if flow.skip is None:
-            part.kernel.forward(flow.z, flow.target)
+            part.function.forward(flow.z, flow.target)
         else:
-            part.kernel.forward(flow.z, flow.a)
+            part.function.forward(flow.z, flow.a)
             torch.add(flow.skip, flow.a, out=flow.target)
 
 
@@ -169,16 +171,10 @@ def differentiate(part: Part) -> None:
     if part.d_a is None or part.d_z is None:
         raise RuntimeError("these layers were made without gradients")
     if part.pieces == 1:
-        saved = part.a if part.kernel.in_place else part.z[:, 0]
-        part.kernel.backward(part.d_a, saved, part.d_a)
+        saved = part.a if part.function.in_place else part.z[:, 0]
+        part.function.backward(part.d_a, saved, part.d_a)
         return
-    left = part.d_a  # all of it goes to the first piece that attains the maximum
-    for piece in range(part.pieces - 1):
-        d_piece = part.d_z[:, piece]
-        torch.ge(part.z[:, piece], part.a, out=d_piece)
-        d_piece.mul_(left)
-        left.sub_(d_piece)
-    part.d_z[:, part.pieces - 1] = left
+    largest_piece_backward(part.d_a, part.z, part.a, part.d_z)
 
 
 def add_skipped(part: Part) -> None:

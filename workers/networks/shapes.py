@@ -9,7 +9,6 @@ alone, except for rows, which may be padded further without changing a bit up to
 import math
 
 from workers.configuration import (
-    Activation,
     Configuration,
     RecurrentCell,
     Topology,
@@ -64,7 +63,9 @@ def branch_widths(configuration: Configuration) -> tuple[int, ...]:
 
 def pieces(configuration: Configuration, settings: TrainingSettings) -> int:
     """Linear functions per hidden unit, of which maxout takes the largest."""
-    return settings.maxout_pieces if configuration.activation is Activation.MAXOUT else 1
+    from workers.networks.activations import activation_function
+
+    return activation_function(configuration.activation, settings).pieces
 
 
 def is_gated(configuration: Configuration, settings: TrainingSettings) -> bool:

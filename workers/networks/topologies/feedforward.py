@@ -129,9 +129,9 @@ class StackedLayers:
             if c and x_next is not None:
                 going, next_start = group_view(x_next, next_start, shape.branches, group.pieces, c)
             first = group.first
-            in_place = group.kernel.in_place and group.pieces == 1
+            in_place = group.function.in_place and group.pieces == 1
             part = Part(
-                kernel=group.kernel,
+                function=group.function,
                 z=z_group,
                 a=z_group[:, 0] if in_place else self._new(*z_group[:, 0].shape),
                 real_units=shape.real_units(group, n, z),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.networks.activations import Identity, Kernel, Sigmoid
+from workers.networks.activations import ActivationFunction, Identity, Sigmoid
 from workers.networks.parameters import Stack
 from workers.networks.topologies.layout import (
     GATE_BIAS,
@@ -37,7 +37,7 @@ class Candidate:
     """A group's candidates in one layer: its slices of each step's tensors."""
 
     slices: slice
-    kernel: Kernel
+    function: ActivationFunction
     real_units: Tensor | None  # [n, 1, W] 1 for real units, where φ(0) is not 0
 
 
@@ -101,7 +101,9 @@ class GatedLayers(RecurrentLayers):
                 weight, recurrent, bias = self._matrices(gradients, GATE, index)
                 gate.d = GateGradients(weight, recurrent, bias[:, 0], *scratch[index])
 
-    def _kernel(self, group: Group, n: int, like: Tensor) -> tuple[Kernel, Tensor | None]:
+    def _function(
+        self, group: Group, n: int, like: Tensor
+    ) -> tuple[ActivationFunction, Tensor | None]:
         """Gated pieces are a unit's value already, or maxout's choice."""
         return Identity(), None
 
@@ -113,7 +115,7 @@ class GatedLayers(RecurrentLayers):
             if n:
                 own = slice(start, start + group.pieces * n)
                 real = self.shape.real_units(group, n, self._like)
-                found.append(Candidate(own, group.kernel, None if real is None else real[0]))
+                found.append(Candidate(own, group.function, None if real is None else real[0]))
                 start = own.stop
         return found
 
@@ -129,7 +131,7 @@ class GatedLayers(RecurrentLayers):
             torch.mul(f, h, out=gate.remembered)
             torch.baddbmm(z, gate.remembered, layer.recurrent, out=z)
         for own in gate.candidates:
-            own.kernel.forward(z[own.slices], q[own.slices])
+            own.function.forward(z[own.slices], q[own.slices])
             if own.real_units is not None:
                 q[own.slices].mul_(own.real_units)
         torch.lerp(h, q, f, out=layer.z[t])
@@ -142,9 +144,9 @@ class GatedLayers(RecurrentLayers):
         x, h, f, q = layer.x[t], layer.h[t], gate.f[t], gate.q[t]
         torch.mul(d_z, f, out=d.candidate)
         for own in gate.candidates:
-            saved = q if own.kernel.in_place else gate.z[t]
+            saved = q if own.function.in_place else gate.z[t]
             gradient = d.candidate[own.slices]
-            own.kernel.backward(gradient, saved[own.slices], gradient)
+            own.function.backward(gradient, saved[own.slices], gradient)
         torch.sub(q, h, out=d.gate)
         d.gate.mul_(d_z)
         if t > 0:

@@ -12,7 +12,7 @@ from itertools import groupby
 from torch import Tensor
 
 from workers.configuration import Topology, TrainingSettings
-from workers.networks.activations import Kernel, Sigmoid, kernel_for
+from workers.networks.activations import ActivationFunction, activation_function
 from workers.networks.network import Network
 from workers.networks.parameters import BIAS_MULTIPLE, Block, Plan, Region
 from workers.networks.shapes import (
@@ -20,7 +20,6 @@ from workers.networks.shapes import (
     is_gated,
     output_units,
     pad,
-    pieces,
     sequence_shape,
     width_bucket,
 )
@@ -41,8 +40,12 @@ class Group:
 
     first: int
     depths: tuple[int, ...]
-    pieces: int
-    kernel: Kernel
+    function: ActivationFunction
+
+    @property
+    def pieces(self) -> int:
+        """Linear functions per hidden unit."""
+        return self.function.pieces
 
     def having(self, layer: int) -> int:
         """How many of them have this layer."""
@@ -84,7 +87,7 @@ class StackedShape:
             configuration = self.networks[group.first + i].configuration
             for branch, width in enumerate(branch_widths(configuration)):
                 real[branch, i, :, :width] = 1.0
-        return real if isinstance(group.kernel, Sigmoid) and not bool(real.all()) else None
+        return real if group.function.at_zero != 0.0 and not bool(real.all()) else None
 
     def _plan(self) -> Plan:
         """Slots in the order of slices: layer, group, branch, piece, network."""
@@ -145,7 +148,6 @@ def _group_by_activation(
     for activation, members in groupby(networks, key=lambda n: n.configuration.activation):
         own = list(members)
         depths = tuple(network.configuration.depth for network in own)
-        kernel = kernel_for(activation, settings)
-        groups.append(Group(first, depths, pieces(own[0].configuration, settings), kernel))
+        groups.append(Group(first, depths, activation_function(activation, settings)))
         first += len(own)
     return tuple(groups)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.networks.activations import Kernel
+from workers.networks.activations import ActivationFunction
 from workers.networks.parameters import Stack
 from workers.networks.parts import (
     Part,
@@ -74,7 +74,7 @@ CELL = INPUT, HIDDEN, HIDDEN_BIAS, RECURRENT
 class RecurrentLayers:
     """The tensors of one forward (and backward) pass of B rows; used like StackedLayers.
 
-    What other cells do otherwise is in the methods that they replace: _kernel, _prepare_step and
+    What other cells do otherwise is in the methods that they replace: _function, _prepare_step and
     the backward pass of it.
     """
 
@@ -152,9 +152,11 @@ class RecurrentLayers:
         weight = first if index == 0 else higher[start - above : end - above]
         return weight, recurrent[start:end], bias[start:end, :, : self.shape.width]
 
-    def _kernel(self, group: Group, n: int, like: Tensor) -> tuple[Kernel, Tensor | None]:
+    def _function(
+        self, group: Group, n: int, like: Tensor
+    ) -> tuple[ActivationFunction, Tensor | None]:
         """The function from z to h of a group's first n networks, and their real units."""
-        return group.kernel, self.shape.real_units(group, n, like)
+        return group.function, self.shape.real_units(group, n, like)
 
     def _parts(
         self, layer: int, z: Tensor, h: Tensor, x_next: Tensor | None, *, last: bool
@@ -174,9 +176,9 @@ class RecurrentLayers:
             if self.masks is not None:
                 masks = self.masks[first : first + n, layer - 1].transpose(0, 1)
             h_group = group_view(h, here, 1, p, n)[0]
-            kernel, real_units = self._kernel(group, n, z)
+            function, real_units = self._function(group, n, z)
             part = Part(
-                kernel=kernel,
+                function=function,
                 z=z_group,
                 a=h_group[:, 0],
                 real_units=real_units,
