@@ -61,7 +61,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
             k: np.concatenate([t[: used[k]].cpu().numpy() for t in own], axis=1)
             for k, own in layers.activations(layer)
         }
-        for layer in range(1, program.shape.depth + 1)
+        for layer in range(1, program.layout.depth + 1)
     ]
     program.differentiate_loss(
         torch.from_numpy(table.reshape(-1)).to(like.device),
@@ -95,11 +95,12 @@ def _gradient_norms(program: Program) -> list[dict[int, float]]:
         for region in program.gradients.regions
     ]
     norms = []
-    for blocks in program.plan.networks:
+    for blocks in program.parameters.networks:
         sums: dict[int, float] = {}
         for block in blocks:
-            if block.layer and not block.is_bias:
-                sums[block.layer] = sums.get(block.layer, 0.0) + squares[block.region][block.slot]
+            layer = block.parameter.layer
+            if layer and not block.parameter.is_bias:
+                sums[layer] = sums.get(layer, 0.0) + squares[block.region][block.slot]
         norms.append({layer: float(np.sqrt(total)) for layer, total in sums.items()})
     return norms
 
