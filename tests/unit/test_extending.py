@@ -1,4 +1,4 @@
-"""What docs/extending.md says can be done: its patches are applied to a copy of the tree and run."""
+"""What docs/extending.md says can be done: its patches are applied to a copy and run."""
 
 import os
 import re
