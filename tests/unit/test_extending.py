@@ -33,8 +33,9 @@ def example(title: str) -> Example:
     """The example under the heading; its guard stands in the row of the table that links to it."""
     _, _, after = PAGE.partition(f"\n#### {title}\n")
     section = after.split("\n## ")[0].split("\n#### ")[0]
-    (patch,) = re.findall(r"^```diff\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-    (shell,) = re.findall(r"^```\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    (patch,) = [text for language, text in blocks if language == "diff"]
+    (shell,) = [text for language, text in blocks if not language]
     (guard,) = re.findall(r"Guard: `([^`]+)`", section)
     return Example(patch, guard, tuple(shell.replace("\\\n", " ").strip().splitlines()))
 
@@ -93,7 +94,7 @@ def guarded(folder: Path, guard: str) -> subprocess.CompletedProcess[str]:
     [
         ("Example: an activation", 2),
         ("Example: a sampler", 2),
-        ("Example: a design", 3),
+        ("Example: a design", 2),
         ("Example: a metric", 5),
         ("Example: a hyperparameter", 4),
     ],

@@ -17,7 +17,7 @@ from storage.reading.recorded_trial import RecordedTrial
 from storage.tables import schema, versions
 from storage.trials.records import FinishedTrial
 from study.coordinator import rows
-from study.coordinator.dispatcher import Trained
+from study.coordinator.dispatcher import TrainedTrial
 from study.coordinator.retries import GaveUp
 from study.specification.spec import SearchSpec, StudySpec, TrainingSpec
 from workers.configuration import HYPERPARAMETERS, Configuration, TrainingSettings
@@ -52,7 +52,7 @@ def finished() -> list[FinishedTrial]:
     segment = Segment((work,), TrainingSettings(replicates=2), 0, 0, 30)
     measured = simulated_measurements(work, segment)
     report = SegmentReport((measured,), "a worker", "cpu", "a fingerprint", 1.0, 1.0)
-    trained = Trained(work, measured, report, state=None, cohort=1)
+    trained = TrainedTrial(work, measured, report, state=None, cohort=1)
     ended = rows.ended(SPEC, TrialState.COMPLETE, trained, "a cohort", {})
     recorded = RecordedTrial("COMPLETE", ended.result, (), (), (), ())
     copied = rows.copied(work, create_trial(value=0.9), recorded)
