@@ -93,6 +93,8 @@ class NumericAxis:
         if self.cells == 1:
             return 0.5
         start, end = self._ends
+        if start == end:  # two floats that lie so near each other have one logarithm
+            return 0.5
         at = math.log(value) if self.distribution.log else float(value)
         return float(self.from_uniform(np.array([(at - start) / (end - start)]))[0])
 
