@@ -295,7 +295,7 @@ class Coordinator:
             DatabaseUnreachable: it stayed away for too long, and nobody had asked for a stop.
         """
         try:
-            self._outage.retry_until_done(act, self._longest_outage)
+            self._outage.retry(act, self._longest_outage)
         except DatabaseUnreachable as error:
             if self._longest_outage() == LONGEST_OUTAGE:
                 raise

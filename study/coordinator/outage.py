@@ -43,7 +43,7 @@ class DatabaseOutage:
         """
         self._try(act, LONGEST_OUTAGE)
 
-    def retry_until_done(self, act: Callable[[], object], longest: Callable[[], float]) -> None:
+    def retry(self, act: Callable[[], object], longest: Callable[[], float]) -> None:
         """Act, and wait for a database that is away.
 
         Raises:

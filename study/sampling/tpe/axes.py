@@ -91,7 +91,7 @@ class NumericAxis:
         if not self.distribution.low <= value <= self.distribution.high:
             return math.nan
         start, end = self._ends
-        if self.cells == 1 or start == end:  # bounds so near that their logarithms are equal
+        if start == end:  # two floats that lie so near each other have one logarithm
             return 0.5
         at = math.log(value) if self.distribution.log else float(value)
         return float(self.from_uniform(np.array([(at - start) / (end - start)]))[0])

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
@@ -104,6 +104,7 @@ values = st.one_of(st.floats(-1e9, 1e9), st.sampled_from([math.inf, -math.inf]))
 
 @settings(max_examples=50, deadline=None)
 @given(spaces, st.lists(values, min_size=0, max_size=30), st.integers(0, 2**40))
+@example({"p": FloatDistribution(9.0, math.nextafter(9.0, 10), log=True)}, [0.0], 0)
 def test_proposals_respect_bounds_steps_and_types(space, outcomes, seed):
     sampler = BatchTPESampler(seed)
     study = new_study(sampler)
