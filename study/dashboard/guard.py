@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from storage.errors import DatabaseUnreachable, StorageError
 from study.dashboard.access import LOGIN, READING, Asked, Refusal, Rules, is_local_path, refuse
-from study.dashboard.credentials import Guesses, Sessions
+from study.dashboard.credentials import FailureLimit, Sessions
 from study.dashboard.headers import Headers, secured
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Guard:
         self._is_away = is_away
         self._log_line = log_line
         self._lock = threading.Lock()
-        self._guesses = Guesses()
+        self._failures = FailureLimit()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -73,12 +73,12 @@ class Guard:
         if self._sessions is None:
             return True
         with self._lock:
-            self._guesses = self._guesses.later(time.monotonic())
-            if self._guesses.exhausted:
+            self._failures = self._failures.refilled(time.monotonic())
+            if self._failures.exhausted:
                 return None
             right = self._sessions.is_token(token)
             if not right:
-                self._guesses = self._guesses.wrong()
+                self._failures = self._failures.after_failure()
             return right
 
     def _answer(

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from study.dashboard.access import LOGIN, LOGOUT, is_local_path
-from study.dashboard.credentials import SECONDS, Sessions
+from study.dashboard.credentials import SESSION_SECONDS, Sessions
 from study.dashboard.guard import SIGNED_IN
 from study.dashboard.headers import OURS
 from study.dashboard.pages import whole
@@ -39,7 +39,7 @@ def add_login(app: Any, sessions: Sessions | None, may_enter: Callable[[str], bo
             response.status = 401
             return page(_WRONG)
         if sessions is not None:
-            set_cookie(sessions.cookie, sessions.open_session(time.time()), SECONDS)
+            set_cookie(sessions.cookie, sessions.open_session(time.time()), SESSION_SECONDS)
         return send(_next(request.params.getunicode("next")))
 
     def leave() -> str:
