@@ -27,7 +27,7 @@ from storage.tables.schema import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_SENTENCES = frozenset({"error"})  # no two alike, where other words are levels of something
+_FREE_TEXT = frozenset({"error"})  # every other column of text is categorical
 
 
 def load_results(study: str | None, storage: str | Database) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def _series(column: Column[Any], values: tuple[Any, ...]) -> Any:
             return pd.array(values, dtype="float64")
         case UtcDateTime():
             return pd.DatetimeIndex(values, dtype="datetime64[us, UTC]")
-        case types.String() if column.name not in _SENTENCES:
+        case types.String() if column.name not in _FREE_TEXT:
             return pd.Categorical(values, categories=sorted({v for v in values if v is not None}))
         case _:
             return pd.Series(values, dtype="object")

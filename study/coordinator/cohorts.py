@@ -1,6 +1,6 @@
 """Which trials are trained together: pure decisions on the trials that are ready.
 
-The engine fuses the networks of a cohort that have equal keys (workers.networks.shapes.cohort_key)
+The engine fuses the networks of a cohort that have equal keys (workers.networks.network.cohort_key)
 into one program, so a cohort is a stretch of trials in the order of their keys: full programs, and
 cohorts of equal work.
 """
@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workers.networks.shapes import cohort_key, width_bucket
+from workers.networks.network import cohort_key
+from workers.networks.shapes import width_bucket
 from workers.pools.pool import StateHandle
 from workers.segment import TrialWork
 

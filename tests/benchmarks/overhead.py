@@ -43,7 +43,8 @@ from tests.benchmarks.storage import postgresql_urls, sqlite_urls
 from tests.benchmarks.unloaded_pool import UnloadedPool
 from tests.integration.study.bench import Bench
 from workers.networks.network import Network, enumerate_networks, group_networks
-from workers.networks.shapes import branch_widths, width_bucket
+from workers.networks.shapes import width_bucket
+from workers.networks.topologies.registry import branch_widths
 from workers.segment import Segment
 
 SERVERS = {"sqlite": sqlite_urls, "postgresql": postgresql_urls}

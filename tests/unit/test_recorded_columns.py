@@ -21,6 +21,7 @@ from study.coordinator.dispatcher import Trained
 from study.coordinator.retries import GaveUp
 from study.specification.spec import SearchSpec, StudySpec, TrainingSpec
 from workers.configuration import HYPERPARAMETERS, Configuration, TrainingSettings
+from workers.data import DataSource, load_dataset
 from workers.pools.simulated import simulated_measurements
 from workers.segment import (
     HEADLINES,
@@ -34,6 +35,7 @@ from workers.segment import (
     TrialMeasurements,
     TrialWork,
 )
+from workers.training.train import train_segment
 
 SCHEMA = "storage/tables/schema.py, and a migration beside it,"
 STEPS = "storage/tables/migrations/versions"
@@ -114,6 +116,24 @@ def test_every_number_of_a_replicate_says_how_it_is_summed_up():
     numbers = {f.name for f in fields(ReplicateMeasurements) if f.type in (float, float | None)}
     silent = sorted(numbers - set(METRICS))
     assert not silent, f"workers/segment.py: {silent} need a Summary in their metadata"
+
+
+def test_every_metric_is_measured():
+    segment = Segment(
+        (TrialWork(0, Configuration(depth=1, width=8)),),
+        TrainingSettings(epochs=1, replicates=1),
+        seed=0,
+        first_epoch=0,
+        last_epoch=1,
+        label_noise=0.1,
+    )
+    try:
+        report, _ = train_segment(segment, load_dataset(DataSource("wine")), device="cpu")
+    except TypeError as error:  # what a dataclass says of a field that is not given
+        pytest.fail(f"workers/training/measurements.py, which calls metrics.py: {error}")
+    (replicate,) = report.trials[0].replicates
+    lacking = [name for name in METRICS if getattr(replicate, name) is None]
+    assert not lacking, f"workers/training/measurements.py measures no {lacking}"
 
 
 def test_a_difference_is_that_of_two_metrics():

@@ -4,6 +4,11 @@ import torch
 from torch import Tensor
 
 
+def output_units(classes: int) -> int:
+    """One sigmoid unit for two classes, else a softmax over all."""
+    return 1 if classes == 2 else classes
+
+
 def loss_gradient(
     logits: Tensor, targets: Tensor, weights: Tensor, units: int, out: Tensor
 ) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workers.configuration import Configuration, TrainingSettings
-from workers.networks.shapes import cohort_key, pad, rows_class
+from workers.networks.shapes import pad, rows_class, width_bucket
+from workers.networks.topologies.registry import branch_widths
 from workers.segment import TrialWork
 
 LARGEST_PROGRAM = 64  # about: more networks gain nothing, and lose the processor's cache
@@ -35,6 +36,19 @@ def enumerate_networks(
         for work in trials
         for replicate in range(settings.replicates)
         for member in range(work.configuration.ensemble_size)
+    )
+
+
+def cohort_key(configuration: Configuration) -> tuple[str, int, int]:
+    """Networks of equal keys are trained by the same products.
+
+    Topology, padded width, and the size of batches up to a factor of two: to pad all batches to
+    the largest costs more than it saves (see BENCHMARKS).
+    """
+    return (
+        configuration.topology.value,
+        width_bucket(max(branch_widths(configuration))),
+        rows_class(configuration.batch_size),
     )
 
 

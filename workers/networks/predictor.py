@@ -1,35 +1,22 @@
 """Predictions of networks that share one sequence of batched products."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from workers.configuration import TrainingSettings
-from workers.networks.loss import probabilities
+from workers.networks.layers.layout import SliceLayout
+from workers.networks.loss import output_units, probabilities
 from workers.networks.network import Network
-from workers.networks.parameters import Plan, Stack
-from workers.networks.shapes import output_units, pad, sequence_shape
-from workers.networks.topologies.feedforward import StackedLayers
-from workers.networks.topologies.gated import GatedLayers
-from workers.networks.topologies.layout import INPUT, StackedShape
-from workers.networks.topologies.recurrent import RecurrentLayers, as_sequences
+from workers.networks.parameters import ParameterLayout, Stack
+from workers.networks.shapes import pad
+from workers.networks.topologies.registry import network_topology
+from workers.networks.topologies.topology import Layers
+from workers.networks.wiring import INPUT
 
 EVALUATION_ROWS = 128  # more of them leave the processor's cache between two layers
-
-
-class Layers(Protocol):
-    """Forward and backward passes of a program's networks over a fixed number of rows."""
-
-    logits: Tensor
-    d_logits: Tensor
-
-    def gather(self, examples: Tensor, rows: Tensor) -> None: ...
-    def forward(self, *, dropout: bool = False) -> None: ...
-    def backward(self, *, dropout: bool = False) -> None: ...
-    def activations(self, layer: int) -> list[tuple[int, list[Tensor]]]: ...
 
 
 class Predictor:
@@ -47,27 +34,26 @@ class Predictor:
         settings: TrainingSettings,
     ) -> None:
         self.networks, self.settings = networks, settings
-        self.units, self._inputs, self._classes = output_units(classes), inputs, classes
-        self.shape = StackedShape(networks, inputs, classes, settings)
-        self.features = as_sequences(features, inputs) if self.shape.recurrent else features
-        self.weights = Stack(self.plan, features.dtype, features.device)
-        self.owners = np.asarray(self.plan.regions[INPUT].owners, np.int64)
+        self.units, self._classes = output_units(classes), classes
+        configurations = [network.configuration for network in networks]
+        self.topology = network_topology(configurations[0].topology, settings)
+        self.layout = SliceLayout(self.topology, configurations, inputs, self.units, settings)
+        self.features = self.topology.arrange(features, inputs)
+        self.weights = Stack(self.parameters, features.dtype, features.device)
+        first_layer = self.parameters.regions[self.parameters.position(INPUT)]
+        self.owners = np.asarray(first_layer.owners, np.int64)
         self._evaluators: dict[int, Layers] = {}
 
     @property
-    def plan(self) -> Plan:
-        """Where the parameters lie."""
-        return self.shape.plan
+    def parameters(self) -> ParameterLayout:
+        """Where the networks' parameters lie."""
+        return self.layout.parameters
 
     def make_layers(
         self, rows: int, gradients: Stack | None = None, masks: Tensor | None = None
     ) -> Layers:
         """Layers over so many rows; with gradients, those that a backward pass needs as well."""
-        if self.shape.recurrent:
-            steps = sequence_shape(self._inputs)[0]
-            cells = GatedLayers if self.shape.gated else RecurrentLayers
-            return cells(self.shape, steps, self.weights, rows, gradients, masks)
-        return StackedLayers(self.shape, self.weights, rows, gradients, masks)
+        return self.topology.layers(self.layout, self.weights, rows, gradients, masks)
 
     def predict_rows(self, rows_of: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Each network's probabilities [classes, n] of its rows [n] of the features, in evaluation

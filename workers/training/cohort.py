@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from workers.networks.loss import output_units
 from workers.networks.network import (
     GPU_OVERHEAD,
     OVERHEAD,
@@ -13,7 +14,7 @@ from workers.networks.network import (
     enumerate_networks,
     group_networks,
 )
-from workers.networks.shapes import count_parameters
+from workers.networks.topologies.registry import count_parameters
 from workers.segment import Segment, TrialMeasurements, TrialWork
 from workers.training.examples import Examples
 from workers.training.layer_statistics import average_layers, probe_layers
@@ -288,7 +289,10 @@ class Cohort:
 
     def _parameters(self, work: TrialWork) -> int:
         return count_parameters(
-            work.configuration, self.examples.inputs, self.examples.classes, self.segment.settings
+            work.configuration,
+            self.segment.settings,
+            self.examples.inputs,
+            output_units(self.examples.classes),
         )
 
     def _as_reported(self, state: TrialState, replicate: int, member: int) -> NetworkState:

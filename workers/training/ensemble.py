@@ -17,18 +17,13 @@ from workers.data import Dataset, Preprocessing
 from workers.data.dataset import FloatArray, IntArray
 from workers.data.preprocessing import fit_preprocessing
 from workers.networks.arithmetic import independent_arithmetic
+from workers.networks.layers.layout import SliceLayout
+from workers.networks.loss import output_units
 from workers.networks.network import LARGEST_PROGRAM, Network
-from workers.networks.parameters import Plan, assemble_blocks, real_blocks
+from workers.networks.parameters import ParameterLayout, assemble_blocks, real_blocks
 from workers.networks.predictor import Predictor
-from workers.networks.shapes import branch_widths, pad, pieces
-from workers.networks.topologies.layout import (
-    GATE_OF,
-    HIDDEN_BIAS,
-    OUTPUT,
-    OUTPUT_BIAS,
-    RECURRENT,
-    StackedShape,
-)
+from workers.networks.shapes import pad
+from workers.networks.topologies.registry import network_parameters, network_topology
 from workers.segment import Segment
 from workers.training.examples import Examples, prepare_examples
 from workers.training.metrics import Probabilities, accuracies, ensemble_mean
@@ -101,9 +96,8 @@ class TrainedEnsemble:
                     networks, torch.from_numpy(padded), inputs, classes, self.settings
                 )
                 for k, member in enumerate(own):
-                    names = _tensor_names(predictor.plan, k, self.configuration, self.settings)
-                    matrices = [member[name] for name in names]
-                    numbers = assemble_blocks(matrices, predictor.plan, k, torch.float32)
+                    matrices = [member[p.name] for p in predictor.parameters.of_network(k)]
+                    numbers = assemble_blocks(matrices, predictor.parameters, k, torch.float32)
                     predictor.weights.put(k, numbers)
                 yield from predictor.predict_rows([rows] * len(own))
 
@@ -121,16 +115,21 @@ def take_ensemble(
     train = examples.splits[replicate].train
     used = examples.truth(work.configuration, replicate).train
     counts = np.bincount(examples.labels[replicate][used], minlength=examples.classes)
-    network = Network(work.trial, work.configuration, replicate, 0)
-    plan = StackedShape([network], examples.inputs, examples.classes, segment.settings).plan
-    names = _tensor_names(plan, 0, work.configuration, segment.settings)
+    topology = network_topology(work.configuration.topology, segment.settings)
+    layout = SliceLayout(
+        topology,
+        [work.configuration],
+        examples.inputs,
+        output_units(examples.classes),
+        segment.settings,
+    ).parameters
     return TrainedEnsemble(
         configuration=work.configuration,
         settings=segment.settings,
         preprocessing=fit_preprocessing(dataset, train),
         class_counts=tuple(counts.tolist()),
         members=tuple(
-            None if numbers is None else _named_weights(numbers, plan, names) for numbers in members
+            None if numbers is None else _named_weights(numbers, layout) for numbers in members
         ),
     )
 
@@ -161,46 +160,19 @@ def tensor_shapes(
     Layers count from 1; a branch (of split_merge) or a piece (of maxout) is named where there are
     several of them.
     """
-    plan = StackedShape([Network(0, configuration, 0, 0)], inputs, classes, settings).plan
-    names = _tensor_names(plan, 0, configuration, settings)
+    parameters = network_parameters(configuration, settings, inputs, output_units(classes))
     return {
-        name: (block.fan_out,) if block.is_bias else (block.fan_in, block.fan_out)
-        for name, block in zip(names, plan.networks[0], strict=True)
+        own.name: (own.fan_out,) if own.is_bias else (own.fan_in, own.fan_out) for own in parameters
     }
 
 
-def _tensor_names(
-    plan: Plan, network: int, configuration: Configuration, settings: TrainingSettings
-) -> list[str]:
-    """A name for every block of a network, in their order."""
-    branches, maxima = len(branch_widths(configuration)), pieces(configuration, settings)
-    gates = {gate: region for region, gate in GATE_OF.items()}
-    seen: dict[tuple[int, int], int] = {}
-    names = []
-    for block in plan.networks[network]:
-        key = block.region, block.layer
-        position = seen[key] = seen.get(key, -1) + 1
-        region = gates.get(block.region, block.region)
-        own_pieces = 1 if region == OUTPUT else maxima
-        parts = ["output" if region in (OUTPUT, OUTPUT_BIAS) else f"hidden.{block.layer}"]
-        if branches > 1 and region != OUTPUT_BIAS:
-            parts.append(f"branch.{position // own_pieces}")
-        if own_pieces > 1 and region != OUTPUT_BIAS:
-            parts.append(f"piece.{position % own_pieces}")
-        if block.region in gates:
-            parts.append("gate")
-        kinds = {RECURRENT: "recurrent_weight", HIDDEN_BIAS: "bias", OUTPUT_BIAS: "bias"}
-        names.append(".".join([*parts, kinds.get(region, "weight")]))
-    return names
-
-
 def _named_weights(
-    numbers: npt.NDArray[np.floating], plan: Plan, names: Sequence[str]
+    numbers: npt.NDArray[np.floating], layout: ParameterLayout
 ) -> dict[str, npt.NDArray[np.float32]]:
-    matrices = real_blocks(torch.tensor(numbers), plan, 0)
+    matrices = real_blocks(torch.tensor(numbers), layout, 0)
     return {
-        name: np.ascontiguousarray((matrix[0] if block.is_bias else matrix).numpy())
-        for name, matrix, block in zip(names, matrices, plan.networks[0], strict=True)
+        own.name: np.ascontiguousarray((matrix[0] if own.is_bias else matrix).numpy())
+        for matrix, own in zip(matrices, layout.of_network(0), strict=True)
     }
 
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from workers.configuration import Configuration
 from workers.data import Dataset, Split
 from workers.data.splitting import cached_split
+from workers.networks.loss import output_units
 from workers.networks.network import used_examples
-from workers.networks.shapes import output_units, pad
+from workers.networks.shapes import pad
 from workers.seeds import Purpose, random_generator
 from workers.training.metrics import GroundTruth
 

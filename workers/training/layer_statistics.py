@@ -4,18 +4,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from workers.configuration import Activation, TrainingSettings
-from workers.networks.activations import SELU_ALPHA, SELU_SCALE
+from workers.networks.activations import activation_function
 from workers.networks.network import used_examples
 from workers.networks.shapes import pad
 from workers.segment import LayerStatistics
 from workers.training.program import Program
 
 PROBE_EXAMPLES = 128
-FLAT = 0.01  # a sigmoid within this of 0 or 1 is flat; the others are scaled alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
             k: np.concatenate([t[: used[k]].cpu().numpy() for t in own], axis=1)
             for k, own in layers.activations(layer)
         }
-        for layer in range(1, program.shape.depth + 1)
+        for layer in range(1, program.layout.depth + 1)
     ]
     program.differentiate_loss(
         torch.from_numpy(table.reshape(-1)).to(like.device),
@@ -76,6 +73,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     for layer, by_network in enumerate(activations, start=1):
         for k, values in by_network.items():
             activation = networks[k].configuration.activation
+            function = activation_function(activation, program.settings)
             with np.errstate(invalid="ignore"):
                 mean = float(values.mean(dtype=np.float64))
             finite = math.isfinite(mean)
@@ -84,33 +82,10 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
                     norms[k][layer],
                     mean,
                     float(values.std(dtype=np.float64)) if finite else math.nan,
-                    saturated_share(values, activation, program.settings) if finite else 0.0,
+                    function.saturated_share(values) if finite else 0.0,
                 )
             )
     return found
-
-
-def saturated_share(
-    values: npt.NDArray[np.floating], activation: Activation, settings: TrainingSettings
-) -> float:
-    """Share of activations [examples, units] where the function is flat.
-
-    For functions that are cut off below zero: the share of units that no example activates.
-    Maxout is nowhere flat.
-    """
-    match activation:
-        case Activation.SIGMOID:
-            return float(((values < FLAT) | (values > 1.0 - FLAT)).mean())
-        case Activation.TANH:
-            return float((np.abs(values) > 1.0 - 2.0 * FLAT).mean())
-        case Activation.ELU:
-            return float((values < -(1.0 - FLAT) * settings.elu_alpha).mean())
-        case Activation.SELU:
-            return float((values < -(1.0 - FLAT) * SELU_ALPHA * SELU_SCALE).mean())
-        case Activation.MAXOUT:
-            return 0.0
-        case Activation.RELU | Activation.LEAKY_RELU | Activation.GELU | Activation.SILU:
-            return float((values <= 0.0).all(axis=0).mean())
 
 
 def _gradient_norms(program: Program) -> list[dict[int, float]]:
@@ -120,11 +95,12 @@ def _gradient_norms(program: Program) -> list[dict[int, float]]:
         for region in program.gradients.regions
     ]
     norms = []
-    for blocks in program.plan.networks:
+    for blocks in program.parameters.networks:
         sums: dict[int, float] = {}
         for block in blocks:
-            if block.layer and not block.is_bias:
-                sums[block.layer] = sums.get(block.layer, 0.0) + squares[block.region][block.slot]
+            layer = block.parameter.layer
+            if layer and not block.parameter.is_bias:
+                sums[layer] = sums.get(layer, 0.0) + squares[block.region][block.slot]
         norms.append({layer: float(np.sqrt(total)) for layer, total in sums.items()})
     return norms
 

@@ -4,20 +4,19 @@ An estimate from sizes alone, made to be too large rather than too small; what i
 (the allocator's rounding, work space of products) is left to SAFE_SHARE.
 """
 
+import math
 from collections.abc import Sequence
 
-from workers.configuration import Configuration, Topology, TrainingSettings
-from workers.networks.parameters import BIAS_MULTIPLE
-from workers.networks.shapes import (
+from workers.configuration import Configuration, TrainingSettings
+from workers.networks.loss import output_units
+from workers.networks.parameters import padded_extents, padded_shape
+from workers.networks.shapes import pad, rows_class
+from workers.networks.topologies.registry import (
     branch_widths,
-    is_gated,
-    output_units,
-    pad,
-    pieces,
-    rows_class,
-    sequence_shape,
-    width_bucket,
+    network_parameters,
+    network_topology,
 )
+from workers.networks.wiring import INPUT, Extent
 from workers.segment import TrialWork
 
 SAFE_SHARE = 0.8  # of the free memory
@@ -38,30 +37,25 @@ def network_bytes(
     item: int = 4,
 ) -> int:
     """Bytes of one network in training, `item` per number; examples are all that there are."""
-    depth, outputs = configuration.depth, pad(output_units(classes))
-    widths = branch_widths(configuration)
-    width = width_bucket(max(widths))
-    slices = len(widths) * pieces(configuration, settings)
-    gates = 2 if is_gated(configuration, settings) else 1
-    steps = 1
-    recurrent = configuration.topology is Topology.RECURRENT
-    if recurrent:
-        steps, inputs = sequence_shape(inputs)
-        steps += 1  # the state before the first
-    inputs = pad(inputs)
-    layer_inputs = inputs + (depth - 1) * width
+    steps, step_inputs = network_topology(configuration.topology, settings).sequence_shape(inputs)
+    outputs = output_units(classes)
+    extents = padded_extents(step_inputs, max(branch_widths(configuration)), outputs)
+    own = network_parameters(configuration, settings, inputs, outputs)
+    parameters = sum(math.prod(padded_shape(parameter.role, extents)) for parameter in own)
 
-    bias = -(-width // BIAS_MULTIPLE) * BIAS_MULTIPLE
-    matrices = slices * gates * width * (layer_inputs + depth * width * recurrent)
-    parameters = matrices + slices * gates * depth * bias
-    parameters += len(widths) * width * outputs + outputs + BIAS_MULTIPLE
-
+    # Every bias stands for the units of a slice of a layer, or for those of a gate beside them.
+    hidden = sum(parameter.layer > 0 and parameter.role.rows is Extent.ONE for parameter in own)
+    reading = sum(parameter.role.rows is Extent.INPUTS for parameter in own)
+    reads_itself = any(p.layer == 1 and p.role.rows is Extent.UNITS for p in own)
+    states = steps + reads_itself  # the one before the first step
+    per_row = hidden * extents[Extent.UNITS] + reading * extents[Extent.INPUTS]
     rows = rows_class(pad(min(configuration.batch_size, examples)))
-    per_row = ROW_TENSORS * slices * gates * steps * (depth * width + inputs)
-    activations = (rows + OTHER_ROWS) * (per_row + 4 * outputs)
+    output_rows = 4 * extents[Extent.OUTPUTS]
+    activations = (rows + OTHER_ROWS) * (ROW_TENSORS * states * per_row + output_rows)
 
     batches = -(-examples // min(configuration.batch_size, examples))
-    coefficients = batches * COEFFICIENTS * (3 * slices * gates * depth + 2)
+    coefficients = batches * COEFFICIENTS * len(own)
+    slices = sum(parameter.role is INPUT for parameter in own)
     indices = batches * rows * (slices + 3) * 8 // item
     predictions = 2 * classes * examples
     numbers = STACKS * parameters + activations + coefficients + indices + predictions

@@ -92,13 +92,13 @@ class Updater:
         self.like = weights.flat
         self.owners = [
             torch.tensor(region.owners, dtype=torch.int64, device=self.like.device)
-            for region in weights.plan.regions
+            for region in weights.layout.regions
         ]
-        counts = [len(region.owners) for region in weights.plan.regions]
+        counts = [len(region.owners) for region in weights.layout.regions]
         self.slot_owners = torch.cat(self.owners)
         self.current = self.like.new_zeros(len(COEFFICIENTS), sum(counts), 1)
         self.chunks: list[Chunk] = []
-        for number, region in enumerate(weights.plan.regions):
+        for number, region in enumerate(weights.layout.regions):
             offset = sum(counts[:number])
             each = max(1, CHUNK // region.size)
             w, g, m, v = (

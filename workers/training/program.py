@@ -12,7 +12,8 @@ from workers.networks.initializers import initial_weights
 from workers.networks.loss import loss_gradient
 from workers.networks.network import Network, batch_rows
 from workers.networks.parameters import Stack, assemble_blocks
-from workers.networks.predictor import Layers, Predictor
+from workers.networks.predictor import Predictor
+from workers.networks.topologies.topology import Layers
 from workers.seeds import Purpose, random_generator
 from workers.training.batches import EpochBatches, draw_batches
 from workers.training.examples import Examples
@@ -32,17 +33,17 @@ class Program(Predictor):
         super().__init__(networks, examples.features, examples.inputs, examples.classes, settings)
         self.examples, self.seed = examples, seed
         like = examples.features
-        stacks = [Stack(self.plan, like.dtype, like.device) for _ in range(3)]
+        stacks = [Stack(self.parameters, like.dtype, like.device) for _ in range(3)]
         self.gradients, self.first, self.second = stacks
         own_rows = [
             batch_rows(network, len(examples.splits[network.replicate].train))
             for network in networks
         ]
         self.rows = max(own_rows)
-        shape = self.shape
+        layout = self.layout
         self.dropout = None
         if any(network.configuration.dropout > 0.0 for network in networks):
-            sizes = shape.depth, shape.branches, self.rows, shape.width
+            sizes = layout.depth, layout.branches, self.rows, layout.width
             self.dropout = Dropout(networks, own_rows, sizes, like)
         masks = None if self.dropout is None else self.dropout.masks
         self.layers = self.make_layers(self.rows, self.gradients, masks)
@@ -53,16 +54,16 @@ class Program(Predictor):
 
     def initialize(self, network: int) -> None:
         """Draw a network's initial weights from its own stream; biases are zero."""
-        own = self.networks[network]
-        rng = random_generator(self.seed, Purpose.WEIGHTS, own.replicate, own.member)
-        scheme = own.configuration.initialization
+        named = self.networks[network]
+        rng = random_generator(self.seed, Purpose.WEIGHTS, named.replicate, named.member)
+        scheme = named.configuration.initialization
         matrices = [
-            np.zeros((1, block.fan_out))
-            if block.is_bias
-            else initial_weights(scheme, block.scale_in, block.fan_out, rng)[: block.fan_in]
-            for block in self.plan.networks[network]
+            np.zeros((1, own.fan_out))
+            if own.is_bias
+            else initial_weights(scheme, own.scale_in, own.fan_out, rng)[: own.fan_in]
+            for own in self.parameters.of_network(network)
         ]
-        numbers = assemble_blocks(matrices, self.plan, network, self.weights.flat.dtype)
+        numbers = assemble_blocks(matrices, self.parameters, network, self.weights.flat.dtype)
         self.weights.put(network, numbers)
 
     def train_epoch(self, epoch: int) -> None:

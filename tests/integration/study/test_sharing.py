@@ -77,7 +77,9 @@ def test_what_another_study_wants_is_heard_through_the_database(bench):
     pool = SharedPool(slots=8)
     with Heartbeat(bench.database, lease) as heartbeat:
         ending = run_coordinator(
-            bench.database, run, plan, heartbeat, pool, NoProgress(), set_stopped=lambda lease: None
+            *(bench.database, run, plan, heartbeat, pool, NoProgress()),
+            on_stopped=lambda lease: None,
+            on_pool_lost=lambda lease, reason: None,
         )
     assert ending is Ending.BUDGET
     assert pool.most == 4

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from study.coordinator.cohorts import ReadyTrial, networks, pack, work_of
 from workers.configuration import Configuration, Topology
-from workers.networks.shapes import cohort_key
+from workers.networks.network import cohort_key
 from workers.segment import TrialWork
 
 configurations = st.builds(

@@ -13,7 +13,8 @@ from workers.configuration import (
 )
 from workers.data import DataSource, dataset_from_arrays, load_dataset
 from workers.networks.network import Network
-from workers.networks.shapes import count_parameters, width_bucket
+from workers.networks.shapes import width_bucket
+from workers.networks.topologies.registry import count_parameters
 from workers.segment import Segment, TrialWork
 from workers.training.examples import prepare_examples
 from workers.training.measurements import evaluation_epochs
@@ -55,9 +56,9 @@ def test_parameters_are_counted_without_padding(topology, activation, cell):
     examples = prepare_examples(dataset, 0, 1, 0.0, torch.float32, torch.device("cpu"))
     configuration = Configuration(topology=topology, activation=activation, depth=3, width=11)
     program = Program((Network(0, configuration, 0, 0),), examples, settings, 0)
-    blocks = program.plan.networks[0]
-    counted = sum(block.fan_in * block.fan_out for block in blocks)
-    assert count_parameters(configuration, 7, 3, settings) == counted
+    blocks = program.parameters.networks[0]
+    counted = sum(block.parameter.fan_in * block.parameter.fan_out for block in blocks)
+    assert count_parameters(configuration, settings, 7, 3) == counted
 
 
 def truth_of(labels, frequencies):
@@ -109,4 +110,4 @@ def test_a_replicate_is_measured_consistently():
         assert right.mean() == pytest.approx(replicate.test_accuracy)
         assert replicate.train_accuracy_clean != replicate.train_accuracy
         assert [(s.layer, s.epoch) for s in replicate.layers] == [(1, 0), (2, 0), (1, 10), (2, 10)]
-    assert trial.parameters == count_parameters(configuration, 13, 3, settings)
+    assert trial.parameters == count_parameters(configuration, settings, 13, 3)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-import workers.training.train
 from tests.unit.workers.test_cohort import DATA, assert_same, every_level, segment, works
 from workers.configuration import Configuration, RecurrentCell, Topology, TrainingSettings
 from workers.networks.network import Network
 from workers.networks.shapes import pad
+from workers.training import train
 from workers.training.examples import prepare_examples
 from workers.training.layer_statistics import PROBE_EXAMPLES
 from workers.training.memory import SAFE_SHARE, network_bytes, split_to_fit
@@ -77,14 +77,14 @@ def test_trials_are_cut_into_stretches_that_fit():
 def test_a_segment_on_a_cpu_is_one_cohort():
     whole = segment(works([Configuration()] * 3))
     examples = prepare_examples(DATA, 0, 2, 0.0, torch.float32, torch.device("cpu"))
-    assert workers.training.train.trials_at_once(whole, examples) == [whole.trials]
+    assert train.trials_at_once(whole, examples) == [whole.trials]
 
 
 def test_trials_one_after_the_other_are_equal_to_trials_together(monkeypatch):
     trials = works(list(every_level(Topology.FEEDFORWARD))[:6])
     together = train_segment(segment(trials), DATA)
     monkeypatch.setattr(
-        workers.training.train,
+        train,
         "trials_at_once",
         lambda whole, examples: split_to_fit(whole.trials, [1] * len(whole.trials), 3),
     )

@@ -10,10 +10,11 @@ from workers.networks.network import (
     OVERHEAD,
     batch_rows,
     cheapest_stretches,
+    cohort_key,
     enumerate_networks,
     group_networks,
 )
-from workers.networks.shapes import LARGEST_ROWS, cohort_key
+from workers.networks.shapes import LARGEST_ROWS
 from workers.segment import TrialWork
 
 EXAMPLES = [1000, 1001]

@@ -206,7 +206,7 @@ def check_program(program: Program) -> None:
         step_of = [a + b for a, b in zip(step_of, batches.steps, strict=True)]
     for k in range(len(program.networks)):
         expected = train_plainly(program, k, initial[k], drawn)
-        found = real_blocks(program.weights.take(k), program.plan, k)
+        found = real_blocks(program.weights.take(k), program.parameters, k)
         for own, other in zip(found, expected, strict=True):
             assert torch.allclose(own, other, rtol=1e-9, atol=1e-9), program.networks[k]
 
@@ -215,7 +215,9 @@ def check_program(program: Program) -> None:
 def train_plainly(program: Program, k: int, initial: Tensor, drawn) -> list[Tensor]:
     configuration = program.networks[k].configuration
     examples = program.examples
-    module = PlainNetwork(configuration, program.settings, real_blocks(initial, program.plan, k))
+    module = PlainNetwork(
+        configuration, program.settings, real_blocks(initial, program.parameters, k)
+    )
     optimizer = plain_optimizer(configuration, module)
     for rows, real, masks in drawn:
         if not real[k].any():

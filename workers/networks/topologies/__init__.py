@@ -1,1 +1,1 @@
-"""How layers follow on each other: one file per topology, and the layout they share."""
+"""How the layers of a network follow on each other: one file per topology."""

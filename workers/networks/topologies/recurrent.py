@@ -1,294 +1,62 @@
-"""Recurrent networks (Elman 1990): the features read as a sequence, layer above layer.
+"""Recurrent (Elman 1990): the features read as a sequence, of simple or of gated units."""
 
-    h[t] = f(x[t] · W + h[t − 1] · U + b)
+import math
+from typing import TYPE_CHECKING
 
-The layer above reads h[t], the output the last one of the last layer. Every step is a batched
-product over the slices of all networks, and so is its backpropagation through time. Units at rest
-rest for the whole sequence, and only on the way up (Gal and Ghahramani 2016).
+from workers.configuration import RecurrentCell
+from workers.networks.topologies.topology import Layers, NetworkTopology
+from workers.networks.wiring import HIDDEN, HIDDEN_BIAS, INPUT, Extent, Role
 
-Shapes: T steps of I features, S slices of a layer, B rows, W padded width, O padded outputs.
-"""
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from dataclasses import dataclass
+    from workers.networks.layers.layout import SliceLayout
+    from workers.networks.parameters import Stack
 
-import torch
-from torch import Tensor
-
-from workers.networks.activations import Kernel
-from workers.networks.parameters import Stack
-from workers.networks.parts import (
-    Part,
-    activate,
-    connect,
-    connect_backward,
-    differentiate,
-    gather_gradient,
-    group_view,
-    pass_on,
-)
-from workers.networks.shapes import pad, sequence_shape
-from workers.networks.topologies.layout import (
-    HIDDEN,
-    HIDDEN_BIAS,
-    INPUT,
-    OUTPUT,
-    OUTPUT_BIAS,
-    RECURRENT,
-    Group,
-    StackedShape,
-)
+RECURRENT = Role("recurrent_weight", Extent.UNITS, Extent.UNITS)
+GATES = {
+    role: Role(f"gate.{role.tensor}", role.rows, role.columns)
+    for role in (INPUT, HIDDEN, HIDDEN_BIAS, RECURRENT)
+}
 
 
-def as_sequences(features: Tensor, inputs: int) -> Tensor:
-    """Examples [N, padded inputs] as [N, T · I]: each step's features padded on their own."""
-    steps, per_step = sequence_shape(inputs)
-    sequences = features.new_zeros(len(features), steps, pad(per_step))
-    flat = features.new_zeros(len(features), steps * per_step)
-    flat[:, :inputs] = features[:, :inputs]
-    sequences[:, :, :per_step] = flat.view(-1, steps, per_step)
-    return sequences.view(len(features), -1)
+class Recurrent(NetworkTopology):
+    """Every unit reads its layer's last state too; a gated one has as many weights again."""
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether every piece of a hidden unit has a gate."""
+        return self.settings.recurrent_cell is RecurrentCell.GATED
 
-@dataclass(eq=False)
-class Layer:
-    """One layer of all networks that have it, over all steps."""
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return *super().roles, RECURRENT, *(GATES.values() if self.is_gated else ())
 
-    weight: Tensor  # [S, I or W, W]
-    recurrent: Tensor  # [S, W, W]
-    bias: Tensor  # [S, 1, W]
-    x: list[Tensor]  # per step [S, B, I or W]
-    z: list[Tensor]  # per step [S, B, W]
-    h: list[Tensor]  # before each step, and after the last: [S, B, W], equal for a unit's pieces
-    parts: list[list[Part]]  # per step
-    d_weight: Tensor | None = None
-    d_recurrent: Tensor | None = None
-    d_bias: Tensor | None = None  # [S, W]
-    d_z: Tensor | None = None
-    d_h: Tensor | None = None
-    d_x: list[Tensor] | None = None  # per step; None for the first layer
+    def sequence_shape(self, inputs: int) -> tuple[int, int]:
+        """Nearly square."""
+        per_step = math.isqrt(inputs)
+        return -(-inputs // per_step), per_step
 
+    def hidden_roles(self, layer: int) -> tuple[Role, ...]:
+        weight, bias = super().hidden_roles(layer)
+        cell = weight, RECURRENT, bias
+        return (*cell, *(GATES[role] for role in cell)) if self.is_gated else cell
 
-CELL = INPUT, HIDDEN, HIDDEN_BIAS, RECURRENT
+    def arrange(self, features: "Tensor", inputs: int) -> "Tensor":
+        from workers.networks.layers.recurrent import as_sequences
 
+        return as_sequences(features, inputs, *self.sequence_shape(inputs))
 
-class RecurrentLayers:
-    """The tensors of one forward (and backward) pass of B rows; used like StackedLayers.
-
-    What other cells do otherwise is in the methods that they replace: _kernel, _prepare_step and
-    the backward pass of it.
-    """
-
-    def __init__(
+    def layers(
         self,
-        shape: StackedShape,
-        steps: int,
-        parameters: Stack,
+        layout: "SliceLayout",
+        weights: "Stack",
         rows: int,
-        gradients: Stack | None = None,
-        masks: Tensor | None = None,
-    ) -> None:
-        self.shape, self.steps, self.rows, self.masks = shape, steps, rows, masks
-        self._like = parameters.flat
-        count, width = len(shape.networks), shape.width
-        slices = [shape.slices(layer) for layer in range(1, shape.depth + 1)]
-        self.slices = slices
-        trains = gradients is not None
+        gradients: "Stack | None" = None,
+        masks: "Tensor | None" = None,
+    ) -> Layers:
+        from workers.networks.layers.gated import GatedLayers
+        from workers.networks.layers.recurrent import RecurrentLayers
 
-        self.sequences = self._new(slices[0], rows, steps, shape.inputs)
-        self.x_output = self._new(count, rows, width)
-        self.logits = self._new(count, rows, shape.outputs)
-        self.d_logits = self._new(count, rows, shape.outputs) if trains else self.logits
-        self.output_weight = parameters.regions[OUTPUT]
-        self.output_bias = parameters.regions[OUTPUT_BIAS][:, :, : shape.outputs]
-
-        xs = [list(self.sequences.unbind(2)), *self._pool(slices[1:], steps, 2, keep=trains)]
-        zs = self._pool(slices, steps, 1, keep=trains)
-        hs = self._pool(slices, steps + 1, 1, keep=trains)
-        self.layers = []
-        for index in range(len(slices)):
-            x_next = xs[index + 1] if index + 1 < len(xs) else None
-            weight, recurrent, bias = self._matrices(parameters, CELL, index)
-            self.layers.append(
-                Layer(
-                    weight=weight,
-                    recurrent=recurrent,
-                    bias=bias,
-                    x=xs[index],
-                    z=zs[index],
-                    h=hs[index],
-                    parts=[
-                        self._parts(
-                            index + 1,
-                            zs[index][t],
-                            hs[index][t + 1],
-                            None if x_next is None else x_next[t],
-                            last=t == steps - 1,
-                        )
-                        for t in range(steps)
-                    ],
-                )
-            )
-        if gradients is not None:
-            self._prepare_backward(gradients, slices)
-
-    def _new(self, *sizes: int) -> Tensor:
-        return torch.zeros(sizes, dtype=self._like.dtype, device=self._like.device)
-
-    def _pool(self, slices: list[int], steps: int, count: int, *, keep: bool) -> list[list[Tensor]]:
-        """Per layer and step a tensor [S, B, W]: own memory, or `count` layers' in turn."""
-        sizes = slices if keep else [max(slices, default=0)] * min(count, len(slices))
-        memory = [self._new(steps, s, self.rows, self.shape.width) for s in sizes]
-        return [
-            [memory[i % len(memory)][t, :s] for t in range(steps)] for i, s in enumerate(slices)
-        ]
-
-    def _matrices(
-        self, stack: Stack, regions: tuple[int, int, int, int], index: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """A layer's own of a stack: weight [S, I or W, W], recurrent [S, W, W], bias [S, 1, W]."""
-        first, higher, bias, recurrent = (stack.regions[region] for region in regions)
-        start, end = sum(self.slices[:index]), sum(self.slices[: index + 1])
-        above = self.slices[0]
-        weight = first if index == 0 else higher[start - above : end - above]
-        return weight, recurrent[start:end], bias[start:end, :, : self.shape.width]
-
-    def _kernel(self, group: Group, n: int, like: Tensor) -> tuple[Kernel, Tensor | None]:
-        """The function from z to h of a group's first n networks, and their real units."""
-        return group.kernel, self.shape.real_units(group, n, like)
-
-    def _parts(
-        self, layer: int, z: Tensor, h: Tensor, x_next: Tensor | None, *, last: bool
-    ) -> list[Part]:
-        parts = []
-        start = next_start = 0
-        for group in self.shape.groups:
-            n, c = group.having(layer), group.having(layer + 1)
-            if n == 0:
-                continue
-            first, p, here = group.first, group.pieces, start
-            z_group, start = group_view(z, here, 1, p, n)
-            going = None
-            if c and x_next is not None:
-                going, next_start = group_view(x_next, next_start, 1, p, c)
-            masks = None
-            if self.masks is not None:
-                masks = self.masks[first : first + n, layer - 1].transpose(0, 1)
-            h_group = group_view(h, here, 1, p, n)[0]
-            kernel, real_units = self._kernel(group, n, z)
-            part = Part(
-                kernel=kernel,
-                z=z_group,
-                a=h_group[:, 0],
-                real_units=real_units,
-                piece_copies=h_group[:, 1:] if p > 1 else None,
-            )
-            ending = self.x_output[None, first + c : first + n] if last and n > c else None
-            connect(part, going, ending, None, masks)
-            parts.append(part)
-        return parts
-
-    def _prepare_backward(self, gradients: Stack, slices: list[int]) -> None:
-        shape, steps = self.shape, self.steps
-        self.d_x_output = self._new(*self.x_output.shape)
-        d_zs = self._pool(slices, 2, 1, keep=False)  # of z, and of h one step before
-        d_xs = [None, *self._pool(slices[1:], steps, 2, keep=False)]
-        self.d_output_weight = gradients.regions[OUTPUT]
-        self.d_output_bias = gradients.regions[OUTPUT_BIAS][:, 0, : shape.outputs]
-        for index, layer in enumerate(self.layers):
-            layer.d_weight, layer.d_recurrent, bias = self._matrices(gradients, CELL, index)
-            layer.d_bias = bias[:, 0]
-            layer.d_z, layer.d_h = d_zs[index]
-            layer.d_x = d_xs[index]
-            d_next = d_xs[index + 1] if index + 1 < len(d_xs) else None
-            for t, parts in enumerate(layer.parts):
-                above = None if d_next is None else d_next[t]
-                self._backward_parts(parts, index + 1, layer, above, last=t == steps - 1)
-
-    def _backward_parts(
-        self, parts: list[Part], number: int, layer: Layer, d_next: Tensor | None, *, last: bool
-    ) -> None:
-        if layer.d_z is None or layer.d_h is None:
-            raise RuntimeError("these layers were made without gradients")
-        start = next_start = 0
-        groups = [group for group in self.shape.groups if group.having(number)]
-        for part, group in zip(parts, groups, strict=True):
-            n, c, p = part.z.shape[2], group.having(number + 1), part.pieces
-            part.d_later = group_view(layer.d_h, start, 1, p, n)[0].unbind(1)
-            part.d_z, start = group_view(layer.d_z, start, 1, p, n)
-            d_going = d_ending = None
-            if c and d_next is not None:
-                d_going, next_start = group_view(d_next, next_start, 1, p, c)
-            if last and n > c:
-                d_ending = self.d_x_output[None, group.first + c : group.first + n]
-            connect_backward(part, d_going, d_ending, None)
-
-    def gather(self, examples: Tensor, rows: Tensor) -> None:
-        """Read the sequences [·, T · I] of as_sequences at rows [S₁ · B]."""
-        out = self.sequences.view(-1, self.steps * self.shape.inputs)
-        torch.index_select(examples, 0, rows, out=out)
-
-    def forward(self, *, dropout: bool = False) -> None:
-        """From sequences to logits; with dropout by the masks given at the start."""
-        for index, layer in enumerate(self.layers):
-            for t in range(self.steps):
-                self._prepare_step(index, t)
-                for part in layer.parts[t]:
-                    activate(part)
-                    pass_on(part, dropout=dropout)
-        torch.bmm(self.x_output, self.output_weight, out=self.logits)
-        self.logits += self.output_bias
-
-    def _prepare_step(self, index: int, t: int) -> None:
-        """z[t] of a layer, from its x[t] and h[t]."""
-        layer = self.layers[index]
-        z = layer.z[t]
-        torch.baddbmm(layer.bias, layer.x[t], layer.weight, out=z)
-        if t > 0:
-            torch.baddbmm(z, layer.h[t], layer.recurrent, out=z)
-
-    def backward(self, *, dropout: bool = False) -> None:
-        """From d_logits to the gradients of all parameters."""
-        torch.sum(self.d_logits, 1, out=self.d_output_bias)
-        torch.bmm(self.x_output.mT, self.d_logits, out=self.d_output_weight)
-        torch.bmm(self.d_logits, self.output_weight.mT, out=self.d_x_output)
-        for index, layer in reversed(list(enumerate(self.layers))):
-            for t in reversed(range(self.steps)):
-                for part in layer.parts[t]:
-                    gather_gradient(part, dropout=dropout)
-                    if t < self.steps - 1 and part.d_a is not None:
-                        for later in part.d_later:
-                            part.d_a.add_(later)
-                    differentiate(part)
-                self._prepare_step_backward(index, t)
-
-    def _prepare_step_backward(self, index: int, t: int) -> None:
-        """From d_z to d_x[t], to d_h and to the parameters' gradients, summed over steps."""
-        layer = self.layers[index]
-        if layer.d_z is None or layer.d_h is None or layer.d_weight is None:
-            raise RuntimeError("these layers were made without gradients")
-        if layer.d_recurrent is None or layer.d_bias is None:
-            raise RuntimeError("these layers were made without gradients")
-        if t == self.steps - 1:
-            torch.bmm(layer.x[t].mT, layer.d_z, out=layer.d_weight)
-            torch.sum(layer.d_z, 1, out=layer.d_bias)
-            layer.d_recurrent.zero_()
-        else:
-            torch.baddbmm(layer.d_weight, layer.x[t].mT, layer.d_z, out=layer.d_weight)
-            layer.d_bias += layer.d_z.sum(1)
-        if t > 0:
-            torch.baddbmm(layer.d_recurrent, layer.h[t].mT, layer.d_z, out=layer.d_recurrent)
-            torch.bmm(layer.d_z, layer.recurrent.mT, out=layer.d_h)
-        if layer.d_x is not None:
-            torch.bmm(layer.d_z, layer.weight.mT, out=layer.d_x[t])
-
-    def activations(self, layer: int) -> list[tuple[int, list[Tensor]]]:
-        """After forward(): each network that has the layer, and [T · B, real units] of it."""
-        own = []
-        groups = [group for group in self.shape.groups if group.having(layer)]
-        for index, group in enumerate(groups):
-            for i in range(group.having(layer)):
-                k = group.first + i
-                width = self.shape.networks[k].configuration.width
-                steps = [parts[index].a[0, i, :, :width] for parts in self.layers[layer - 1].parts]
-                own.append((k, steps))
-        return own
+        layers = GatedLayers if self.is_gated else RecurrentLayers
+        return layers(layout, weights, rows, gradients, masks)

@@ -8,7 +8,7 @@
 linear candidate with a gate of its own; all of them read the unit's one h[t − 1]. Gates have the
 slices of the pieces they belong to.
 
-Shapes as in recurrent_layers.
+Shapes as in recurrent.
 """
 
 from dataclasses import dataclass
@@ -16,28 +16,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.networks.activations import Identity, Kernel, Sigmoid
+from workers.networks.activations import ActivationFunction, Identity, Sigmoid
+from workers.networks.layers.layout import ActivationGroup, SliceLayout
+from workers.networks.layers.recurrent import RecurrentLayers
 from workers.networks.parameters import Stack
-from workers.networks.topologies.layout import (
-    GATE_BIAS,
-    GATE_HIDDEN,
-    GATE_INPUT,
-    GATE_RECURRENT,
-    Group,
-    StackedShape,
-)
-from workers.networks.topologies.recurrent import RecurrentLayers
+from workers.networks.wiring import Role
 
-GATE = GATE_INPUT, GATE_HIDDEN, GATE_BIAS, GATE_RECURRENT
 SIGMOID = Sigmoid()
 
 
 @dataclass(eq=False)
-class Candidate:
+class CandidateUnits:
     """A group's candidates in one layer: its slices of each step's tensors."""
 
     slices: slice
-    kernel: Kernel
+    function: ActivationFunction
     real_units: Tensor | None  # [n, 1, W] 1 for real units, where φ(0) is not 0
 
 
@@ -64,7 +57,7 @@ class Gate:
     z: list[Tensor]  # per step [S, B, W], the candidates' pre-activations
     q: list[Tensor]  # per step [S, B, W]
     remembered: Tensor  # [S, B, W] f ⊙ h of one step
-    candidates: list[Candidate]
+    candidates: list[CandidateUnits]
     d: GateGradients | None = None
 
 
@@ -73,20 +66,19 @@ class GatedLayers(RecurrentLayers):
 
     def __init__(
         self,
-        shape: StackedShape,
-        steps: int,
-        parameters: Stack,
+        layout: SliceLayout,
+        weights: Stack,
         rows: int,
         gradients: Stack | None = None,
         masks: Tensor | None = None,
     ) -> None:
-        super().__init__(shape, steps, parameters, rows, gradients, masks)
-        trains = gradients is not None
+        super().__init__(layout, weights, rows, gradients, masks)
+        steps, trains = layout.steps, gradients is not None
         fs, zs, qs = (self._pool(self.slices, steps, 1, keep=trains) for _ in range(3))
         remembered = self._pool(self.slices, 1, 1, keep=False)
         self.gates = [
             Gate(
-                *self._matrices(parameters, GATE, index),
+                *self._matrices(weights, self._gate(index), index),
                 f=fs[index],
                 z=zs[index],
                 q=qs[index],
@@ -98,22 +90,28 @@ class GatedLayers(RecurrentLayers):
         if gradients is not None:
             scratch = self._pool(self.slices, 3, 1, keep=False)
             for index, gate in enumerate(self.gates):
-                weight, recurrent, bias = self._matrices(gradients, GATE, index)
+                weight, recurrent, bias = self._matrices(gradients, self._gate(index), index)
                 gate.d = GateGradients(weight, recurrent, bias[:, 0], *scratch[index])
 
-    def _kernel(self, group: Group, n: int, like: Tensor) -> tuple[Kernel, Tensor | None]:
+    def _gate(self, index: int) -> tuple[Role, ...]:
+        """The roles of the weights, recurrent weights and bias of a layer's gates."""
+        return self.layout.wiring.hidden_roles(index + 1)[3:]
+
+    def _function(
+        self, group: ActivationGroup, n: int, like: Tensor
+    ) -> tuple[ActivationFunction, Tensor | None]:
         """Gated pieces are a unit's value already, or maxout's choice."""
         return Identity(), None
 
-    def _candidates(self, layer: int) -> list[Candidate]:
+    def _candidates(self, layer: int) -> list[CandidateUnits]:
         found = []
         start = 0
-        for group in self.shape.groups:
+        for group in self.layout.groups:
             n = group.having(layer)
             if n:
                 own = slice(start, start + group.pieces * n)
-                real = self.shape.real_units(group, n, self._like)
-                found.append(Candidate(own, group.kernel, None if real is None else real[0]))
+                real = self.layout.real_units(group, n, self._like)
+                found.append(CandidateUnits(own, group.function, None if real is None else real[0]))
                 start = own.stop
         return found
 
@@ -129,7 +127,7 @@ class GatedLayers(RecurrentLayers):
             torch.mul(f, h, out=gate.remembered)
             torch.baddbmm(z, gate.remembered, layer.recurrent, out=z)
         for own in gate.candidates:
-            own.kernel.forward(z[own.slices], q[own.slices])
+            own.function.forward(z[own.slices], q[own.slices])
             if own.real_units is not None:
                 q[own.slices].mul_(own.real_units)
         torch.lerp(h, q, f, out=layer.z[t])
@@ -142,9 +140,9 @@ class GatedLayers(RecurrentLayers):
         x, h, f, q = layer.x[t], layer.h[t], gate.f[t], gate.q[t]
         torch.mul(d_z, f, out=d.candidate)
         for own in gate.candidates:
-            saved = q if own.kernel.in_place else gate.z[t]
+            saved = q if own.function.in_place else gate.z[t]
             gradient = d.candidate[own.slices]
-            own.kernel.backward(gradient, saved[own.slices], gradient)
+            own.function.backward(gradient, saved[own.slices], gradient)
         torch.sub(q, h, out=d.gate)
         d.gate.mul_(d_z)
         if t > 0:

@@ -1,0 +1,148 @@
+"""What is to be said once of every activation, topology, initialization and optimizer, is said.
+
+Each failure names the file where it is missing.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from workers.configuration import (
+    Activation,
+    Configuration,
+    Initialization,
+    Optimizer,
+    RecurrentCell,
+    Topology,
+    TrainingSettings,
+)
+from workers.networks.activations import FUNCTIONS, activation_function
+from workers.networks.initializers import initial_weights
+from workers.networks.layers.layout import SliceLayout
+from workers.networks.parameters import Stack, real_blocks
+from workers.networks.shapes import pad
+from workers.networks.topologies.registry import (
+    TOPOLOGIES,
+    count_parameters,
+    network_parameters,
+    network_topology,
+)
+from workers.training.optimizers import COEFFICIENTS, coefficients
+
+SETTINGS = TrainingSettings()
+INPUTS, OUTPUTS = 7, 3
+
+
+@pytest.mark.parametrize("activation", list(Activation))
+def test_every_activation_is_a_class_of_its_own(activation):
+    assert activation in FUNCTIONS, f"workers/networks/activations.py: FUNCTIONS lacks {activation}"
+    assert list(FUNCTIONS.values()).count(FUNCTIONS[activation]) == 1
+
+
+@pytest.mark.parametrize("activation", list(Activation))
+def test_every_activation_says_what_it_is_at_zero(activation):
+    function = activation_function(activation, SETTINGS)
+    found = torch.full((8,), torch.nan)
+    function.forward(torch.zeros(8), found)
+    assert found.unique().tolist() == [function.at_zero], (
+        f"workers/networks/activations.py: {type(function).__name__}.at_zero is not f(0)"
+    )
+
+
+@pytest.mark.parametrize("activation", list(Activation))
+def test_every_activation_has_the_derivative_of_its_function(activation):
+    function = activation_function(activation, SETTINGS)
+    z = torch.linspace(-4.03, 4.01, 200, dtype=torch.float64)
+    step = 1e-6
+    above, below, value, slope = (torch.empty_like(z) for _ in range(4))
+    function.forward(z + step, above)
+    function.forward(z - step, below)
+    function.forward(z, value)
+    function.backward(torch.ones_like(z), value if function.in_place else z, slope)
+    assert torch.allclose(slope, (above - below) / (2 * step), atol=1e-6), (
+        f"workers/networks/activations.py: {type(function).__name__}.backward"
+    )
+
+
+@pytest.mark.parametrize("activation", list(Activation))
+def test_every_activation_says_where_it_is_flat(activation):
+    """All of a unit's activations far below zero are; around zero none are."""
+    function = activation_function(activation, SETTINGS)
+    z = torch.stack([torch.full((50,), -30.0), torch.linspace(-1.0, 1.0, 50)], 1).double()
+    values = torch.empty_like(z)
+    function.forward(z, values)
+    shares = [function.saturated_share(values.numpy()[:, unit : unit + 1]) for unit in range(2)]
+    assert shares == [1.0 if function.pieces == 1 else 0.0, 0.0], (
+        f"workers/networks/activations.py: {type(function).__name__}.saturated_share"
+    )
+
+
+def topology_file(topology):
+    return f"{TOPOLOGIES[topology].__module__.replace('.', '/')}.py"
+
+
+@pytest.mark.parametrize("topology", list(Topology))
+def test_every_topology_has_a_class_in_a_file_of_its_own(topology):
+    registry = "workers/networks/topologies/registry.py"
+    assert topology in TOPOLOGIES, f"{registry}: TOPOLOGIES lacks {topology}"
+    assert topology_file(topology) == f"workers/networks/topologies/{topology.value}.py"
+
+
+@pytest.mark.parametrize("topology", list(Topology))
+@pytest.mark.parametrize("activation", [Activation.TANH, Activation.MAXOUT])
+@pytest.mark.parametrize("cell", list(RecurrentCell))
+def test_every_topology_names_and_counts_the_numbers_that_its_layers_train(
+    topology, activation, cell
+):
+    """A gradient reaches each of them, and nothing that is padded."""
+    settings = TrainingSettings(recurrent_cell=cell)
+    configuration = Configuration(topology=topology, activation=activation, depth=3, width=11)
+    own = network_topology(topology, settings)
+    layout = SliceLayout(own, [configuration], INPUTS, OUTPUTS, settings)
+    weights, gradients = (
+        Stack(layout.parameters, torch.float64, torch.device("cpu")) for _ in range(2)
+    )
+    rng = np.random.default_rng(0)
+    rows = 64
+    features = torch.zeros(rows, pad(INPUTS), dtype=torch.float64)
+    features[:, :INPUTS] = torch.from_numpy(rng.normal(size=(rows, INPUTS)))
+    layers = own.layers(layout, weights, rows, gradients)
+    slices = len(layout.parameters.regions[0].owners)
+    layers.gather(own.arrange(features, INPUTS), torch.arange(rows).repeat(slices))
+    layers.d_logits[:1, :, :OUTPUTS] = torch.from_numpy(rng.normal(size=(1, rows, OUTPUTS)))
+    learns = torch.zeros_like(weights.flat, dtype=torch.bool)
+    for _ in range(10):  # a piece of maxout may be nowhere the largest, by some weights
+        for block in layout.parameters.networks[0]:
+            shape = block.parameter.fan_in, block.parameter.fan_out
+            padded = weights.regions[block.region][block.slot]
+            padded[: shape[0], : shape[1]] = torch.from_numpy(rng.normal(size=shape))
+        layers.forward()
+        layers.backward()
+        learns |= gradients.flat != 0
+    learning = int(learns.sum())
+    counted = count_parameters(configuration, settings, INPUTS, OUTPUTS)
+    names = [p.name for p in network_parameters(configuration, settings, INPUTS, OUTPUTS)]
+    matrices = real_blocks(weights.take(0), layout.parameters, 0)
+    assert counted == learning == sum(m.numel() for m in matrices), topology_file(topology)
+    assert len(set(names)) == len(names) == len(matrices), topology_file(topology)
+
+
+@pytest.mark.parametrize("initialization", list(Initialization))
+@pytest.mark.parametrize("shape", [(3, 8), (8, 3), (0, 2), (5, 5)])
+def test_every_initialization_draws_finite_weights(initialization, shape):
+    weights = initial_weights(initialization, *shape, np.random.default_rng(0))
+    assert weights is not None, f"workers/networks/initializers.py: {initialization} is no case"
+    assert weights.shape == shape
+    assert np.isfinite(weights).all()
+
+
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_every_optimizer_steps_against_the_gradient(optimizer):
+    """From gradient 1, by the rule at the head of the module."""
+    table = coefficients(Configuration(optimizer=optimizer), SETTINGS, np.array([1]))
+    own = dict(zip(COEFFICIENTS, table[:, 0].tolist(), strict=True))
+    m, v = own["first"], own["second"]
+    step = own["step"] * m / (own["scale"] * math.sqrt(v) + own["epsilon"])
+    assert 0 < step < 1, f"workers/training/optimizers.py: {optimizer}"
