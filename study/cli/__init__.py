@@ -43,7 +43,7 @@ def main() -> NoReturn:
             raise
         _fail(str(error), known)
     # typer has made an exit of the KeyboardInterrupt.
-    if interrupts.heard and code == ExitCode.INTERRUPTED:
+    if interrupts.received and code == ExitCode.INTERRUPTED:
         _fail(INTERRUPTED, ExitCode.INTERRUPTED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 

@@ -33,7 +33,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """What a request says of itself. host is the header Host as it came, origin the header Origin
     and site Sec-Fetch-Site; None where there is none."""
 
@@ -52,32 +52,32 @@ class Refusal:
     reason: str
 
 
-def refuse(asked: Asked, rules: Rules, *, signed_in: bool) -> Refusal | None:
+def refuse(request: Request, rules: Rules, *, signed_in: bool) -> Refusal | None:
     """Why the request is not allowed; None: it is.
 
     signed_in: it has the token or a session, or none is needed. Without that nobody learns what
     would be allowed otherwise.
     """
-    if asked.path == HEALTH and asked.method in READING:
+    if request.path == HEALTH and request.method in READING:
         return None
-    if host_of(asked.host) not in rules.hosts:
+    if host_of(request.host) not in rules.hosts:
         return Refusal(
             HTTPStatus.MISDIRECTED_REQUEST,
             "this dashboard does not go by the name in Host; name it in STUDY_DASHBOARD_HOSTS "
             "where it is started",
         )
-    about_session = asked.path in (LOGIN, LOGOUT)
+    about_session = request.path in (LOGIN, LOGOUT)
     if not signed_in and not about_session:
         return Refusal(
             HTTPStatus.UNAUTHORIZED,
             "this dashboard needs its token: sign in at /login, or send the header "
             "'Authorization: Bearer TOKEN'",
         )
-    return None if asked.method in READING else _refuse_change(asked, rules, about_session)
+    return None if request.method in READING else _refuse_change(request, rules, about_session)
 
 
-def _refuse_change(asked: Asked, rules: Rules, about_session: bool) -> Refusal | None:
-    if _from_another_site(asked):
+def _refuse_change(request: Request, rules: Rules, about_session: bool) -> Refusal | None:
+    if _from_another_site(request):
         return Refusal(HTTPStatus.FORBIDDEN, "another site asked for this; ask from the dashboard")
     if not rules.allow_edit and not about_session:
         return Refusal(
@@ -103,12 +103,12 @@ def is_local_path(path: str) -> bool:
     return plain and path.startswith("/") and not path.startswith("//")
 
 
-def _from_another_site(asked: Asked) -> bool:
+def _from_another_site(request: Request) -> bool:
     """Programs send neither header; browsers send at least one, and pages cannot forge them."""
-    if asked.origin is not None:
+    if request.origin is not None:
         # A proxy may speak TLS for us, so the scheme may differ.
-        return urlsplit(asked.origin).netloc.lower() != (asked.host or "").lower()
-    return asked.site not in (None, "same-origin", "none")
+        return urlsplit(request.origin).netloc.lower() != (request.host or "").lower()
+    return request.site not in (None, "same-origin", "none")
 
 
 def allowed_hosts(bound: str, listed: str | None) -> frozenset[str]:

@@ -42,7 +42,7 @@ def make_application(
     app.catchall = False  # the guard answers for what goes wrong
     guard = Guard(app, rules, sessions, is_away=health.is_away, log_line=log_line)
     add_health(app, health)
-    add_login(app, sessions, guard.may_enter)
+    add_login(app, sessions, guard.check_token)
     add_editing(app, database)
     add_frame(app, allow_edit=rules.allow_edit, can_leave=sessions is not None)
     add_report_pages(app, database, Reports(database, storage))

@@ -1,8 +1,8 @@
-"""The dashboard's token, the sessions of those who gave it, and how many may be wrong.
+"""The dashboard's token, the sessions of those who gave it, and the rate of wrong ones.
 
 The token comes from a file or the environment, never from an argument. A session says until when
-it lasts, with a code (HMAC) under a key that is derived from the token. So sessions outlive a
-restart, end when the token is replaced, and nothing is kept of them.
+it lasts, signed (HMAC) with a key that is derived from the token. So sessions outlive a restart,
+end when the token is replaced, and nothing is kept of them.
 """
 
 import hashlib
@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from itsdangerous import BadSignature, Signer
+
 from study.errors import InvalidInput
 
 TOKEN_VARIABLE = "STUDY_DASHBOARD_TOKEN"
-FEWEST, MOST = 16, 1024
+SHORTEST, LONGEST = 16, 1024
 _HOW = """make one with: python3 -c 'import secrets; print(secrets.token_hex(32))'"""
 
 
@@ -41,7 +43,7 @@ def is_read_by_others(file: Path) -> bool:
 def _read(file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            content = opened.read(MOST + 3)
+            content = opened.read(LONGEST + 3)
     except OSError as error:
         raise InvalidInput(f"--token-file {file}: cannot be read: {error.strerror}") from None
     return content.decode("latin-1").strip()
@@ -50,16 +52,16 @@ def _read(file: Path) -> str:
 def _checked(token: str, where: str) -> str:
     if not token:
         raise InvalidInput(f"{where}: is empty; {_HOW}")
-    if len(token) < FEWEST:
-        raise InvalidInput(f"{where}: has fewer than {FEWEST} characters; {_HOW}")
-    if len(token) > MOST or not token.isascii() or not token.isprintable() or " " in token:
+    if len(token) < SHORTEST:
+        raise InvalidInput(f"{where}: has fewer than {SHORTEST} characters; {_HOW}")
+    if len(token) > LONGEST or not token.isascii() or not token.isprintable() or " " in token:
         raise InvalidInput(
-            f"{where}: a token is one word of up to {MOST} letters, digits and signs; {_HOW}"
+            f"{where}: a token is one word of up to {LONGEST} letters, digits and signs; {_HOW}"
         )
     return token
 
 
-SECONDS = 12 * 3600
+SESSION_SECONDS = 12 * 3600
 """How long a session lasts."""
 
 
@@ -69,11 +71,14 @@ class Sessions:
     def __init__(self, token: str) -> None:
         self._token = _digest(token)
         # Slow to derive, so that a stolen session does not help to guess a token.
-        self._key = hashlib.scrypt(
+        key = hashlib.scrypt(
             token.encode(), salt=b"overfit-study dashboard", n=2**14, r=8, p=1, dklen=32
         )
+        self._signer = Signer(
+            key, salt=b"session", key_derivation="hmac", digest_method=hashlib.sha256
+        )
         # Cookies know no ports: two dashboards on a host must not end each other's sessions.
-        self.cookie = f"study-{self._code(b'cookie')[:12]}"
+        self.cookie = f"study-{self._signer.get_signature('cookie').decode()[:12]}"
 
     def is_token(self, given: str) -> bool:
         """Whether it is the token; takes as long for any other."""
@@ -81,49 +86,46 @@ class Sessions:
 
     def open_session(self, now: float) -> str:
         """A session that lasts from now, in seconds since the epoch."""
-        ends = str(int(now) + SECONDS)
-        return f"{ends}.{self._code(ends.encode())}"
+        return self._signer.sign(str(int(now) + SESSION_SECONDS)).decode()
 
     def is_valid(self, session: str, now: float) -> bool:
-        """Whether it was made here and has not ended."""
-        ends, _, code = session.partition(".")
-        if not hmac.compare_digest(self._code(ends.encode()).encode(), code.encode()):
+        """Whether it was made here and has not ended; takes as long for any signature."""
+        try:
+            ends = self._signer.unsign(session)
+        except BadSignature:
             return False
         return now < int(ends)
-
-    def _code(self, text: bytes) -> str:
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
 
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-PER_SECOND = 2.0
-AT_ONCE = 20
+FAILURES_PER_SECOND = 2.0
+FAILURES_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Guesses:
-    """How many more may be wrong, as of a moment on any clock of seconds.
+class FailureLimit:
+    """How many more tokens may be wrong, as of a moment on any clock of seconds: a token bucket.
 
     Counted for all who ask together: behind a proxy they have one address, and a token of 16
     characters is not found at this pace.
     """
 
-    left: float = AT_ONCE
+    left: float = FAILURES_AT_ONCE
     at: float = 0.0
 
-    def later(self, now: float) -> "Guesses":
-        """The same, now: time gives new tries."""
-        gained = max(now - self.at, 0.0) * PER_SECOND
-        return Guesses(min(self.left + gained, AT_ONCE), now)
+    def refilled(self, now: float) -> "FailureLimit":
+        """The limit now: time gives new tries."""
+        gained = max(now - self.at, 0.0) * FAILURES_PER_SECOND
+        return FailureLimit(min(self.left + gained, FAILURES_AT_ONCE), now)
 
     @property
     def exhausted(self) -> bool:
         """No token is looked at now, not even the right one: else guessing would go on."""
         return self.left < 1
 
-    def wrong(self) -> "Guesses":
-        """One more was wrong."""
+    def after_failure(self) -> "FailureLimit":
+        """The limit once one more was wrong."""
         return replace(self, left=self.left - 1)

@@ -19,7 +19,7 @@ def add_frame(app: Any, *, allow_edit: bool, can_leave: bool) -> None:
     from bottle import response
 
     theirs = resources.files("optuna_dashboard").joinpath("index.html").read_text("utf-8")
-    page = framed(theirs, allow_edit=allow_edit, can_leave=can_leave)
+    page = with_bar(theirs, allow_edit=allow_edit, can_leave=can_leave)
 
     def index() -> str:
         response.content_type = "text/html; charset=utf-8"
@@ -35,7 +35,7 @@ def add_frame(app: Any, *, allow_edit: bool, can_leave: bool) -> None:
     add(app, "GET", "/assets/<name:re:bar\\.(js|css)>", asset)
 
 
-def framed(page: str, *, allow_edit: bool, can_leave: bool) -> str:
+def with_bar(page: str, *, allow_edit: bool, can_leave: bool) -> str:
     """The page with the bar.
 
     Raises:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from storage.errors import DatabaseUnreachable, StorageError
-from study.dashboard.access import LOGIN, READING, Asked, Refusal, Rules, is_local_path, refuse
-from study.dashboard.credentials import Guesses, Sessions
-from study.dashboard.headers import Headers, secured
+from study.dashboard.access import LOGIN, READING, Refusal, Request, Rules, is_local_path, refuse
+from study.dashboard.credentials import FailureLimit, Sessions
+from study.dashboard.headers import Headers, with_security_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -54,7 +54,7 @@ class Guard:
         self._is_away = is_away
         self._log_line = log_line
         self._lock = threading.Lock()
-        self._guesses = Guesses()
+        self._failures = FailureLimit()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -62,38 +62,38 @@ class Guard:
         began = time.perf_counter()
         environ.pop("HTTP_X_FORWARDED_HOST", None)  # which the application would believe
         environ.setdefault("HTTP_ACCEPT_ENCODING", "")  # without which it fails
-        asked = _asked(environ)
-        status, headers, body = self._answer(environ, asked)
-        self._log(environ, asked, status, time.perf_counter() - began)
-        start_response(status, secured(asked.path, headers))
-        return [] if asked.method == "HEAD" else body
+        request = _request_in(environ)
+        status, headers, body = self._answer(environ, request)
+        self._log(environ, request, status, time.perf_counter() - began)
+        start_response(status, with_security_headers(request.path, headers))
+        return [] if request.method == "HEAD" else body
 
-    def may_enter(self, token: str) -> bool | None:
+    def check_token(self, token: str) -> bool | None:
         """Whether it is the token; None: too many were wrong to look at it."""
         if self._sessions is None:
             return True
         with self._lock:
-            self._guesses = self._guesses.later(time.monotonic())
-            if self._guesses.exhausted:
+            self._failures = self._failures.refilled(time.monotonic())
+            if self._failures.exhausted:
                 return None
             right = self._sessions.is_token(token)
             if not right:
-                self._guesses = self._guesses.wrong()
+                self._failures = self._failures.after_failure()
             return right
 
     def _answer(
-        self, environ: "WSGIEnvironment", asked: Asked
+        self, environ: "WSGIEnvironment", request: Request
     ) -> tuple[str, Headers, Iterable[bytes]]:
         signed_in = self._is_signed_in(environ)
-        refusal = refuse(asked, self._rules, signed_in=signed_in is True)
+        refusal = refuse(request, self._rules, signed_in=signed_in is True)
         if refusal is None:
             environ[SIGNED_IN] = signed_in is True
-            return self._inside(environ)
+            return self._answer_inside(environ)
         if refusal.status is HTTPStatus.UNAUTHORIZED:
             if signed_in is None:
                 refusal = _TOO_MANY
-            elif _is_page(environ, asked):
-                return _to_login(environ, asked)
+            elif _is_navigation(environ, request):
+                return _redirect_to_login(environ, request)
         return _line(refusal)
 
     def _is_signed_in(self, environ: "WSGIEnvironment") -> bool | None:
@@ -101,11 +101,11 @@ class Guard:
             return True
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "bearer":
-            return self.may_enter(token.strip())
+            return self.check_token(token.strip())
         session = _cookies(environ).get(self._sessions.cookie, "")
         return self._sessions.is_valid(session, time.time())
 
-    def _inside(self, environ: "WSGIEnvironment") -> tuple[str, Headers, Iterable[bytes]]:
+    def _answer_inside(self, environ: "WSGIEnvironment") -> tuple[str, Headers, Iterable[bytes]]:
         answer: list[tuple[str, Headers]] = []
 
         def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
@@ -127,20 +127,22 @@ class Guard:
             return _line(_AWAY)
         return status, headers, body
 
-    def _log(self, environ: "WSGIEnvironment", asked: Asked, status: str, seconds: float) -> None:
+    def _log(
+        self, environ: "WSGIEnvironment", request: Request, status: str, seconds: float
+    ) -> None:
         code = int(status.partition(" ")[0])
         level = logging.INFO if code < 500 else logging.WARNING
-        if asked.method in READING and code < 400:
+        if request.method in READING and code < 400:
             level = logging.DEBUG
         # The query is left out: someone may have put a token there, in vain.
-        what = f"{quote(asked.method)} {quote(asked.path)}"
+        what = f"{quote(request.method)} {quote(request.path)}"
         self._log_line(
             level, f"{environ.get('REMOTE_ADDR', '')} {what}: {code} in {seconds * 1000:.0f} ms"
         )
 
 
-def _asked(environ: "WSGIEnvironment") -> Asked:
-    return Asked(
+def _request_in(environ: "WSGIEnvironment") -> Request:
+    return Request(
         method=environ["REQUEST_METHOD"],
         path=environ.get("PATH_INFO", "") or "/",
         host=environ.get("HTTP_HOST"),
@@ -155,15 +157,17 @@ def _cookies(environ: "WSGIEnvironment") -> dict[str, str]:
     return {name: text for name, _, text in pairs}
 
 
-def _is_page(environ: "WSGIEnvironment", asked: Asked) -> bool:
+def _is_navigation(environ: "WSGIEnvironment", request: Request) -> bool:
     """Whether a person went there, who can sign in, and not a program or a script of the page."""
     wants_html = "text/html" in environ.get("HTTP_ACCEPT", "")
-    return asked.method == "GET" and wants_html and "HTTP_AUTHORIZATION" not in environ
+    return request.method == "GET" and wants_html and "HTTP_AUTHORIZATION" not in environ
 
 
-def _to_login(environ: "WSGIEnvironment", asked: Asked) -> tuple[str, Headers, Iterable[bytes]]:
+def _redirect_to_login(
+    environ: "WSGIEnvironment", request: Request
+) -> tuple[str, Headers, Iterable[bytes]]:
     query = urlencode(parse_qsl(environ.get("QUERY_STRING", ""))[:8])
-    wanted = quote(asked.path.encode("latin-1")) + (f"?{query}" if query else "")
+    wanted = quote(request.path.encode("latin-1")) + (f"?{query}" if query else "")
     then = f"?{urlencode({'next': wanted})}" if is_local_path(wanted) and wanted != "/" else ""
     return "303 See Other", [("Location", LOGIN + then)], []
 

@@ -16,21 +16,21 @@ _ALWAYS = (
 )
 
 _FRAMES = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-NOTHING = f"default-src 'none'; {_FRAMES}"
+POLICY_OF_DATA = f"default-src 'none'; {_FRAMES}"
 """For answers that are no pages."""
 
-OURS = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_FRAMES}"
+POLICY_OF_PAGES = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_FRAMES}"
 """For our pages without a script."""
 
 # Optuna's pages evaluate one thing: the shaders of parallel coordinates are generated as code. They
 # set styles inline, and draw pictures from blobs.
-OPTUNA = (
+POLICY_OF_OPTUNA = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     f"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; {_FRAMES}"
 )
 
 
-def drawing(scripts: Iterable[str]) -> str:
+def policy_for_scripts(scripts: Iterable[str]) -> str:
     """For a page that holds these scripts, given by their SHA-256 in base64, and needs no other."""
     sources = " ".join(f"'sha256-{script}'" for script in scripts)
     return (
@@ -39,12 +39,12 @@ def drawing(scripts: Iterable[str]) -> str:
     )
 
 
-def secured(path: str, given: Headers) -> Headers:
+def with_security_headers(path: str, given: Headers) -> Headers:
     """An answer's headers, with what protects it. Our own pages name their policy themselves."""
     kept = {name.title(): (name, text) for name, text in given}
-    policy = kept.get("Content-Security-Policy", ("", NOTHING))[1]
+    policy = kept.get("Content-Security-Policy", ("", POLICY_OF_DATA))[1]
     if path == "/dashboard" or path.startswith("/dashboard/"):
-        policy = OPTUNA
+        policy = POLICY_OF_OPTUNA
     # What is static may be kept, and is asked for anew: it has an ETag.
     cache = "private, no-cache" if path.startswith("/static/") else "no-store"
     ours = (*_ALWAYS, ("Content-Security-Policy", policy), ("Cache-Control", cache))
@@ -72,17 +72,17 @@ class _Scripts(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
         self.texts: list[str] = []
-        self._inside = False
+        self._in_script = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "script":
-            self._inside = True
+            self._in_script = True
             self.texts.append("")
 
     def handle_data(self, data: str) -> None:
-        if self._inside:
+        if self._in_script:
             self.texts[-1] += data
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "script":
-            self._inside = False
+            self._in_script = False

@@ -6,22 +6,24 @@ from html import escape
 from typing import Any
 
 from study.dashboard.access import LOGIN, LOGOUT, is_local_path
-from study.dashboard.credentials import SECONDS, Sessions
+from study.dashboard.credentials import SESSION_SECONDS, Sessions
 from study.dashboard.guard import SIGNED_IN
-from study.dashboard.headers import OURS
-from study.dashboard.pages import whole
+from study.dashboard.headers import POLICY_OF_PAGES
+from study.dashboard.pages import page_around
 from study.dashboard.routes import add, send
 
 _WRONG = "This is not the token."
 _TOO_MANY = "Too many wrong tokens in a short time. Try again in a few seconds."
 
 
-def add_login(app: Any, sessions: Sessions | None, may_enter: Callable[[str], bool | None]) -> None:
+def add_login(
+    app: Any, sessions: Sessions | None, check_token: Callable[[str], bool | None]
+) -> None:
     """Sign in with the token, and sign out. sessions is None where no token is needed."""
     from bottle import request, response
 
     def page(error: str = "") -> str:
-        response.set_header("Content-Security-Policy", OURS)
+        response.set_header("Content-Security-Policy", POLICY_OF_PAGES)
         return _page(_next(request.params.getunicode("next")), error)
 
     def ask() -> str:
@@ -30,7 +32,7 @@ def add_login(app: Any, sessions: Sessions | None, may_enter: Callable[[str], bo
         return page()
 
     def enter() -> str:
-        entered = may_enter((request.forms.getunicode("token") or "").strip())
+        entered = check_token((request.forms.getunicode("token") or "").strip())
         if entered is None:
             response.status = 429
             response.set_header("Retry-After", "5")
@@ -39,7 +41,7 @@ def add_login(app: Any, sessions: Sessions | None, may_enter: Callable[[str], bo
             response.status = 401
             return page(_WRONG)
         if sessions is not None:
-            set_cookie(sessions.cookie, sessions.open_session(time.time()), SECONDS)
+            set_cookie(sessions.cookie, sessions.open_session(time.time()), SESSION_SECONDS)
         return send(_next(request.params.getunicode("next")))
 
     def leave() -> str:
@@ -67,7 +69,7 @@ def _next(wanted: str | None) -> str:
 
 def _page(then: str, error: str) -> str:
     told = f'<p class="caution" role="alert">{error}</p>' if error else ""
-    return whole(
+    return page_around(
         "Sign in",
         f"""<form class="card" method="post" action="{LOGIN}">
 <h1>Studies</h1>

@@ -4,7 +4,7 @@ from html import escape
 from importlib import resources
 
 
-def whole(title: str, body: str) -> str:
+def page_around(title: str, body: str) -> str:
     """A page without scripts and without anything to load."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -23,15 +23,15 @@ def style() -> str:
     )
 
 
-def told(title: str, text: str) -> str:
+def message_page(title: str, text: str) -> str:
     """A page that says one thing, and leads back."""
-    return whole(
+    return page_around(
         title,
-        f'{way_back()}<h1>{escape(title)}</h1><p class="caution">{escape(text)}</p>',
+        f'{links_back()}<h1>{escape(title)}</h1><p class="caution">{escape(text)}</p>',
     )
 
 
-def way_back(*further: str) -> str:
+def links_back(*further: str) -> str:
     """The line above a page: where else to go. further: links as HTML."""
     links = ('<a href="/dashboard">Dashboard</a>', '<a href="/report/">Reports</a>', *further)
     return f'<nav class="above">{"".join(links)}</nav>'

@@ -8,8 +8,8 @@ from storage.database.engine import Database
 from storage.errors import StudyNotFound, StudyWithoutRun
 from storage.reading.summaries import RunSummary, list_runs
 from storage.studies.names import list_names_without_run
-from study.dashboard.headers import OURS, drawing
-from study.dashboard.pages import told, way_back, whole
+from study.dashboard.headers import POLICY_OF_PAGES, policy_for_scripts
+from study.dashboard.pages import links_back, message_page, page_around
 from study.dashboard.reports import Busy, Reports, report_path
 from study.dashboard.routes import add, send
 from study.errors import InvalidInput
@@ -26,7 +26,7 @@ def add_report_pages(app: Any, database: Database, reports: Reports) -> None:
         for summary in runs:
             if str(summary.run.study_id) == wanted:
                 return send(report_path(summary.run.study))
-        response.set_header("Content-Security-Policy", OURS)
+        response.set_header("Content-Security-Policy", POLICY_OF_PAGES)
         return _list(runs, list_names_without_run(database))
 
     def report(name: str) -> bytes | str:
@@ -40,7 +40,7 @@ def add_report_pages(app: Any, database: Database, reports: Reports) -> None:
         except InvalidInput as error:
             return say(409, name, f"{error}.")
         response.content_type = "text/html; charset=utf-8"
-        response.set_header("Content-Security-Policy", drawing(page.scripts))
+        response.set_header("Content-Security-Policy", policy_for_scripts(page.scripts))
         response.set_header("Vary", "Accept-Encoding")
         if "gzip" not in request.get_header("Accept-Encoding", ""):
             return gzip.decompress(page.compressed)
@@ -49,8 +49,8 @@ def add_report_pages(app: Any, database: Database, reports: Reports) -> None:
 
     def say(status: int, name: str, text: str) -> str:
         response.status = status
-        response.set_header("Content-Security-Policy", OURS)
-        return told(name, text)
+        response.set_header("Content-Security-Policy", POLICY_OF_PAGES)
+        return message_page(name, text)
 
     add(app, "GET", "/report", index)
     add(app, "GET", "/report/<name:path>", report)
@@ -67,7 +67,7 @@ def _list(runs: list[RunSummary], without: list[str]) -> str:
         f'<p class="empty">{escape(name)}: only Optuna\'s, nothing was measured.</p>'
         for name in without
     )
-    return whole("Reports", f"{way_back()}<h1>How much do they overfit?</h1>{rows}{others}")
+    return page_around("Reports", f"{links_back()}<h1>How much do they overfit?</h1>{rows}{others}")
 
 
 def _row(summary: RunSummary) -> str:

@@ -14,7 +14,7 @@ from storage.database.engine import Database
 from storage.reading.counts import count_finished
 from storage.studies.runs import StudyRun, read_run
 from study.dashboard.headers import scripts_of
-from study.dashboard.pages import way_back
+from study.dashboard.pages import links_back
 
 KEPT = 8
 """How many reports are kept, compressed: 1.5 MB each."""
@@ -104,7 +104,7 @@ def _compute(edition: Edition, storage: str) -> ReportPage:
     run = edition.run
     made = f"{edition.finished} finished trials · {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     shown = f'<a href="/dashboard/studies/{run.study_id}">{escape(run.study)} in the dashboard</a>'
-    above = way_back(shown, f"<span>{made}</span>")
+    above = links_back(shown, f"<span>{made}</span>")
     text = as_page(build_report(load_measurements(run.study, storage)), above=above)
     return ReportPage(gzip.compress(text.encode(), 6, mtime=0), scripts_of(text))
 

@@ -40,7 +40,7 @@ def run_study(
     start."""
     shown = progress or NoProgress()
     plan = make_plan(spec, data)
-    before = _ended_before(plan, storage)
+    before = _outcome_of_earlier_launches(plan, storage)
     if before is not None:
         return before
     gpus = spec.resources.gpus
@@ -59,7 +59,7 @@ def run_study(
         return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
 
 
-def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
+def _outcome_of_earlier_launches(plan: Plan, storage: str) -> StudyOutcome | None:
     """The outcome where the study's budget was reached by earlier launches; None: there is
     something to do.
 
@@ -82,11 +82,11 @@ def _ended_before(plan: Plan, storage: str) -> StudyOutcome | None:
             return None
         name = plan.spec.name
         if run.status in (RunStatus.RUNNING, RunStatus.STOPPING):
-            _settle(database, name)
+            _mark_finished(database, name)
         return outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
 
 
-def _settle(database: Database, name: str) -> None:
+def _mark_finished(database: Database, name: str) -> None:
     """Finish a study whose coordinator died after its last trial, and before it could say so.
 
     Raises:

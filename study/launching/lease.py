@@ -83,7 +83,7 @@ class Heartbeat:
         self._stop_requested = threading.Event()
         self._cluster: str | None = None
         self._wanted = 0
-        self._announced: tuple[str | None, int] = (None, 0)
+        self._written: tuple[str | None, int] = (None, 0)
         self._wanted_by_others: tuple[int, ...] = ()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
@@ -121,7 +121,7 @@ class Heartbeat:
         lease = self.lease()
         write_demand(self._database, lease, cluster, slots)
         self._wanted_by_others = read_demand(self._database, lease, cluster).wanted_by_others
-        self._announced = (cluster, slots)
+        self._written = (cluster, slots)
         self._cluster, self._wanted = cluster, slots
 
     def want(self, slots: int) -> None:
@@ -148,21 +148,21 @@ class Heartbeat:
                 if time.monotonic() - renewed >= self._lease.seconds / 3:
                     self._lease = renew_lease(self._database, self._lease)
                     renewed = time.monotonic()
-                self._announce()
-                self._listen()
+                self._write_demand()
+                self._read_demand()
             except DatabaseUnreachable:
                 continue  # the coordinator notices by itself, and decides how long to wait
             except LeaseLost as lost:
                 self._lost = lost
 
-    def _announce(self) -> None:
+    def _write_demand(self) -> None:
         now = (self._cluster, self._wanted)
-        if now != self._announced:
+        if now != self._written:
             write_demand(self._database, self._lease, *now)
-            self._announced = now
+            self._written = now
 
-    def _listen(self) -> None:
-        heard = read_demand(self._database, self._lease, self._cluster)
-        self._wanted_by_others = heard.wanted_by_others
-        if heard.status is RunStatus.STOPPING:
+    def _read_demand(self) -> None:
+        demand = read_demand(self._database, self._lease, self._cluster)
+        self._wanted_by_others = demand.wanted_by_others
+        if demand.status is RunStatus.STOPPING:
             self.ask_to_stop()

@@ -14,19 +14,19 @@ from study.errors import ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # How long a program that was asked to leave may take to put things in order.
-LEAVE_SECONDS = 4.5
+EXIT_SECONDS = 4.5
 
 
 class Interrupts:
-    """A handler that raises KeyboardInterrupt, for SIGTERM too, and keeps what it heard: a library
-    that starts just then, such as a cluster's, may swallow the exception."""
+    """A handler that raises KeyboardInterrupt, for SIGTERM too, and keeps what it received: a
+    library that starts just then, such as a cluster's, may swallow the exception."""
 
     def __init__(self) -> None:
-        self.heard: list[int] = []
+        self.received: list[int] = []
 
     def __call__(self, number: int, _frame: FrameType | None) -> NoReturn:
         """The signal has come."""
-        self.heard.append(number)
+        self.received.append(number)
         raise KeyboardInterrupt
 
 
@@ -41,29 +41,31 @@ def interrupting_on_signals() -> Interrupts:
 
 
 @contextmanager
-def leaving_in_time() -> Iterator[None]:
-    """Leave the process for good LEAVE_SECONDS after the first signal, whatever holds it: a library
+def exiting_in_time() -> Iterator[None]:
+    """Leave the process for good EXIT_SECONDS after the first signal, whatever holds it: a library
     that swallows the interrupt while it starts, a database that takes no answer. What is lost is
     what a kill loses: nothing that is in the database.
 
     Only for a process that is all ours, and from its main thread.
     """
-    hears, tells = os.pipe()
-    os.set_blocking(tells, False)  # Python's condition for the descriptor
-    kept = signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(hears,), name="leaving", daemon=True).start()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)  # Python's condition for the descriptor
+    kept = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(
+        target=_exit_after_signal, args=(reading,), name="leaving", daemon=True
+    ).start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(kept)
-        os.close(tells)
+        os.close(writing)
 
 
-def _watch(pipe: int) -> None:
+def _exit_after_signal(pipe: int) -> None:
     """Python writes every signal's number into the pipe, also while its main thread is busy."""
-    while heard := os.read(pipe, 1):
-        if heard[0] in SIGNALS:
-            time.sleep(LEAVE_SECONDS)
+    while received := os.read(pipe, 1):
+        if received[0] in SIGNALS:
+            time.sleep(EXIT_SECONDS)
             os.write(2, b"study: interrupted; what was running runs again at the next launch\n")
             os._exit(ExitCode.INTERRUPTED)
     os.close(pipe)
@@ -91,7 +93,7 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     kept = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
-        if any(isinstance(handler, Interrupts) and handler.heard for handler in kept.values()):
+        if any(isinstance(handler, Interrupts) and handler.received for handler in kept.values()):
             raise KeyboardInterrupt
         yield
     finally:

@@ -42,7 +42,7 @@ DATABASE_LOST = 75
 CLUSTER_DELAY_SECONDS = 15.0
 PIPE = 0
 
-LEAVE_SECONDS = 5.0
+EXIT_SECONDS = 5.0
 """How long a study's process may take to put its running trials back."""
 
 STOP = b"stop\n"
@@ -64,7 +64,7 @@ def main() -> int:
         record_transactions(database, progress.record_event)
         try:
             with Heartbeat(database, lease) as heartbeat:
-                heed(PIPE, heartbeat.ask_to_stop)
+                stop_when_asked(PIPE, heartbeat.ask_to_stop)
                 ending = _run_or_put_back(database, heartbeat, instructions, progress)
             release_lease(database, lease)
         except LeaseLost as lost:
@@ -74,7 +74,7 @@ def main() -> int:
             progress.write_line(str(error))
             return DATABASE_LOST
     if ending in (Ending.BUDGET, Ending.EXHAUSTED):
-        _draw(instructions, progress)
+        _save_figures(instructions, progress)
     return ExitCode.OK
 
 
@@ -146,7 +146,7 @@ def _plan(database: Database, heartbeat: Heartbeat, instructions: Instructions) 
     return plan
 
 
-def _draw(instructions: Instructions, progress: Progress) -> None:
+def _save_figures(instructions: Instructions, progress: Progress) -> None:
     """The pictures of a finished study, for its dashboard."""
     from study.report.dashboard_figures import save_to_dashboard
 
@@ -167,21 +167,21 @@ def read_line(pipe: int) -> bytes:
     return line
 
 
-def heed(pipe: int, stop: Callable[[], None]) -> None:
+def stop_when_asked(pipe: int, stop: Callable[[], None]) -> None:
     """Call stop, from a thread, when the service says so or is gone; leave for good when it is
     gone and stop does not help in time."""
 
-    def listen() -> None:
+    def wait_for_stop() -> None:
         while (line := read_line(pipe)) not in (STOP, b""):
             pass
         stop()
         if line == STOP:
             read_line(pipe)  # the service waits, and kills, unless it dies itself
-        leave = threading.Timer(LEAVE_SECONDS, os._exit, [ExitCode.INTERRUPTED])
+        leave = threading.Timer(EXIT_SECONDS, os._exit, [ExitCode.INTERRUPTED])
         leave.daemon = True
         leave.start()
 
-    threading.Thread(target=listen, name="parent", daemon=True).start()
+    threading.Thread(target=wait_for_stop, name="parent", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -67,16 +67,16 @@ class ServiceReport:
 def progress_of(instructions: Instructions) -> Progress:
     """How the process of one study tells of it: on stderr, which is the service's, as lines for a
     person or, with a log format, as logs; and to the service, where that counts."""
-    said = _said_of(instructions)
+    shown = _shown_of(instructions)
     if instructions.events is None:
-        return said
+        return shown
     from study.monitoring.channel import EventSender
 
     os.set_inheritable(instructions.events, False)
-    return CombinedProgress((said, EventSender(instructions.events)))
+    return CombinedProgress((shown, EventSender(instructions.events)))
 
 
-def _said_of(instructions: Instructions) -> Progress:
+def _shown_of(instructions: Instructions) -> Progress:
     study, options = instructions.lease.study, instructions.options
     if options.log_format is None:
         return NamedLines(study)

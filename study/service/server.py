@@ -41,7 +41,7 @@ from study.monitoring.events import (
     StudyCrashed,
     StudyRecovered,
 )
-from study.service.child import DATABASE_LOST, LEAVE_SECONDS, STOP
+from study.service.child import DATABASE_LOST, EXIT_SECONDS, STOP
 from study.service.instructions import Instructions, ServiceOptions
 from study.service.reporter import ServiceReport
 
@@ -58,7 +58,7 @@ class Child:
 
 
 class Service:
-    """Runs up to max_studies queued studies at once, until stop(); report hears what becomes of
+    """Runs up to max_studies queued studies at once, until stop(); report is given what becomes of
     them."""
 
     def __init__(
@@ -73,11 +73,11 @@ class Service:
         self._options = options
         self._max_studies = max_studies
         self._report = report
-        self._me = Owner.this_process()
+        self._owner = Owner.this_process()
         self._children: list[Child] = []
         self._ended: list[tuple[Child, int]] = []  # whose end is not in the database yet
         self._stopping = threading.Event()
-        self._away = False
+        self._database_away = False
 
     def stop(self) -> None:
         """Take no more studies, and let others go on with those that run here."""
@@ -95,7 +95,7 @@ class Service:
         self._reap()
         self._recover()
         while len(self._children) < self._max_studies and not self._stopping.is_set():
-            lease = claim_next(self._database, self._me, LEASE_SECONDS)
+            lease = claim_next(self._database, self._owner, LEASE_SECONDS)
             if lease is None:
                 return
             self._start(lease)
@@ -105,13 +105,13 @@ class Service:
         try:
             act()
         except DatabaseUnreachable as error:
-            if not self._away:
+            if not self._database_away:
                 self._report.say(f"{error}; waiting for it to be back")
-            self._away = True
+            self._database_away = True
         else:
-            if self._away:
+            if self._database_away:
                 self._report.say("the database is back")
-            self._away = False
+            self._database_away = False
 
     # ── A study's process begins ─────────────────────────────────────────────────────────────
 
@@ -136,9 +136,9 @@ class Service:
         self._children[-1] = Child(process, lease)
         self._report.count_event(lease.study, LeaseTaken(str(owner), lease.epoch))
         self._report.report_event(lease.study, ProcessStarted(process.pid))
-        self._tell(process, Instructions(lease, self._options, events).line())
+        self._send(process, Instructions(lease, self._options, events).line())
 
-    def _tell(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
+    def _send(self, process: "subprocess.Popen[bytes]", line: bytes) -> None:
         with suppress(BrokenPipeError):  # it died: which is seen when it is reaped
             assert process.stdin is not None
             process.stdin.write(line)
@@ -153,10 +153,10 @@ class Service:
                 self._children.remove(child)
                 self._ended.append((child, code))
         while self._ended:
-            self._settle(*self._ended[0])
+            self._record_end(*self._ended[0])
             del self._ended[0]
 
-    def _settle(self, child: Child, code: int) -> None:
+    def _record_end(self, child: Child, code: int) -> None:
         """See to it that the database says what became of the study."""
         lease = child.lease
         if child.process.stdin is not None:
@@ -186,8 +186,8 @@ class Service:
     def _leave(self) -> None:
         """Tell every process to put its study back; kill those that do not, and do it for them."""
         for child in self._children:
-            self._tell(child.process, STOP)
-        deadline = time.monotonic() + LEAVE_SECONDS
+            self._send(child.process, STOP)
+        deadline = time.monotonic() + EXIT_SECONDS
         for child in self._children:
             try:
                 child.process.wait(max(0.0, deadline - time.monotonic()))

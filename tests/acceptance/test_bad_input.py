@@ -104,8 +104,29 @@ def test_options_that_are_wrong(refused):
     assert "Did you mean 'launch'?" in refused("lunch")
 
 
-def test_a_cluster_that_does_not_answer(refused, small):
-    assert "Ray at 127.0.0.1:1" in refused("launch", small, "--ray", "127.0.0.1:1")
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+@pytest.mark.parametrize("option", ["--cluster", "--ray"])
+def test_a_cluster_that_does_not_answer(refused, small, option, address):
+    line = refused("launch", small, option, address)
+    assert f"Ray at {address}: " in line
+    assert line.endswith("; give --cluster ADDRESS of a running cluster")
+
+
+@pytest.mark.parametrize("variable", ["STUDY_CLUSTER", "RAY_ADDRESS"])
+def test_a_cluster_is_named_by_the_environment_too_and_an_option_is_stronger(
+    study, small, variable
+):
+    environment = {variable: "127.0.0.1:1"}
+    ran = study.run("launch", small, **environment)
+    assert ran.code == 2
+    assert "Ray at 127.0.0.1:1: " in ran.err
+    ran = study.run("launch", small, "--cluster", "serial", "--trials", "1", **environment)
+    assert ran.code == 0, ran.err
+
+
+def test_gpus_where_segments_are_trained_in_processes(refused, small):
+    line = refused("launch", small, "--cluster", "processes", "--set", "resources.gpus=1")
+    assert line.endswith("cannot take GPUs: leave out --cluster processes")
 
 
 def test_more_gpus_than_there_are(refused, small):

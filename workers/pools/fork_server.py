@@ -2,7 +2,7 @@
 
     python -P -m workers.pools.fork_server FD
 
-FD is its end of a stream socket. It is sent the data set, and then one byte a wish:
+FD is its end of a stream socket. It is sent the data set, and then one byte a request:
 
     FORK            a worker, of which it sends back the process id and the end of a socket
     REAP, id        it waits for the end of that worker, and sends back its exit code
@@ -35,7 +35,7 @@ from workers.segment import Segment
 FORK, REAP = b"F", b"R"
 NUMBER = struct.Struct("!q")
 # Where memory runs out, the kernel is to end a worker and not the coordinator.
-BLAME_ME = b"500"
+OOM_SCORE = b"500"
 
 
 def serve(control: socket.socket) -> None:
@@ -47,8 +47,8 @@ def serve(control: socket.socket) -> None:
         dataset = link.recv()
         gc.collect()
         gc.freeze()  # pages that no collection touches stay shared with the workers
-        while wish := control.recv(1):
-            if wish == FORK:
+        while request := control.recv(1):
+            if request == FORK:
                 worker, end = _fork(dataset, control, link)
                 forked.add(worker)
                 socket.send_fds(control, [NUMBER.pack(worker)], [end.fileno()])
@@ -59,7 +59,7 @@ def serve(control: socket.socket) -> None:
                 forked.discard(worker)
                 control.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
     except (EOFError, ConnectionError, struct.error):
-        pass  # the program that started us is gone, perhaps in the middle of a wish
+        pass  # the program that started us is gone, perhaps in the middle of a request
     finally:
         for worker in forked:
             with contextlib.suppress(ProcessLookupError):
@@ -79,7 +79,7 @@ def _fork(dataset: Dataset, control: socket.socket, link: Connection) -> tuple[i
         control.close()
         link.close()
         with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_bytes(BLAME_ME)
+            Path("/proc/self/oom_score_adj").write_bytes(OOM_SCORE)
             Path("/proc/self/comm").write_bytes(b"study-worker")
         work(Connection(theirs.detach()), dataset)
         code = 0

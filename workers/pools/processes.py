@@ -14,7 +14,7 @@ from workers.segment import Segment, SegmentReport
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
+class _Submission:
     """A segment that was submitted; its states are bytes that only workers read."""
 
     ticket: int
@@ -38,9 +38,9 @@ class ProcessPool:
         self._slots = slots or usable_cpus()
         self._server = server or ForkServer()
         self._idle: list[Worker] = []
-        self._busy: dict[Worker, _Order] = {}
+        self._busy: dict[Worker, _Submission] = {}
         self._orphans: set[Worker] = set()  # killed with a server that died
-        self._queue: deque[_Order] = deque()
+        self._queue: deque[_Submission] = deque()
         self._tickets = 0
         self._memory_kills = kernel_memory_kills()
 
@@ -51,8 +51,8 @@ class ProcessPool:
     def submit(self, segment: Segment, states: Sequence[StateHandle] = ()) -> int:
         """Give the segment to a worker, or queue it until one is free."""
         self._tickets += 1
-        self._queue.append(_Order(self._tickets, segment, tuple(states)))
-        self._hand_out()
+        self._queue.append(_Submission(self._tickets, segment, tuple(states)))
+        self._assign()
         return self._tickets
 
     def collect(self, timeout: float) -> Sequence[Completion]:
@@ -63,16 +63,20 @@ class ProcessPool:
         if not self._busy:
             return ()
         ready = frozenset(wait([worker.link for worker in self._busy], timeout))
-        landed = [self._completion(worker) for worker in list(self._busy) if worker.link in ready]
-        self._hand_out()
-        return tuple(landed)
+        completions = [
+            self._completion(worker) for worker in list(self._busy) if worker.link in ready
+        ]
+        self._assign()
+        return tuple(completions)
 
     def cancel(self, tickets: Sequence[int]) -> None:
         """Kill the workers that train these segments."""
         cancelled = frozenset(tickets)
-        self._queue = deque(order for order in self._queue if order.ticket not in cancelled)
-        for worker, order in list(self._busy.items()):
-            if order.ticket in cancelled:
+        self._queue = deque(
+            submission for submission in self._queue if submission.ticket not in cancelled
+        )
+        for worker, submission in list(self._busy.items()):
+            if submission.ticket in cancelled:
                 del self._busy[worker]
                 worker.kill()
                 self._reap(worker)
@@ -86,28 +90,28 @@ class ProcessPool:
         self._queue.clear()
         self._server.close()
 
-    def _hand_out(self) -> None:
+    def _assign(self) -> None:
         while self._queue and len(self._busy) < self._slots:
             worker = self._idle.pop() if self._idle else self._server.fork(self._dataset)
-            order = self._queue.popleft()
-            self._busy[worker] = order
+            submission = self._queue.popleft()
+            self._busy[worker] = submission
             with contextlib.suppress(OSError):  # it died: which collect() will see
-                worker.link.send(order.segment)
-                worker.link.send(order.states)
+                worker.link.send(submission.segment)
+                worker.link.send(submission.states)
 
     def _completion(self, worker: Worker) -> Completion:
-        order = self._busy.pop(worker)
+        submission = self._busy.pop(worker)
         try:
             outcome = worker.link.recv()
             if isinstance(outcome, SegmentReport):
                 state = worker.link.recv_bytes()
         except (EOFError, OSError):
-            return self._lost(worker, order.ticket)
+            return self._lost(worker, submission.ticket)
         self._idle.append(worker)
         if isinstance(outcome, SegmentReport):
-            return Done(order.ticket, outcome, state)
+            return Done(submission.ticket, outcome, state)
         kind, reason = outcome
-        return Failed(order.ticket, kind, reason)
+        return Failed(submission.ticket, kind, reason)
 
     def _lost(self, worker: Worker, ticket: int) -> Failed:
         code = self._reap(worker)
@@ -116,7 +120,7 @@ class ProcessPool:
         if code == -signal.SIGKILL and self._memory_kills > before:
             reason = f"{name} was killed by the kernel: memory ran out"
             return Failed(ticket, FailureKind.OUT_OF_MEMORY, reason)
-        return Failed(ticket, FailureKind.WORKER_LOST, f"{name} {_end(code)}")
+        return Failed(ticket, FailureKind.WORKER_LOST, f"{name} {_describe_end(code)}")
 
     def _reap(self, worker: Worker) -> int | None:
         if worker in self._orphans:
@@ -140,7 +144,7 @@ class ProcessPool:
         self._orphans |= self._busy.keys()
 
 
-def _end(code: int | None) -> str:
+def _describe_end(code: int | None) -> str:
     if code is None:
         return "ended with the process that had started it"
     if code < 0:

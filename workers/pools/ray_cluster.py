@@ -119,7 +119,7 @@ class RayPool:
     in_foreground = False
 
     def __init__(self, dataset: Dataset, *, address: str | None = None, gpus: float = 0.0) -> None:
-        with _own_signals():
+        with _keeping_sigterm():
             _connect(address)
         self.cluster: str | None = None if address is None else _cluster_name()
         self._where = _described(address)
@@ -247,7 +247,7 @@ def local_cluster() -> Iterator[str]:
 
     It ends with the block, or with this process. Raises ClusterUnreachable.
     """
-    with _own_signals():
+    with _keeping_sigterm():
         _connect(None)
     try:
         yield ray.get_runtime_context().gcs_address
@@ -261,7 +261,7 @@ def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
     Raises:
         ClusterUnreachable: nothing answers there.
     """
-    with _own_signals():
+    with _keeping_sigterm():
         _connect(address)
     try:
         resources = ray.cluster_resources()
@@ -314,7 +314,7 @@ def _connect(address: str | None) -> None:
     try:
         if address is None:
             keep_token_private()
-            with _without("RAY_ADDRESS"):
+            with _without_variable("RAY_ADDRESS"):
                 # Without "local" Ray would join any cluster that it finds on this machine.
                 ray.init(address="local", include_dashboard=False, **quiet)
         else:
@@ -361,7 +361,7 @@ def _host_and_port(address: str) -> tuple[str, int] | None:
 
 
 @contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
+def _keeping_sigterm() -> Iterator[None]:
     """Keep the program's answer to SIGTERM: Ray puts its own in place, which exits."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
@@ -373,7 +373,7 @@ def _own_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without(variable: str) -> Iterator[None]:
+def _without_variable(variable: str) -> Iterator[None]:
     kept = os.environ.pop(variable, None)
     try:
         yield

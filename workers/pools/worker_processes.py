@@ -16,7 +16,7 @@ from workers.pools.fork_server import FORK, NUMBER, REAP
 from workers.pools.pool import WorkersUnavailable
 
 SERVER = "workers.pools.fork_server"
-SECONDS_TO_LEAVE = 2.0
+SECONDS_TO_END = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,15 +40,15 @@ class ForkServer:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the server
-        self._begun = False
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the server
+        self._has_dataset = False
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", SERVER, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=self._complaints,
-                stderr=self._complaints,
+                stdout=self._output,
+                stderr=self._output,
                 start_new_session=True,  # Ctrl-C in a terminal is not for it
                 env=_environment(),
             )
@@ -56,7 +56,7 @@ class ForkServer:
     def check(self) -> None:
         """Raises WorkersUnavailable where it has ended already; it may still be starting."""
         if self._process.poll() is not None:
-            raise WorkersUnavailable(f"worker processes do not start: {self._last_words()}")
+            raise WorkersUnavailable(f"worker processes do not start: {self._last_line()}")
 
     def fork(self, dataset: Dataset) -> Worker:
         """A new worker; all of a server have the same data set.
@@ -64,16 +64,16 @@ class ForkServer:
         Raises WorkersUnavailable.
         """
         try:
-            if not self._begun:
+            if not self._has_dataset:
                 with contextlib.closing(Connection(os.dup(self._control.fileno()))) as link:
                     link.send(dataset)
-                self._begun = True
+                self._has_dataset = True
             self._control.sendall(FORK)
             number, descriptors, *_ = socket.recv_fds(self._control, NUMBER.size, 1)
         except OSError:
             number, descriptors = b"", []
         if len(number) != NUMBER.size or not descriptors:
-            raise WorkersUnavailable(f"worker processes do not start: {self._last_words()}")
+            raise WorkersUnavailable(f"worker processes do not start: {self._last_line()}")
         return Worker(NUMBER.unpack(number)[0], Connection(descriptors[0]))
 
     def reap(self, worker: Worker) -> int | None:
@@ -89,21 +89,21 @@ class ForkServer:
 
     def close(self) -> None:
         """End it, and every worker that it started; once or again."""
-        if self._complaints.closed:
+        if self._output.closed:
             return
         self._control.close()
         try:
-            self._process.wait(SECONDS_TO_LEAVE if self._begun else 0)
+            self._process.wait(SECONDS_TO_END if self._has_dataset else 0)
         except subprocess.TimeoutExpired:  # it is importing, or was stopped
             self._process.kill()
             self._process.wait()
-        self._complaints.close()
+        self._output.close()
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(SECONDS_TO_LEAVE)
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").strip().splitlines()
+            self._process.wait(SECONDS_TO_END)
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit code {self._process.poll()}"
 
 

@@ -19,7 +19,7 @@ from study.cli.application import (
 )
 from study.cli.ending import say_how_it_ended
 from study.errors import ExitCode
-from study.launching.signals import leaving_in_time
+from study.launching.signals import exiting_in_time
 
 if TYPE_CHECKING:
     from study.monitoring.progress import Progress
@@ -134,7 +134,7 @@ def _run_or_queue(
     if detach:
         _queue(spec, storage)
         return
-    with leaving_in_time():
+    with exiting_in_time():
         _run(spec, storage, cluster, with_logs=log_format is not None)
 
 

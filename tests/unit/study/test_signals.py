@@ -23,12 +23,12 @@ def test_a_signal_before_a_study_interrupts(number):
     interrupts = interrupting_on_signals()
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), number)
-    assert interrupts.heard == [number]
+    assert interrupts.received == [number]
 
 
 def test_a_signal_that_is_ignored_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    assert interrupting_on_signals().heard == []
+    assert interrupting_on_signals().received == []
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -39,7 +39,7 @@ def test_a_signal_while_a_study_runs_asks_it_to_stop(number):
     with stopping_on_signals(lambda: asked.append("stop")):
         os.kill(os.getpid(), number)
     assert asked == ["stop"]
-    assert interrupts.heard == []
+    assert interrupts.received == []
     assert signal.getsignal(number) is interrupts
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 
 from study.dashboard.access import (
-    Asked,
+    Request,
     Rules,
     allowed_hosts,
     host_of,
@@ -18,13 +18,13 @@ from study.errors import InvalidInput
 
 RULES = Rules(allowed_hosts("127.0.0.1", "studies.example.org"), allow_edit=False)
 EDITING = replace(RULES, allow_edit=True)
-READ = Asked("GET", "/api/studies", "localhost:8080")
-DELETE = Asked("DELETE", "/api/studies/1", "localhost:8080")
+READ = Request("GET", "/api/studies", "localhost:8080")
+DELETE = Request("DELETE", "/api/studies/1", "localhost:8080")
 ORIGIN = "http://localhost:8080"
 
 
-def status(asked: Asked, rules: Rules = RULES, *, signed_in: bool = True) -> HTTPStatus | None:
-    refusal = refuse(asked, rules, signed_in=signed_in)
+def status(request: Request, rules: Rules = RULES, *, signed_in: bool = True) -> HTTPStatus | None:
+    refusal = refuse(request, rules, signed_in=signed_in)
     return None if refusal is None else refusal.status
 
 
@@ -70,14 +70,14 @@ def test_another_site_changes_nothing_with_somebody_s_session(origin, site):
 
 
 def test_a_proxy_may_speak_tls_for_the_dashboard():
-    asked = Asked("PUT", "/api/studies/1/note", "studies.example.org")
-    assert status(replace(asked, origin="https://studies.example.org"), EDITING) is None
+    request = Request("PUT", "/api/studies/1/note", "studies.example.org")
+    assert status(replace(request, origin="https://studies.example.org"), EDITING) is None
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout"])
 def test_a_session_can_be_begun_and_ended_where_nothing_may_be_changed(path):
-    assert status(Asked("POST", path, "localhost", ORIGIN.replace(":8080", ""))) is None
-    assert status(Asked("GET", path, "localhost"), signed_in=False) is None
+    assert status(Request("POST", path, "localhost", ORIGIN.replace(":8080", ""))) is None
+    assert status(Request("GET", path, "localhost"), signed_in=False) is None
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_session_can_be_begun_and_ended_where_nothing_may_be_changed(path):
 )
 def test_a_name_that_nobody_told_it_of_is_refused_before_all_else(host):
     assert status(replace(READ, host=host)) is HTTPStatus.MISDIRECTED_REQUEST
-    asked = replace(READ, host=host, path="/login")
-    assert status(asked, signed_in=False) is HTTPStatus.MISDIRECTED_REQUEST
+    request = replace(READ, host=host, path="/login")
+    assert status(request, signed_in=False) is HTTPStatus.MISDIRECTED_REQUEST
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_its_own_names_are_known_with_any_port(host):
 
 
 def test_health_is_told_to_everybody_and_nothing_else_is_asked_there():
-    assert status(Asked("GET", "/healthz", "10.0.0.7:8080"), signed_in=False) is None
-    assert status(Asked("POST", "/healthz", "localhost"), signed_in=False) is not None
+    assert status(Request("GET", "/healthz", "10.0.0.7:8080"), signed_in=False) is None
+    assert status(Request("POST", "/healthz", "localhost"), signed_in=False) is not None
     for path in ("/healthz/", "/healthz/../api/studies", "//healthz", "/Healthz"):
         assert status(replace(READ, path=path), signed_in=False) is HTTPStatus.UNAUTHORIZED
 

@@ -1,13 +1,17 @@
 """Tokens, sessions, and how many tokens may be wrong."""
 
+import hashlib
+import re
+
 import pytest
+from itsdangerous import Signer
 
 from study.dashboard.credentials import (
-    AT_ONCE,
-    PER_SECOND,
-    SECONDS,
+    FAILURES_AT_ONCE,
+    FAILURES_PER_SECOND,
+    SESSION_SECONDS,
     TOKEN_VARIABLE,
-    Guesses,
+    FailureLimit,
     Sessions,
     find_token,
     is_read_by_others,
@@ -32,8 +36,8 @@ def test_only_the_token_is_the_token(sessions):
 def test_a_session_lasts_its_time_and_holds_no_part_of_the_token(sessions):
     session = sessions.open_session(NOW)
     assert sessions.is_valid(session, NOW)
-    assert sessions.is_valid(session, NOW + SECONDS - 1)
-    assert not sessions.is_valid(session, NOW + SECONDS)
+    assert sessions.is_valid(session, NOW + SESSION_SECONDS - 1)
+    assert not sessions.is_valid(session, NOW + SESSION_SECONDS)
     assert not any(TOKEN[start : start + 8] in session for start in range(len(TOKEN) - 8))
 
 
@@ -52,15 +56,29 @@ def test_a_session_that_was_tampered_with_is_none(sessions):
         assert not sessions.is_valid(forged, NOW)
 
 
+def test_what_was_signed_for_another_purpose_is_no_session(sessions):
+    text = str(int(NOW) + SESSION_SECONDS).encode()
+    key = hashlib.scrypt(
+        TOKEN.encode(), salt=b"overfit-study dashboard", n=2**14, r=8, p=1, dklen=32
+    )
+    for salt, valid in ((b"session", True), (b"another", False)):
+        signer = Signer(key, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
+        assert sessions.is_valid(signer.sign(text).decode(), NOW) is valid
+
+
+def test_the_cookie_has_a_name_that_browsers_take(sessions):
+    assert re.fullmatch(r"study-[A-Za-z0-9_-]{12}", sessions.cookie)
+
+
 def test_guessing_ends_after_some_tries_and_goes_on_slowly():
-    guesses = Guesses().later(100.0)
-    for _ in range(AT_ONCE):
-        assert not guesses.exhausted
-        guesses = guesses.wrong()
-    assert guesses.exhausted
-    assert guesses.later(100.0 + 0.9 / PER_SECOND).exhausted
-    assert not guesses.later(100.0 + 1.1 / PER_SECOND).exhausted
-    assert guesses.later(1e9).left == AT_ONCE
+    limit = FailureLimit().refilled(100.0)
+    for _ in range(FAILURES_AT_ONCE):
+        assert not limit.exhausted
+        limit = limit.after_failure()
+    assert limit.exhausted
+    assert limit.refilled(100.0 + 0.9 / FAILURES_PER_SECOND).exhausted
+    assert not limit.refilled(100.0 + 1.1 / FAILURES_PER_SECOND).exhausted
+    assert limit.refilled(1e9).left == FAILURES_AT_ONCE
 
 
 def test_a_token_is_read_from_its_file_before_the_environment(tmp_path):
