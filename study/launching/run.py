@@ -180,7 +180,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
     return {
         "data": plan.dataset.name,
         "examples": plan.dataset.examples,
-        "classes": len(plan.dataset.classes),
+        **plan.dataset.task.facts(),
         "seed": plan.spec.seed,
         "sampler": plan.spec.sampler.value,
         "replicates": plan.spec.training.replicates,

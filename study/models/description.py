@@ -19,6 +19,7 @@ from pydantic import (
 from study.errors import InvalidInput
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import Dataset, Preprocessing
+from workers.tasks.classification import ClassCounts, Classification
 
 FORMAT_VERSION: Final = 1
 
@@ -160,6 +161,14 @@ class Description(DescriptionPart):
     def typed_training(self) -> TrainingSettings:
         """What all trials of its study share."""
         return TypeAdapter(TrainingSettings).validate_python(self.training)
+
+    def task(self) -> Classification:
+        """What the model predicts."""
+        return Classification(tuple(label_names(self.labels)))
+
+    def target_summary(self) -> ClassCounts:
+        """What is known of the target of the training examples."""
+        return ClassCounts(self.class_counts)
 
     def preprocessing(self) -> Preprocessing:
         """The preprocessing that was fitted on the training examples."""

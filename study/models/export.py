@@ -16,7 +16,6 @@ from study.launching.replay import TOLERANCE, Replay, TrainingToRepeat, retrain,
 from study.models.description import (
     Accuracies,
     Description,
-    Label,
     Member,
     Provenance,
     Replayed,
@@ -26,7 +25,6 @@ from study.models.directory import check_free, write_description, write_weights,
 from study.models.model import load_model
 from study.models.refit import refit
 from workers.data import Dataset
-from workers.data.dataset import LabelKind
 
 if TYPE_CHECKING:
     from workers.segment import Segment
@@ -203,7 +201,7 @@ def _provenance(
         data=Path(training.spec.data.source).name,
         data_sha256=training.dataset.sha256,
         refit=trained.replay is None,
-        training_examples=sum(trained.ensemble.class_counts),
+        training_examples=trained.ensemble.target.examples,
         recorded=None if trained.replay is None else Accuracies(**{n: row[n] for n in names}),
         replayed=trained.replayed,
         recorded_fingerprint=str(recorded.result["fingerprint"]),
@@ -220,8 +218,7 @@ def _description(
     (work,) = training.segment.trials
     return Description(
         target=source.target or ("y" if source.source.endswith(".npz") else "target"),
-        labels=_labels(training.dataset),
-        class_counts=ensemble.class_counts,
+        **ensemble.task.description(ensemble.target),
         features=describe_features(training.dataset, ensemble.preprocessing),
         ignored=tuple(name for name in (source.split, source.group) if name is not None),
         configuration=asdict(work.configuration),
@@ -230,16 +227,6 @@ def _description(
         weights_sha256="",
         provenance=provenance,
     )
-
-
-def _labels(dataset: Dataset) -> tuple[Label, ...]:
-    """The classes in the kind that the target column had."""
-    match dataset.label_kind:
-        case LabelKind.INTEGER:
-            return tuple(int(name) for name in dataset.classes)
-        case LabelKind.BOOLEAN:
-            return tuple(name == "True" for name in dataset.classes)
-    return dataset.classes
 
 
 def _write(folder: Path, description: Description, ensemble: "TrainedEnsemble") -> None:

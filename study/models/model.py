@@ -76,18 +76,16 @@ class Model:
 
     def predict_examples(self, examples: "pd.DataFrame") -> Predictions:
         """All that is to be said of these rows, as predict() reads them."""
-        from workers.training.metrics import predicted_classes
+        from workers.tasks.classification import predicted_classes
 
         columns = raw_columns(examples, self.description)
         probabilities = self._probabilities(columns)
-        classes = np.asarray(
-            predicted_classes(probabilities, self.ensemble.most_frequent_class), np.int64
-        )
+        classes = np.asarray(predicted_classes(probabilities, self.ensemble.target), np.int64)
         accuracy = accuracy_on(examples, self.description, classes)
         return Predictions(classes, probabilities, accuracy, columns.notes)
 
     def _probabilities(self, columns: RawColumns) -> npt.NDArray[np.floating]:
-        return self.ensemble.probabilities(columns.numeric, columns.categorical)
+        return self.ensemble.predict(columns.numeric, columns.categorical)
 
     @cached_property
     def ensemble(self) -> "TrainedEnsemble":
@@ -108,7 +106,8 @@ class Model:
             configuration=self.description.typed_configuration(),
             settings=self.description.typed_training(),
             preprocessing=self.description.preprocessing(),
-            class_counts=self.description.class_counts,
+            task=self.description.task(),
+            target=self.description.target_summary(),
             members=tuple(members),
         )
 
@@ -140,7 +139,7 @@ def expected_tensors(description: Description) -> dict[str, tuple[tuple[int, ...
         description.typed_configuration(),
         description.typed_training(),
         description.preprocessing().features,
-        len(description.labels),
+        description.task().outputs,
     )
     return {
         f"members.{position}.{name}": (shape, "float32")

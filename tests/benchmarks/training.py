@@ -93,7 +93,7 @@ class Comparison:
                 program.initialize(k)
         x = examples.features[torch.from_numpy(train), : examples.inputs].contiguous()
         y = torch.from_numpy(examples.labels[0][train])
-        self.plain = [PlainTraining(c, x, y, examples.classes) for c in configurations]
+        self.plain = [PlainTraining(c, x, y, examples.task.predicted) for c in configurations]
         self.steps = -(-len(train) // configurations[0].batch_size)
         self.epoch = 0
 

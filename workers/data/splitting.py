@@ -31,8 +31,8 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class SplitDescription:
-    """What is kept of a split; chance_* is the accuracy of always saying the most frequent
-    training class."""
+    """What is kept of a split; chance_* is the score of the constant prediction that fits its
+    training examples: of a classification, the accuracy of their most frequent class."""
 
     train_examples: int
     validation_index: IntArray
@@ -57,7 +57,7 @@ def split_dataset(dataset: Dataset, seed: int, replicate: int) -> Split:
         pool, validation = _divide(
             dataset, pool, dataset.validation_fraction, rng, "validation_fraction"
         )
-    train = _stratified_order(dataset.target, pool, rng)
+    train = _stratified_order(dataset, pool, rng)
     return Split(train, np.sort(validation), np.sort(test), prepare_features(dataset, train))
 
 
@@ -69,33 +69,34 @@ def refit_split(dataset: Dataset, seed: int, replicate: int) -> Split:
     split = split_dataset(dataset, seed, replicate)
     both = np.union1d(split.train, split.validation)
     rng = random_generator(seed, Purpose.REFIT, replicate)
-    train = _stratified_order(dataset.target, both, rng)
+    train = _stratified_order(dataset, both, rng)
     return Split(train, split.validation, split.test, prepare_features(dataset, train))
 
 
 def describe_split(dataset: Dataset, seed: int, replicate: int) -> SplitDescription:
     """The sizes, identities and chance accuracies of a replicate's split."""
     split = split_dataset(dataset, seed, replicate)
-    counts = np.bincount(dataset.target[split.train], minlength=len(dataset.classes))
-    frequent = int(counts.argmax())
+    task, target = dataset.task, dataset.target
+    summary = task.summarize(target[split.train])
     return SplitDescription(
         train_examples=len(split.train),
         validation_index=split.validation,
         test_index=split.test,
-        chance_validation_accuracy=float((dataset.target[split.validation] == frequent).mean()),
-        chance_test_accuracy=float((dataset.target[split.test] == frequent).mean()),
+        chance_validation_accuracy=task.baseline(summary, target[split.validation]),
+        chance_test_accuracy=task.baseline(summary, target[split.test]),
     )
 
 
 def _divide(
     dataset: Dataset, pool: IntArray, fraction: float, rng: np.random.Generator, field: str
 ) -> tuple[IntArray, IntArray]:
-    """pool as (rest, part), part holding about `fraction` of every class."""
+    """pool as (rest, part), part holding about `fraction` of every stratum."""
     if dataset.groups is not None:
         return _divide_groups(dataset, pool, fraction, rng, field)
     part: list[IntArray] = []
-    for label in range(len(dataset.classes)):
-        members = rng.permutation(pool[dataset.target[pool] == label])
+    strata = dataset.task.strata(dataset.target)
+    for stratum in range(int(strata.max()) + 1):
+        members = rng.permutation(pool[strata[pool] == stratum])
         count = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
         part.append(members[:count])
     chosen = np.sort(np.concatenate(part))
@@ -105,36 +106,38 @@ def _divide(
 def _divide_groups(
     dataset: Dataset, pool: IntArray, fraction: float, rng: np.random.Generator, field: str
 ) -> tuple[IntArray, IntArray]:
-    """Whole groups, in random order, to whichever side then keeps the classes best balanced."""
+    """Whole groups, in random order, to whichever side then keeps the strata best balanced."""
     if dataset.groups is None:
         raise DataError("group", "the data have no groups")
-    classes = len(dataset.classes)
-    totals = np.bincount(dataset.target[pool], minlength=classes)
+    strata = dataset.task.strata(dataset.target)
+    count = int(strata.max()) + 1
+    totals = np.bincount(strata[pool], minlength=count)
     groups = rng.permutation(np.unique(dataset.groups[pool]))
     if len(groups) < 2:
         raise DataError("group", f"{len(groups)} group cannot be divided by {field}")
-    taken = np.zeros(classes)
+    taken = np.zeros(count)
     chosen: list[int] = []
     for group in groups[: len(groups) - 1]:
         members = pool[dataset.groups[pool] == group]
-        after = taken + np.bincount(dataset.target[members], minlength=classes)
+        after = taken + np.bincount(strata[members], minlength=count)
         if np.abs(after - fraction * totals).sum() < np.abs(taken - fraction * totals).sum():
             taken = after
             chosen.append(int(group))
     inside = np.isin(dataset.groups[pool], chosen)
     rest, part = pool[~inside], pool[inside]
-    left = np.bincount(dataset.target[rest], minlength=classes)
+    left = np.bincount(strata[rest], minlength=count)
     if len(part) == 0 or left.min() == 0:
         raise DataError("group", f"no division of the groups by {field} leaves every class in both")
     return rest, part
 
 
-def _stratified_order(target: IntArray, pool: IntArray, rng: np.random.Generator) -> IntArray:
-    """pool shuffled so that the classes are spread evenly over the order."""
+def _stratified_order(dataset: Dataset, pool: IntArray, rng: np.random.Generator) -> IntArray:
+    """pool shuffled so that the strata are spread evenly over the order."""
+    strata = dataset.task.strata(dataset.target)
     keys = np.empty(len(pool))
     order = rng.permutation(len(pool))
-    for label in np.unique(target[pool]):
-        places = order[target[pool[order]] == label]
+    for stratum in np.unique(strata[pool]):
+        places = order[strata[pool[order]] == stratum]
         keys[places] = (np.arange(len(places)) + rng.random()) / len(places)
     return pool[np.argsort(keys, kind="stable")]
 

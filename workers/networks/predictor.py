@@ -8,13 +8,13 @@ from torch import Tensor
 
 from workers.configuration import TrainingSettings
 from workers.networks.layers.layout import SliceLayout
-from workers.networks.loss import output_units, probabilities
 from workers.networks.network import Network
 from workers.networks.parameters import ParameterLayout, Stack
 from workers.networks.shapes import pad
 from workers.networks.topologies.registry import network_topology
 from workers.networks.topologies.topology import Layers
 from workers.networks.wiring import INPUT
+from workers.tasks.task import Task
 
 EVALUATION_ROWS = 128  # more of them leave the processor's cache between two layers
 
@@ -30,14 +30,14 @@ class Predictor:
         networks: Sequence[Network],
         features: Tensor,
         inputs: int,
-        classes: int,
+        task: Task,
         settings: TrainingSettings,
     ) -> None:
         self.networks, self.settings = networks, settings
-        self.units, self._classes = output_units(classes), classes
+        self.task = task
         configurations = [network.configuration for network in networks]
         self.topology = network_topology(configurations[0].topology, settings)
-        self.layout = SliceLayout(self.topology, configurations, inputs, self.units, settings)
+        self.layout = SliceLayout(self.topology, configurations, inputs, task.outputs, settings)
         self.features = self.topology.arrange(features, inputs)
         self.weights = Stack(self.parameters, features.dtype, features.device)
         first_layer = self.parameters.regions[self.parameters.position(INPUT)]
@@ -56,13 +56,12 @@ class Predictor:
         return self.topology.layers(self.layout, self.weights, rows, gradients, masks)
 
     def predict_rows(self, rows_of: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Each network's probabilities [classes, n] of its rows [n] of the features, in evaluation
-        mode."""
+        """Each network's predictions [P, n] of its rows [n] of the features, in evaluation mode."""
         longest = max(len(own) for own in rows_of)
         blocks = -(-longest // EVALUATION_ROWS)
         rows = pad(-(-longest // blocks))
         layers = self._evaluator(rows)
-        found = self.features.new_empty(len(self.networks), self._classes, blocks * rows)
+        found = self.features.new_empty(len(self.networks), self.task.predicted, blocks * rows)
         table = np.zeros((len(self.networks), blocks * rows), np.int64)
         for k, own in enumerate(rows_of):
             table[k, : len(own)] = own
@@ -71,7 +70,7 @@ class Predictor:
             device = self.weights.flat.device
             layers.gather(self.features, torch.from_numpy(index.reshape(-1)).to(device))
             layers.forward()
-            probabilities(layers.logits, self.units, found[:, :, start : start + rows])
+            self.task.predict(layers.logits, found[:, :, start : start + rows])
         together = found.cpu().numpy()
         return [together[k, :, : len(own)] for k, own in enumerate(rows_of)]
 

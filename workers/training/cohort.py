@@ -1,4 +1,4 @@
-"""The networks of a segment while they are trained, looked at, frozen and measured."""
+"""The networks of a segment while they are trained, evaluated, frozen and measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from workers.networks.loss import output_units
 from workers.networks.network import (
     GPU_OVERHEAD,
     OVERHEAD,
@@ -16,21 +15,22 @@ from workers.networks.network import (
 )
 from workers.networks.topologies.registry import count_parameters
 from workers.segment import Segment, TrialMeasurements, TrialWork
+from workers.tasks.task import Predictions
 from workers.training.examples import Examples
 from workers.training.layer_statistics import average_layers, probe_layers
 from workers.training.measurements import evaluation_epochs, measure_curve_point, measure_replicate
-from workers.training.metrics import SMALLEST_PROBABILITY, GroundTruth, Probabilities
+from workers.training.metrics import GroundTruth
 from workers.training.program import Program
 from workers.training.states import NetworkState, TrialState
 
-CURVE_EXAMPLES = 256  # of the training split, at all looks but the last
+CURVE_EXAMPLES = 256  # of the training split, at all points of a curve but the last
 
 Key = tuple[int, int, int]  # trial, replicate, member
 
 
 @dataclass(eq=False)
 class Cohort:
-    """The networks of a segment while it is trained; programs hold those that still move."""
+    """The networks of a segment while it is trained; programs hold those that are still trained."""
 
     segment: Segment
     examples: Examples
@@ -46,7 +46,7 @@ class Cohort:
             for work in segment.trials
             for replicate in range(segment.settings.replicates)
         }
-        self.predictions: dict[Key, Probabilities] = {}
+        self.predictions: dict[Key, Predictions] = {}
         self.overflowing: set[Key] = set()
         self.trials = {
             work.trial: TrialState(
@@ -58,7 +58,7 @@ class Cohort:
             )
             for work in segment.trials
         }
-        self.looks = evaluation_epochs(segment.settings.epochs, segment.settings.evaluations)
+        self.curve_epochs = evaluation_epochs(segment.settings.epochs, segment.settings.evaluations)
         self.programs: list[Program] = []
 
     def _build(self, networks: Sequence[Network]) -> list[Program]:
@@ -73,7 +73,7 @@ class Cohort:
         return self.trials[network.trial].networks[network.replicate, network.member]
 
     def initialize(self) -> None:
-        """Draw all initial weights, and look at the layers before training."""
+        """Draw all initial weights, and measure the layers before training."""
         self.programs = self._build(list(self.networks.values()))
         for program in self.programs:
             for k, network in enumerate(program.networks):
@@ -88,16 +88,16 @@ class Cohort:
             own = {key: replace(network) for key, network in state.networks.items()}
             self.trials[state.work.trial] = replace(state, networks=own)
         self._rebuild()
-        self._predict([k for k in self.networks.values() if not self._moves(k)])
+        self._predict([k for k in self.networks.values() if not self._is_training(k)])
 
-    def _moves(self, network: Network) -> bool:
+    def _is_training(self, network: Network) -> bool:
         state = self._state(network)
         return not (state.stopped or state.diverged)
 
     def _rebuild(self) -> None:
-        """Programs of the networks that still move, from their states."""
-        moving = [network for network in self.networks.values() if self._moves(network)]
-        self.programs = self._build(moving)
+        """Programs of the networks that are still trained, from their states."""
+        training = [network for network in self.networks.values() if self._is_training(network)]
+        self.programs = self._build(training)
         for program in self.programs:
             for k, network in enumerate(program.networks):
                 _put(program, k, self._state(network))
@@ -108,8 +108,8 @@ class Cohort:
             for program in self.programs:
                 program.train_epoch(epoch)
             self._freeze(epoch)
-            if epoch in self.looks:
-                self._look(epoch)
+            if epoch in self.curve_epochs:
+                self._extend_curves(epoch)
 
     def _freeze(self, epoch: int) -> None:
         """Take networks that diverged or stopped early out of their programs."""
@@ -119,7 +119,7 @@ class Cohort:
             for k, network in enumerate(program.networks):
                 if not finite[k]:
                     self._state(network).diverged = True
-                    self.predictions[_key(network)] = self._frequencies(network)
+                    self.predictions[_key(network)] = self._fallback(network)
                     frozen = True
         if self._stop_early(epoch) or frozen:
             self._save()
@@ -145,7 +145,8 @@ class Cohort:
                 state, allowed = self._state(network), patience[k]
                 if allowed is None or state.diverged:
                     continue
-                loss = _mean_loss(predicted[k], self.examples.clean_labels[validation[k]])
+                target = self.examples.clean_labels[validation[k]]
+                loss = float(self.examples.task.losses(predicted[k], target).mean())
                 if loss < state.best_loss:
                     state.best_loss, state.best_epoch = loss, epoch
                     state.best = program.weights.take(k).numpy()
@@ -153,11 +154,12 @@ class Cohort:
                     state.stopped = ended = True
         return ended
 
-    def _frequencies(self, network: Network) -> Probabilities:
-        frequencies = self.truths[network.trial, network.replicate].frequencies
-        return np.tile(frequencies[:, None], (1, self.examples.count))
+    def _fallback(self, network: Network) -> Predictions:
+        """What is predicted for a network that diverged."""
+        fallback = self.truths[network.trial, network.replicate].summary.fallback
+        return np.tile(fallback[:, None], (1, self.examples.count))
 
-    def _look(self, epoch: int) -> None:
+    def _extend_curves(self, epoch: int) -> None:
         """A point of every trial's curve: of all examples after the last epoch."""
         if epoch == self.segment.settings.epochs:
             self._evaluate()
@@ -171,26 +173,26 @@ class Cohort:
             for network, own in zip(program.networks, predicted, strict=True):
                 finite = np.isfinite(own).all()
                 predictions[_key(network)] = (
-                    own if finite else self._frequencies(network)[:, : own.shape[1]]
+                    own if finite else self._fallback(network)[:, : own.shape[1]]
                 )
         truths = {key: truth for key, (_, truth) in subsets.items()}
         self._add_curve_points(epoch, predictions, truths)
 
     def _evaluate(self) -> None:
-        """Predictions of all networks that move, by their current weights."""
+        """Predictions of all networks that are still trained, by their current weights."""
         everything = np.arange(self.examples.count)
         for program in self.programs:
             predicted = program.predict([everything] * len(program.networks))
             for network, own in zip(program.networks, predicted, strict=True):
                 self._keep(network, own)
 
-    def _keep(self, network: Network, predicted: Probabilities) -> None:
+    def _keep(self, network: Network, predicted: Predictions) -> None:
         """Weights may be finite and yet overflow on the way: that is divergence as well."""
         key = _key(network)
         self.overflowing.discard(key)
         if not np.isfinite(predicted).all():
             self.overflowing.add(key)
-            predicted = self._frequencies(network)
+            predicted = self._fallback(network)
         self.predictions[key] = predicted
 
     def _predict(self, networks: Sequence[Network]) -> list[Program]:
@@ -201,7 +203,7 @@ class Cohort:
         alive = []
         for network in networks:
             if self._state(network).diverged:
-                self.predictions[_key(network)] = self._frequencies(network)
+                self.predictions[_key(network)] = self._fallback(network)
             else:
                 alive.append(network)
         everything = np.arange(self.examples.count)
@@ -217,15 +219,15 @@ class Cohort:
         return programs
 
     def _members(
-        self, predictions: dict[Key, Probabilities], trial: int, replicate: int
-    ) -> list[Probabilities]:
+        self, predictions: dict[Key, Predictions], trial: int, replicate: int
+    ) -> list[Predictions]:
         size = self.trials[trial].work.configuration.ensemble_size
         return [predictions[trial, replicate, member] for member in range(size)]
 
     def _add_curve_points(
         self,
         epoch: int,
-        predictions: dict[Key, Probabilities],
+        predictions: dict[Key, Predictions],
         truths: dict[tuple[int, int], GroundTruth],
     ) -> None:
         for trial, state in self.trials.items():
@@ -263,7 +265,7 @@ class Cohort:
                 state.steps = now.steps
 
     def finish(self) -> None:
-        """Look at layers and predictions as they are reported: by the best weights, if kept."""
+        """Measure layers and predictions as they are reported: by the best weights, if kept."""
         last = self.segment.last_epoch
         if last != self.segment.settings.epochs:
             self._evaluate()
@@ -292,7 +294,7 @@ class Cohort:
             work.configuration,
             self.segment.settings,
             self.examples.inputs,
-            output_units(self.examples.classes),
+            self.examples.task.outputs,
         )
 
     def _as_reported(self, state: TrialState, replicate: int, member: int) -> NetworkState:
@@ -347,8 +349,3 @@ def _put(program: Program, k: int, state: NetworkState) -> None:
     program.first.put(k, torch.tensor(state.first))
     program.second.put(k, torch.tensor(state.second))
     program.steps[k] = state.steps
-
-
-def _mean_loss(probabilities: Probabilities, labels: np.ndarray) -> float:
-    chosen = probabilities[labels, np.arange(len(labels))].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, SMALLEST_PROBABILITY)).mean())

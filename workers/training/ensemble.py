@@ -18,15 +18,15 @@ from workers.data.dataset import FloatArray, IntArray
 from workers.data.preprocessing import fit_preprocessing
 from workers.networks.arithmetic import independent_arithmetic
 from workers.networks.layers.layout import SliceLayout
-from workers.networks.loss import output_units
 from workers.networks.network import LARGEST_PROGRAM, Network
 from workers.networks.parameters import ParameterLayout, assemble_blocks, real_blocks
 from workers.networks.predictor import Predictor
 from workers.networks.shapes import pad
 from workers.networks.topologies.registry import network_parameters, network_topology
 from workers.segment import Segment
+from workers.tasks.task import Predictions, TargetSummary, Task
 from workers.training.examples import Examples, prepare_examples
-from workers.training.metrics import Probabilities, accuracies, ensemble_mean
+from workers.training.metrics import ensemble_mean, scores
 from workers.training.states import CohortState
 
 ROWS_AT_ONCE = 16_384  # bounds what the predictions of all members take in memory
@@ -39,51 +39,46 @@ Weights: TypeAlias = Mapping[str, npt.NDArray[np.float32]]
 class TrainedEnsemble:
     """Everything that predicting needs.
 
-    class_counts are those of the examples that were trained on. members are None where a network
-    diverged: it predicts the frequencies of the classes.
+    target is what the task remembers of the examples that were trained on. members are None where a
+    network diverged: it predicts the task's fallback.
     """
 
     configuration: Configuration
     settings: TrainingSettings
     preprocessing: Preprocessing
-    class_counts: tuple[int, ...]
+    task: Task
+    target: TargetSummary
     members: tuple[Weights | None, ...]
 
-    @property
-    def most_frequent_class(self) -> int:
-        """The class that wins every tie."""
-        return int(np.argmax(self.class_counts))
-
-    def probabilities(self, numeric: FloatArray, categorical: IntArray) -> Probabilities:
-        """Probabilities [classes, N] of raw columns: the mean of the members' own.
+    def predict(self, numeric: FloatArray, categorical: IntArray) -> Predictions:
+        """Predictions [P, N] of raw columns: the mean of the members' own.
 
         numeric is [N, columns] with NaN where a value is missing, categorical [N, columns] of
         codes into the levels, −1 for none of them.
         """
         features = self.preprocessing.apply(numeric, categorical)
         if len(features) == 0:
-            return np.zeros((len(self.class_counts), 0))
+            return np.zeros((self.task.predicted, 0))
         parts = [
             ensemble_mean(self._members(features[start : start + ROWS_AT_ONCE]))
             for start in range(0, len(features), ROWS_AT_ONCE)
         ]
         return np.concatenate(parts, axis=1)
 
-    def _members(self, features: FloatArray) -> list[Probabilities]:
-        """Each member's probabilities [classes, n], in the order of members."""
-        counts = np.asarray(self.class_counts)
-        frequencies = np.tile((counts / counts.sum())[:, None], (1, len(features)))
+    def _members(self, features: FloatArray) -> list[Predictions]:
+        """Each member's predictions [P, n], in the order of members."""
+        fallback = np.tile(self.target.fallback[:, None], (1, len(features)))
         networks = (weights for weights in self.members if weights is not None)
         predicted = self._networks(features, list(networks))
-        members = [frequencies if w is None else next(predicted) for w in self.members]
+        members = [fallback if w is None else next(predicted) for w in self.members]
         for own in members:
             # Finite weights may overflow on examples far from all that were seen.
             overflow = ~np.isfinite(own).all(axis=0)
-            own[:, overflow] = frequencies[:, overflow]
+            own[:, overflow] = fallback[:, overflow]
         return members
 
-    def _networks(self, features: FloatArray, weights: list[Weights]) -> Iterator[Probabilities]:
-        inputs, classes = self.preprocessing.features, len(self.class_counts)
+    def _networks(self, features: FloatArray, weights: list[Weights]) -> Iterator[Predictions]:
+        inputs = self.preprocessing.features
         padded = np.zeros((len(features), pad(inputs)), np.float32)
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and then overflows
             padded[:, :inputs] = features
@@ -93,7 +88,7 @@ class TrainedEnsemble:
                 own = weights[start : start + LARGEST_PROGRAM]
                 networks = [Network(0, self.configuration, 0, member) for member in range(len(own))]
                 predictor = Predictor(
-                    networks, torch.from_numpy(padded), inputs, classes, self.settings
+                    networks, torch.from_numpy(padded), inputs, self.task, self.settings
                 )
                 for k, member in enumerate(own):
                     matrices = [member[p.name] for p in predictor.parameters.of_network(k)]
@@ -113,21 +108,20 @@ def take_ensemble(
     (work,) = segment.trials
     examples = _examples(segment, dataset)
     train = examples.splits[replicate].train
-    used = examples.truth(work.configuration, replicate).train
-    counts = np.bincount(examples.labels[replicate][used], minlength=examples.classes)
     topology = network_topology(work.configuration.topology, segment.settings)
     layout = SliceLayout(
         topology,
         [work.configuration],
         examples.inputs,
-        output_units(examples.classes),
+        examples.task.outputs,
         segment.settings,
     ).parameters
     return TrainedEnsemble(
         configuration=work.configuration,
         settings=segment.settings,
         preprocessing=fit_preprocessing(dataset, train),
-        class_counts=tuple(counts.tolist()),
+        task=examples.task,
+        target=examples.truth(work.configuration, replicate).summary,
         members=tuple(
             None if numbers is None else _named_weights(numbers, layout) for numbers in members
         ),
@@ -146,21 +140,21 @@ def reported_weights(
 def measure_ensemble(
     ensemble: TrainedEnsemble, segment: Segment, dataset: Dataset, replicate: int
 ) -> tuple[float, float, float]:
-    """Accuracy on the train, validation and test examples of a replicate, from raw columns."""
+    """The task's score on a replicate's train, validation and test examples, from raw columns."""
     (work,) = segment.trials
     truth = _examples(segment, dataset).truth(work.configuration, replicate)
-    return accuracies(ensemble.probabilities(dataset.numeric, dataset.categorical), truth)
+    return scores(ensemble.predict(dataset.numeric, dataset.categorical), truth)
 
 
 def tensor_shapes(
-    configuration: Configuration, settings: TrainingSettings, inputs: int, classes: int
+    configuration: Configuration, settings: TrainingSettings, inputs: int, outputs: int
 ) -> dict[str, tuple[int, ...]]:
     """The tensors of a member with `inputs` features, by name: hidden.1.weight, output.bias, …
 
     Layers count from 1; a branch (of split_merge) or a piece (of maxout) is named where there are
     several of them.
     """
-    parameters = network_parameters(configuration, settings, inputs, output_units(classes))
+    parameters = network_parameters(configuration, settings, inputs, outputs)
     return {
         own.name: (own.fan_out,) if own.is_bias else (own.fan_in, own.fan_out) for own in parameters
     }

@@ -10,10 +10,10 @@ from torch import Tensor
 from workers.configuration import Configuration
 from workers.data import Dataset, Split
 from workers.data.splitting import cached_split
-from workers.networks.loss import output_units
 from workers.networks.network import used_examples
 from workers.networks.shapes import pad
 from workers.seeds import Purpose, random_generator
+from workers.tasks.task import Task
 from workers.training.metrics import GroundTruth
 
 
@@ -30,7 +30,7 @@ class Examples:
     targets: Tensor
     labels: npt.NDArray[np.int64]
     clean_labels: npt.NDArray[np.int64]
-    classes: int
+    task: Task
     inputs: int
 
     @property
@@ -47,12 +47,13 @@ class Examples:
         split, labels = self.splits[replicate], self.labels[replicate]
         train = split.train[: used_examples(configuration, len(split.train))]
         return GroundTruth(
+            task=self.task,
+            summary=self.task.summarize(labels[train]),
             labels=labels,
             clean_labels=self.clean_labels,
             train=train,
             validation=split.validation,
             test=split.test,
-            frequencies=np.bincount(labels[train], minlength=self.classes) / len(train),
         )
 
 
@@ -68,26 +69,21 @@ def prepare_examples(
 ) -> Examples:
     """Split, preprocess and corrupt the data of all replicates, and put them on the device."""
     splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in range(replicates))
-    count, classes = dataset.examples, len(dataset.classes)
-    inputs, units = splits[0].features.shape[1], output_units(classes)
+    count, task = dataset.examples, dataset.task
+    inputs, outputs = splits[0].features.shape[1], pad(task.outputs)
     labels = np.stack(
         [noisy_labels(dataset, split, seed, r, label_noise) for r, split in enumerate(splits)]
     )
     features = np.zeros((replicates, count, pad(inputs)))
     features[:, :count, :inputs] = np.stack([split.features for split in splits])
-    targets = np.zeros((replicates, count, pad(units)))
-    if units == 1:
-        targets[:, :count, 0] = labels
-        targets[:, :, 1:] = 0.5  # what a sigmoid makes of padding: its error is zero
-    else:
-        targets[:, :count, :units] = np.eye(units)[labels]
+    targets = task.code(labels, outputs)
     return Examples(
         splits=splits,
         features=torch.from_numpy(features.reshape(-1, pad(inputs))).to(device, dtype),
-        targets=torch.from_numpy(targets.reshape(-1, pad(units))).to(device, dtype),
+        targets=torch.from_numpy(targets.reshape(-1, outputs)).to(device, dtype),
         labels=labels,
         clean_labels=dataset.target,
-        classes=classes,
+        task=task,
         inputs=inputs,
     )
 
@@ -95,13 +91,12 @@ def prepare_examples(
 def noisy_labels(
     dataset: Dataset, split: Split, seed: int, replicate: int, share: float
 ) -> npt.NDArray[np.int64]:
-    """Labels [N] of which `share` of the training split's became another class, uniformly."""
+    """Labels [N] of which the task makes `share` of the training split's wrong."""
     labels = dataset.target.copy()
     count = round(share * len(split.train))
     if count == 0:
         return labels
     rng = random_generator(seed, Purpose.LABEL_NOISE, replicate)
     chosen = rng.permutation(split.train)[:count]
-    shifts = rng.integers(1, len(dataset.classes), count)
-    labels[chosen] = (labels[chosen] + shifts) % len(dataset.classes)
+    labels[chosen] = dataset.task.corrupt(labels[chosen], rng)
     return labels

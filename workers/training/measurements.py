@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from workers.segment import (
     CurvePoint,
@@ -11,34 +13,42 @@ from workers.segment import (
     MemberMeasurements,
     ReplicateMeasurements,
 )
+from workers.tasks.task import Predictions
 from workers.training.metrics import (
     GroundTruth,
-    Probabilities,
-    accuracies,
-    balanced_accuracy,
-    correct_predictions,
     ensemble_mean,
-    log_losses,
+    scores,
     share,
     subsets_of_members,
 )
 from workers.training.states import NetworkState
 
+SIDES = "train", "validation", "test"
+
 
 def measure_curve_point(
-    members: Sequence[Probabilities], truth: GroundTruth, epoch: int
+    members: Sequence[Predictions], truth: GroundTruth, epoch: int
 ) -> CurvePoint:
     """The ensemble of these members after an epoch."""
     ensemble = ensemble_mean(members)
-    right = correct_predictions(ensemble, truth)
-    losses = log_losses(ensemble, truth)
-    shares = [share(values, side) for values in (right, losses) for side in truth.sides]
-    return CurvePoint(epoch, *shares)
+    score, losses = truth.score(ensemble), truth.losses(ensemble)
+    return CurvePoint(epoch=epoch, **_side_means(score, losses, truth))
+
+
+def _side_means(
+    score: npt.NDArray[Any], losses: npt.NDArray[np.float64], truth: GroundTruth
+) -> dict[str, float]:
+    """The means of the task's score and of the loss [N] on each side, by the names of fields:
+    train_accuracy, …, test_loss."""
+    return {
+        **_by_side([share(score, side) for side in truth.sides], truth.task.score_name),
+        **_by_side([share(losses, side) for side in truth.sides], "loss"),
+    }
 
 
 def measure_replicate(
     replicate: int,
-    members: Sequence[Probabilities],
+    members: Sequence[Predictions],
     states: Sequence[NetworkState],
     truth: GroundTruth,
     epoch: int,
@@ -49,28 +59,21 @@ def measure_replicate(
 ) -> ReplicateMeasurements:
     """Everything about a replicate's ensemble; members and states in the order of members."""
     ensemble = ensemble_mean(members)
-    right = correct_predictions(ensemble, truth)
-    losses = log_losses(ensemble, truth)
-    clean = None
-    if noisy:
-        clean = share(correct_predictions(ensemble, truth.without_noise()), truth.train)
+    score, losses = truth.score(ensemble), truth.losses(ensemble)
+    clean = share(truth.without_noise().score(ensemble), truth.train) if noisy else None
+    measured: dict[str, Any] = {
+        **_side_means(score, losses, truth),
+        f"train_{truth.task.score_name}_clean": clean,
+        **truth.task.other_metrics(score, truth.labels, truth.test),
+    }
     return ReplicateMeasurements(
         replicate=replicate,
-        train_accuracy=share(right, truth.train),
-        train_accuracy_clean=clean,
-        validation_accuracy=share(right, truth.validation),
-        test_accuracy=share(right, truth.test),
-        balanced_test_accuracy=balanced_accuracy(
-            right[truth.test], truth.labels[truth.test], truth.classes
-        ),
-        train_loss=share(losses, truth.train),
-        validation_loss=share(losses, truth.validation),
-        test_loss=share(losses, truth.test),
+        **measured,
         train_examples=len(truth.train),
         validation_examples=len(truth.validation),
         test_examples=len(truth.test),
-        validation_correct=np.packbits(right[truth.validation]).tobytes(),
-        test_correct=np.packbits(right[truth.test]).tobytes(),
+        validation_correct=truth.task.pack(score[truth.validation]),
+        test_correct=truth.task.pack(score[truth.test]),
         members=_measure_members(members, states, truth, epoch),
         curve=curve,
         layers=layers,
@@ -78,40 +81,33 @@ def measure_replicate(
 
 
 def _measure_members(
-    members: Sequence[Probabilities],
+    members: Sequence[Predictions],
     states: Sequence[NetworkState],
     truth: GroundTruth,
     epoch: int,
 ) -> tuple[MemberMeasurements, ...]:
     @cache
-    def accuracies_of(subset: tuple[int, ...]) -> tuple[float, float, float]:
-        return accuracies(ensemble_mean([members[member] for member in subset]), truth)
+    def scores_of(subset: tuple[int, ...]) -> tuple[float, float, float]:
+        return scores(ensemble_mean([members[member] for member in subset]), truth)
 
     measured = []
-    count = len(members)
-    for member, (probabilities, state) in enumerate(zip(members, states, strict=True)):
-        losses = log_losses(probabilities, truth)
-        own = accuracies_of((member,))
-        first = accuracies_of(tuple(range(member + 1)))
-        subsets = [accuracies_of(s) for s in subsets_of_members(count, member + 1)]
-        train, validation, test = (
-            sum(values) / len(subsets) for values in zip(*subsets, strict=True)
-        )
+    count, name = len(members), truth.task.score_name
+    for member, (predictions, state) in enumerate(zip(members, states, strict=True)):
+        losses = truth.losses(predictions)
+        own = scores_of((member,))
+        first = scores_of(tuple(range(member + 1)))
+        subsets = [scores_of(s) for s in subsets_of_members(count, member + 1)]
+        subset = [sum(values) / len(subsets) for values in zip(*subsets, strict=True)]
+        numbers: dict[str, Any] = {
+            **_by_side(own, name),
+            **_by_side([share(losses, side) for side in truth.sides], "loss"),
+            **_by_side(first, name, "first_"),
+            **_by_side(subset, name, "subset_"),
+        }
         measured.append(
             MemberMeasurements(
+                **numbers,
                 member=member,
-                train_accuracy=own[0],
-                validation_accuracy=own[1],
-                test_accuracy=own[2],
-                train_loss=share(losses, truth.train),
-                validation_loss=share(losses, truth.validation),
-                test_loss=share(losses, truth.test),
-                first_train_accuracy=first[0],
-                first_validation_accuracy=first[1],
-                first_test_accuracy=first[2],
-                subset_train_accuracy=train,
-                subset_validation_accuracy=validation,
-                subset_test_accuracy=test,
                 epochs=epoch if state.best is None else state.best_epoch,
                 diverged=state.diverged,
             )
@@ -119,13 +115,17 @@ def _measure_members(
     return tuple(measured)
 
 
+def _by_side(values: Sequence[float], name: str, before: str = "") -> dict[str, float]:
+    return {f"{before}{side}_{name}": value for side, value in zip(SIDES, values, strict=True)}
+
+
 def evaluation_epochs(epochs: int, evaluations: int) -> tuple[int, ...]:
     """At most `evaluations` epochs from 1 to `epochs`, spaced logarithmically, the last included.
 
-    A look costs about a quarter of an epoch, so there are at most three in ten epochs.
+    An evaluation costs about a quarter of an epoch, so there are at most three in ten epochs.
     """
     if epochs < 1 or evaluations < 1:
         raise ValueError("epochs and evaluations must be at least 1")
-    looks = min(evaluations, -(-3 * epochs // 10))
-    spaced = {round(epochs ** (look / (looks - 1))) for look in range(looks - 1)}
+    count = min(evaluations, -(-3 * epochs // 10))
+    spaced = {round(epochs ** (place / (count - 1))) for place in range(count - 1)}
     return (*sorted(spaced - {epochs}), epochs)

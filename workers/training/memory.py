@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 
 from workers.configuration import Configuration, TrainingSettings
-from workers.networks.loss import output_units
 from workers.networks.parameters import padded_extents, padded_shape
 from workers.networks.shapes import pad, rows_class
 from workers.networks.topologies.registry import (
@@ -18,11 +17,12 @@ from workers.networks.topologies.registry import (
 )
 from workers.networks.wiring import INPUT, Extent
 from workers.segment import TrialWork
+from workers.tasks.task import Task
 
 SAFE_SHARE = 0.8  # of the free memory
 STACKS = 4  # weights, gradients and two moments
 ROW_TENSORS = 6  # of a layer: inputs, pre-activations, activations, their gradients, masks
-OTHER_ROWS = 256  # of evaluation and of the look at gradients, beside those of the batch
+OTHER_ROWS = 256  # of evaluation and of the layer statistics, beside those of the batch
 COPIES = 2  # programs are made anew, before the old ones go, when networks stop
 COEFFICIENTS = 8  # of the update, per matrix and step of an epoch
 
@@ -32,15 +32,14 @@ def network_bytes(
     settings: TrainingSettings,
     *,
     inputs: int,
-    classes: int,
+    task: Task,
     examples: int,
     item: int = 4,
 ) -> int:
     """Bytes of one network in training, `item` per number; examples are all that there are."""
     steps, step_inputs = network_topology(configuration.topology, settings).sequence_shape(inputs)
-    outputs = output_units(classes)
-    extents = padded_extents(step_inputs, max(branch_widths(configuration)), outputs)
-    own = network_parameters(configuration, settings, inputs, outputs)
+    extents = padded_extents(step_inputs, max(branch_widths(configuration)), task.outputs)
+    own = network_parameters(configuration, settings, inputs, task.outputs)
     parameters = sum(math.prod(padded_shape(parameter.role, extents)) for parameter in own)
 
     # Every bias stands for the units of a slice of a layer, or for those of a gate beside them.
@@ -57,7 +56,7 @@ def network_bytes(
     coefficients = batches * COEFFICIENTS * len(own)
     slices = sum(parameter.role is INPUT for parameter in own)
     indices = batches * rows * (slices + 3) * 8 // item
-    predictions = 2 * classes * examples
+    predictions = 2 * task.predicted * examples
     numbers = STACKS * parameters + activations + coefficients + indices + predictions
     return COPIES * item * numbers
 

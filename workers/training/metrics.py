@@ -1,14 +1,15 @@
-"""Accuracies and losses from predicted probabilities; NumPy, one replicate at a time."""
+"""Scores and losses from predictions; NumPy, one replicate at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-SMALLEST_PROBABILITY = 1e-12  # bounds the loss of a confident mistake at 27.6
+from workers.tasks.task import Predictions, TargetSummary, Task
+
 MOST_MEMBERS_FOR_ALL_SUBSETS = 8
 PERMUTATIONS = 64
 
@@ -17,22 +18,25 @@ PERMUTATIONS = 64
 class GroundTruth:
     """What predictions of a replicate are judged by: labels [N] and the examples of each side.
 
-    labels are those trained on, so only training examples can differ from clean_labels;
-    frequencies are those of the classes among the training examples, which is what a diverged
-    network predicts. The most frequent class wins every tie.
+    labels are those trained on, so only training examples can differ from clean_labels; summary is
+    what the task remembers of them.
     """
 
+    task: Task
+    summary: TargetSummary
     labels: npt.NDArray[np.int64]
     clean_labels: npt.NDArray[np.int64]
     train: npt.NDArray[np.int64]
     validation: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
-    frequencies: npt.NDArray[np.float64]
 
-    @property
-    def classes(self) -> int:
-        """How many there are."""
-        return len(self.frequencies)
+    def score(self, predictions: Predictions) -> npt.NDArray[Any]:
+        """What each example adds to the task's score, [N]."""
+        return self.task.score(predictions, self.labels, self.summary)
+
+    def losses(self, predictions: Predictions) -> npt.NDArray[np.float64]:
+        """The loss of each example, [N]."""
+        return self.task.losses(predictions, self.labels)
 
     def without_noise(self) -> "GroundTruth":
         """The same with the true labels; ties still go by the labels trained on."""
@@ -60,57 +64,13 @@ class GroundTruth:
         return self.train, self.validation, self.test
 
 
-Probabilities: TypeAlias = npt.NDArray[np.floating]
-Correct: TypeAlias = npt.NDArray[np.bool_]
-
-
-def correct_predictions(probabilities: Probabilities, truth: GroundTruth) -> Correct:
-    """Which of N examples, by their probabilities [classes, N], are predicted right: [N]."""
-    examples = np.arange(len(truth.labels))
-    largest = probabilities.max(0)
-    right: Correct = probabilities[truth.labels, examples] >= largest
-    tied = np.count_nonzero(probabilities >= largest, axis=0) > 1
-    if tied.any():
-        right = predicted_classes(probabilities, int(truth.frequencies.argmax())) == truth.labels
-    return right
-
-
-def predicted_classes(probabilities: Probabilities, frequent: int) -> npt.NDArray[np.int64]:
-    """The most probable class [N] by probabilities [classes, N].
-
-    In a tie that is `frequent`, the most frequent class of the training examples, where it is among
-    the most probable, else the first of them.
-    """
-    first = probabilities.argmax(0)
-    classes: npt.NDArray[np.int64] = np.where(
-        probabilities[frequent] >= probabilities.max(0), frequent, first
-    )
-    return classes
-
-
-def log_losses(probabilities: Probabilities, truth: GroundTruth) -> npt.NDArray[np.float64]:
-    """−log of the probability of the label, [N]."""
-    chosen = probabilities[truth.labels, np.arange(len(truth.labels))]
-    losses: npt.NDArray[np.float64] = -np.log(
-        np.maximum(chosen.astype(np.float64), SMALLEST_PROBABILITY)
-    )
-    return losses
-
-
 def share(values: npt.NDArray[np.generic], examples: npt.NDArray[np.int64]) -> float:
     """Mean over the examples of one side."""
     return float(values[examples].astype(np.float64).mean())
 
 
-def balanced_accuracy(right: Correct, labels: npt.NDArray[np.int64], classes: int) -> float:
-    """Mean over the classes that occur of the share predicted right."""
-    counts = np.bincount(labels, minlength=classes)
-    hits = np.bincount(labels[right], minlength=classes)
-    return float((hits[counts > 0] / counts[counts > 0]).mean())
-
-
-def ensemble_mean(members: Sequence[Probabilities]) -> Probabilities:
-    """Mean of the members' probabilities, added up in their order."""
+def ensemble_mean(members: Sequence[Predictions]) -> Predictions:
+    """Mean of the members' predictions, added up in their order."""
     if len(members) == 1:
         return members[0]
     total = members[0] + members[1]
@@ -120,10 +80,10 @@ def ensemble_mean(members: Sequence[Probabilities]) -> Probabilities:
     return total
 
 
-def accuracies(probabilities: Probabilities, truth: GroundTruth) -> tuple[float, float, float]:
-    """Shares predicted right of train, validation and test."""
-    right = correct_predictions(probabilities, truth)
-    return share(right, truth.train), share(right, truth.validation), share(right, truth.test)
+def scores(predictions: Predictions, truth: GroundTruth) -> tuple[float, float, float]:
+    """The task's score on train, validation and test: of a classification, the accuracy."""
+    own = truth.score(predictions)
+    return share(own, truth.train), share(own, truth.validation), share(own, truth.test)
 
 
 def subsets_of_members(count: int, size: int) -> list[tuple[int, ...]]:

@@ -9,7 +9,6 @@ from torch import Tensor
 from workers.configuration import TrainingSettings
 from workers.networks.dropout import Dropout
 from workers.networks.initializers import initial_weights
-from workers.networks.loss import loss_gradient
 from workers.networks.network import Network, batch_rows
 from workers.networks.parameters import Stack, assemble_blocks
 from workers.networks.predictor import Predictor
@@ -30,7 +29,7 @@ class Program(Predictor):
         settings: TrainingSettings,
         seed: int,
     ) -> None:
-        super().__init__(networks, examples.features, examples.inputs, examples.classes, settings)
+        super().__init__(networks, examples.features, examples.inputs, examples.task, settings)
         self.examples, self.seed = examples, seed
         like = examples.features
         stacks = [Stack(self.parameters, like.dtype, like.device) for _ in range(3)]
@@ -97,10 +96,10 @@ class Program(Predictor):
         if len(targets) != len(rows):
             targets = targets.new_empty(len(rows), targets.shape[1])
         torch.index_select(self.examples.targets, 0, rows, out=targets)
-        loss_gradient(logits, targets.view(logits.shape), weights, self.units, out)
+        self.task.loss_gradient(logits, targets.view(logits.shape), weights, out)
 
     def predict(self, examples: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Each network's probabilities [classes, n] of its examples, in evaluation mode."""
+        """Each network's predictions [P, n] of its examples, in evaluation mode."""
         offsets = [self.examples.row_offset(network.replicate) for network in self.networks]
         return self.predict_rows(
             [offset + own for offset, own in zip(offsets, examples, strict=True)]

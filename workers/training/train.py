@@ -85,7 +85,7 @@ def trials_at_once(segment: Segment, examples: Examples) -> list[tuple[TrialWork
             work.configuration,
             segment.settings,
             inputs=examples.inputs,
-            classes=examples.classes,
+            task=examples.task,
             examples=examples.count,
             item=examples.features.element_size(),
         )

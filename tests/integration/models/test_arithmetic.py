@@ -89,8 +89,8 @@ def export_to(folder, dataset, segment, measured, state, replicate):
     accuracies = Accuracies(train_accuracy=0, validation_accuracy=0, test_accuracy=0)
     description = Description(
         target="target",
-        labels=tuple(range(len(dataset.classes))),
-        class_counts=ensemble.class_counts,
+        labels=tuple(range(len(dataset.task.names))),
+        class_counts=ensemble.target.counts,
         features=describe_features(dataset, ensemble.preprocessing),
         ignored=(),
         configuration=vars_of(ensemble.configuration),
@@ -105,7 +105,7 @@ def export_to(folder, dataset, segment, measured, state, replicate):
             data="arrays",
             data_sha256=dataset.sha256,
             refit=False,
-            training_examples=sum(ensemble.class_counts),
+            training_examples=ensemble.target.examples,
             recorded=accuracies,
             replayed=Replayed(exact=True, tolerance=0.0, measured=accuracies),
             recorded_fingerprint="",

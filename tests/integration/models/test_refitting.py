@@ -57,7 +57,7 @@ def test_validation_examples_are_learned_and_test_examples_are_not():
     assert sorted(refitted.train) == sorted(both)
     assert (refitted.test == measured.test).all()
     ensemble = refit(own, REPLICATE, [1, 1, 1]).ensemble
-    assert sum(ensemble.class_counts) == round(0.8 * len(both))
+    assert ensemble.target.examples == round(0.8 * len(both))
     np.testing.assert_allclose(ensemble.preprocessing.mean, own.dataset.numeric[both].mean(axis=0))
 
 

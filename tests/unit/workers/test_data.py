@@ -237,4 +237,4 @@ def test_preprocessing_is_a_function_of_the_row_and_of_what_was_fitted():
 )
 def test_what_labels_were_is_remembered(labels, kind, classes):
     data = dataset_from_arrays(np.arange(18.0)[:, None], labels, DataSource("arrays"))
-    assert (data.label_kind, data.classes) == (kind, classes)
+    assert (data.task.label_kind, data.task.names) == (kind, classes)

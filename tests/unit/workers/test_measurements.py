@@ -16,14 +16,10 @@ from workers.networks.network import Network
 from workers.networks.shapes import width_bucket
 from workers.networks.topologies.registry import count_parameters
 from workers.segment import Segment, TrialWork
+from workers.tasks.classification import ClassCounts, Classification
 from workers.training.examples import prepare_examples
 from workers.training.measurements import evaluation_epochs
-from workers.training.metrics import (
-    GroundTruth,
-    accuracies,
-    correct_predictions,
-    subsets_of_members,
-)
+from workers.training.metrics import GroundTruth, scores, subsets_of_members
 from workers.training.program import Program
 from workers.training.train import train_segment
 
@@ -61,19 +57,20 @@ def test_parameters_are_counted_without_padding(topology, activation, cell):
     assert count_parameters(configuration, settings, 7, 3) == counted
 
 
-def truth_of(labels, frequencies):
+def truth_of(labels, counts):
     index = np.arange(len(labels))
+    task = Classification(tuple(map(str, range(len(counts)))))
     return GroundTruth(
-        np.array(labels), np.array(labels), index, index, index, np.array(frequencies)
+        task, ClassCounts(tuple(counts)), np.array(labels), np.array(labels), index, index, index
     )
 
 
 def test_ties_go_to_the_most_frequent_training_class():
-    truth = truth_of([0, 1, 2], [0.2, 0.5, 0.3])
+    truth = truth_of([0, 1, 2], [2, 5, 3])
     tied = np.full((3, 3), 1 / 3)
-    assert correct_predictions(tied, truth).tolist() == [False, True, False]
+    assert truth.score(tied).tolist() == [False, True, False]
     two = np.array([[0.4, 0.4, 0.4], [0.2, 0.2, 0.2], [0.4, 0.4, 0.4]])
-    assert correct_predictions(two, truth).tolist() == [True, False, False]
+    assert truth.score(two).tolist() == [True, False, False]
 
 
 def test_accuracies_are_those_of_the_largest_probability():
@@ -81,7 +78,7 @@ def test_accuracies_are_those_of_the_largest_probability():
     probabilities = rng.dirichlet(np.ones(4), 50).T
     labels = rng.integers(0, 4, 50)
     expected = (probabilities.argmax(0) == labels).mean()
-    assert accuracies(probabilities, truth_of(labels, [0.25] * 4))[2] == pytest.approx(expected)
+    assert scores(probabilities, truth_of(labels, [5] * 4))[2] == pytest.approx(expected)
 
 
 def test_subsets_are_all_of_them_up_to_eight_members_and_sixty_four_beyond():

@@ -49,7 +49,7 @@ def test_the_estimate_covers_what_a_program_holds(topology, cell, depth, width, 
         configuration,
         settings,
         inputs=examples.inputs,
-        classes=examples.classes,
+        task=examples.task,
         examples=examples.count,
     )
     assert held < size < 12 * held
@@ -59,7 +59,7 @@ def test_more_of_anything_takes_more_memory():
     def size(**changes):
         configuration = Configuration(**({"depth": 2, "width": 32, "batch_size": 32} | changes))
         return network_bytes(
-            configuration, TrainingSettings(), inputs=64, classes=10, examples=1000
+            configuration, TrainingSettings(), task=DATA.task, inputs=64, examples=1000
         )
 
     assert size() < size(depth=3) < size(depth=3, width=64) < size(depth=3, width=64, batch_size=99)

@@ -226,7 +226,7 @@ def train_plainly(program: Program, k: int, initial: Tensor, drawn) -> list[Tens
         x = examples.features[index, : examples.inputs]
         labels = torch.from_numpy(examples.labels[0])[index]
         logits = module(x, masks[k, :, :, : len(index)])
-        if examples.classes == 2:
+        if examples.task.outputs == 1:
             loss = functional.binary_cross_entropy_with_logits(logits[:, 0], labels.double())
         else:
             loss = functional.cross_entropy(logits, labels)

@@ -1,14 +1,18 @@
-"""What is to be said once of every activation, topology, initialization and optimizer, is said.
+"""What has to be said of every activation, topology, initialization, optimizer and task is said.
 
 Each failure names the file where it is missing.
 """
 
+import importlib
 import math
+import pkgutil
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import torch
 
+import workers.tasks
 from workers.configuration import (
     Activation,
     Configuration,
@@ -29,6 +33,9 @@ from workers.networks.topologies.registry import (
     network_parameters,
     network_topology,
 )
+from workers.segment import CurvePoint, MemberMeasurements, ReplicateMeasurements
+from workers.tasks.classification import Classification
+from workers.tasks.task import Task
 from workers.training.optimizers import COEFFICIENTS, coefficients
 
 SETTINGS = TrainingSettings()
@@ -38,7 +45,7 @@ INPUTS, OUTPUTS = 7, 3
 @pytest.mark.parametrize("activation", list(Activation))
 def test_every_activation_is_a_class_of_its_own(activation):
     assert activation in FUNCTIONS, f"workers/networks/activations.py: FUNCTIONS lacks {activation}"
-    assert list(FUNCTIONS.values()).count(FUNCTIONS[activation]) == 1
+    assert list(FUNCTIONS.values()).count(FUNCTIONS[activation]) == 1, "FUNCTIONS names one twice"
 
 
 @pytest.mark.parametrize("activation", list(Activation))
@@ -146,3 +153,61 @@ def test_every_optimizer_steps_against_the_gradient(optimizer):
     m, v = own["first"], own["second"]
     step = own["step"] * m / (own["scale"] * math.sqrt(v) + own["epsilon"])
     assert 0 < step < 1, f"workers/training/optimizers.py: {optimizer}"
+
+
+def every_task():
+    """The classes of all files in workers/tasks."""
+    for module in pkgutil.iter_modules(workers.tasks.__path__):
+        importlib.import_module(f"workers.tasks.{module.name}")
+    return Task.__subclasses__()
+
+
+@pytest.mark.parametrize("task", every_task())
+@pytest.mark.parametrize("measured", [CurvePoint, MemberMeasurements, ReplicateMeasurements])
+def test_every_task_has_fields_for_its_score_and_its_loss(task, measured):
+    names = {field.name for field in fields(measured)}
+    wanted = {
+        f"{side}_{name}"
+        for side in ("train", "validation", "test")
+        for name in (task.score_name, "loss")
+    }
+    assert wanted <= names, f"workers/segment.py: {measured.__name__} lacks {wanted - names}"
+
+
+def test_what_a_classification_measures_besides_has_fields():
+    task, target = Classification(("a", "b")), np.array([0, 1, 1])
+    found = task.other_metrics(target == 1, target, np.arange(3))
+    assert found == {"balanced_test_accuracy": 0.5}
+    assert set(found) <= {field.name for field in fields(ReplicateMeasurements)}
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 1], [0, 1, 2, 2, 2]])
+def test_a_constant_prediction_of_a_classification_reaches_the_share_of_its_largest_class(labels):
+    task, target = Classification.from_target(np.array(labels))
+    summary = task.summarize(target)
+    assert task.baseline(summary, target) == max(np.bincount(labels)) / len(labels)
+    assert summary.fallback.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_gradient_of_a_task_is_that_of_its_losses(classes):
+    task = Classification(tuple(map(str, range(classes))))
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, classes, 6)
+    logits = torch.zeros(1, 6, pad(task.outputs), dtype=torch.float64)
+    logits[:, :, : task.outputs] = torch.from_numpy(rng.normal(size=(1, 6, task.outputs)))
+
+    def loss(logits):
+        predicted = torch.empty(1, task.predicted, 6, dtype=torch.float64)
+        task.predict(logits.clone(), predicted)
+        return task.losses(predicted[0].numpy(), target).sum()
+
+    coded = torch.from_numpy(task.code(target[None], pad(task.outputs)))
+    gradient = torch.empty_like(logits)
+    task.loss_gradient(logits.clone(), coded, torch.ones(1, 6, 1, dtype=torch.float64), gradient)
+    for row, unit in [(0, 0), (3, task.outputs - 1), (5, 0)]:
+        change = torch.zeros_like(logits)
+        change[0, row, unit] = 1e-6
+        slope = (loss(logits + change) - loss(logits - change)) / 2e-6
+        assert slope == pytest.approx(float(gradient[0, row, unit]), abs=1e-6)
+    assert (gradient[:, :, task.outputs :] == 0).all()

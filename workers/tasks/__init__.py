@@ -1,0 +1,1 @@
+"""What networks predict: one file per task."""
