@@ -13,7 +13,8 @@ from rich.console import Console
 from study import load_results
 from study.analysis.trials import best_trials, varying_hyperparameters
 from study.cli.tables import as_table
-from study.monitoring.progress import Best, Snapshot, panel
+from study.monitoring.console import panel
+from study.monitoring.progress import BestTrial, Snapshot
 from study.specification.files import read_specification
 
 
@@ -34,7 +35,7 @@ def main(storage: str) -> None:
                 failed=0,
                 running=0,
                 total=len(results),
-                best=Best(
+                best=BestTrial(
                     trial=first["trial"],
                     validation_accuracy=first["validation_accuracy"],
                     test_accuracy=first["test_accuracy"],
@@ -46,7 +47,7 @@ def main(storage: str) -> None:
         )
     )
     varying = varying_hyperparameters(results)
-    title = f"Best of {len(results)} trials by {spec.objective[0].value}"
+    title = f"BestTrial of {len(results)} trials by {spec.objective[0].value}"
     console.print(as_table(best, title, varying=varying, width=console.width))
     target = Path(__file__).with_name("launch.svg")
     # Without the fonts that Rich would fetch from a server: the viewer has one of its own.

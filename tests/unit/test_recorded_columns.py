@@ -18,7 +18,7 @@ from storage.tables import schema, versions
 from storage.trials.records import FinishedTrial
 from study.coordinator import rows
 from study.coordinator.dispatcher import TrainedTrial
-from study.coordinator.retries import GaveUp
+from study.coordinator.retries import UntrainableTrial
 from study.specification.spec import SearchSpec, StudySpec, TrainingSpec
 from workers.configuration import HYPERPARAMETERS, Configuration, TrainingSettings
 from workers.data import DataSource, load_dataset
@@ -56,7 +56,7 @@ def finished() -> list[FinishedTrial]:
     ended = rows.ended(SPEC, TrialState.COMPLETE, trained, "a cohort", {})
     recorded = RecordedTrial("COMPLETE", ended.result, (), (), (), ())
     copied = rows.copied(work, create_trial(value=0.9), recorded)
-    return [ended, copied, rows.failed(GaveUp(work, "the reason", 1), "a cohort")]
+    return [ended, copied, rows.failed(UntrainableTrial(work, "the reason", 1), "a cohort")]
 
 
 def check_columns(table: Table, written: set[str], source: str) -> None:
