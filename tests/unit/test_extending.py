@@ -95,7 +95,7 @@ def guarded(folder: Path, guard: str) -> subprocess.CompletedProcess[str]:
         ("Example: an activation", 2),
         ("Example: a sampler", 2),
         ("Example: a design", 2),
-        ("Example: a metric", 5),
+        ("Example: a metric", 4),
         ("Example: a hyperparameter", 4),
     ],
 )

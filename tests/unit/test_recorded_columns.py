@@ -130,7 +130,7 @@ def test_every_metric_is_measured():
     try:
         report, _ = train_segment(segment, load_dataset(DataSource("wine")), device="cpu")
     except TypeError as error:  # what a dataclass says of a field that is not given
-        pytest.fail(f"workers/training/measurements.py, which calls metrics.py: {error}")
+        pytest.fail(f"workers/tasks/ or workers/training/measurements.py: {error}")
     (replicate,) = report.trials[0].replicates
     lacking = [name for name in METRICS if getattr(replicate, name) is None]
     assert not lacking, f"workers/training/measurements.py measures no {lacking}"
