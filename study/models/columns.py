@@ -123,8 +123,8 @@ def _as_numbers(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
 def _as_codes(values: "pd.Series[Any]", feature: CategoryFeature) -> npt.NDArray[np.int64]:
     import pandas as pd
 
-    texts = pd.Categorical(values.astype("string"), categories=list(feature.levels))
-    return np.asarray(texts.codes, np.int64)
+    levels = pd.Index(feature.levels, dtype="string")
+    return np.asarray(levels.get_indexer(pd.Index(values.astype("string"))), np.int64)
 
 
 def _notes(
