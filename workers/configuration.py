@@ -63,8 +63,8 @@ class Configuration:
     """The hyperparameters of one trial: with the data and the study's seed, all its numbers follow.
 
     depth counts hidden layers, width the units of each; dropout is the probability that a hidden
-    unit rests during a training step; train_fraction is the share of the training split that is
-    used; early_stopping_patience is the number of epochs without a better validation loss after
+    unit is switched off in a training step; train_fraction is the share of the training split that
+    is used; early_stopping_patience is the number of epochs without a better validation loss after
     which a network stops and returns to its best epoch's weights (None: never).
     """
 

@@ -97,7 +97,7 @@ def translated(shown_url: str) -> Iterator[None]:
 
 
 def translate(error: Exception, shown_url: str) -> StorageError:
-    """The StorageError that stands for error."""
+    """The StorageError to raise in place of error."""
     cause = _driver_error(error)
     kind = _kind(error, cause)
     said = " ".join(str(cause).split()) or type(cause).__name__

@@ -125,7 +125,8 @@ def _size(connection: Connection) -> int:
 
 
 def _try_to_write(database: Database) -> None:
-    """What a study needs, without a lasting row: a right to its tables, or to make them."""
+    """Write as a study would, and undo it: a row of the tables, or a new table where there are
+    none."""
     engine = database.engine.execution_options(storage_writes=True)
     with translated(database.url), engine.connect() as connection:
         transaction = connection.begin()

@@ -70,7 +70,8 @@ def delete_study_rows(connection: Connection, study_id: int) -> None:
 
 
 class _FreeStudy(NamedTuple):
-    """A study that nobody holds, locked; specification is None where only Optuna knows it."""
+    """A study without a lease, its rows locked; specification is None where only Optuna knows
+    it."""
 
     study_id: int
     name: str

@@ -60,7 +60,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Always aware."""
+        """The moment in UTC, with its zone."""
         if value is None:
             return None
         moment: datetime = value

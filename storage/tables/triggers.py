@@ -1,13 +1,12 @@
-"""Our rows follow when anyone deletes a study, also a program that knows nothing of us.
+"""Triggers that delete our rows with Optuna's, whichever program deletes a study or a trial.
 
     studies ──► study_runs, splits        trials ──► results ──► replicates, members, …
 
 On PostgreSQL the first steps are foreign keys, the last one is a trigger that the first migration
 made. On SQLite all are triggers, which are made here: Optuna leaves SQLite's foreign keys off, and
-SQLite gives the ids of deleted rows to new ones, so a result that was left behind would join
-itself to another study's trial. An upgrade of Optuna's tables may copy `trials` and drop the
-triggers on it; opening the database makes them again, and deletes the rows that were orphaned
-meanwhile.
+SQLite gives the ids of deleted rows to new ones, so a result that was left behind would join itself
+to another study's trial. An upgrade of Optuna's tables may copy `trials` and drop the triggers on
+it; opening the database makes them again, and deletes the rows that were orphaned meanwhile.
 """
 
 from sqlalchemy import Connection, text

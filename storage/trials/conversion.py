@@ -117,7 +117,8 @@ def intermediate_rows(values: Mapping[int, float]) -> list[ValueRow]:
 
 
 def value_to_stored_repr(value: float) -> tuple[float | None, str]:
-    """A number as Optuna stores it: what SQL databases have no word for is named beside it."""
+    """A number as Optuna stores it: infinities and NaN, which SQL lacks, as NULL and the name of
+    their kind."""
     value = float(value)
     if math.isfinite(value):
         return value, "FINITE"

@@ -69,7 +69,7 @@ def trials_with_reports(connection: Connection, trial_ids: Sequence[int]) -> set
 
 
 def has_waiting(connection: Connection, study_id: int) -> bool:
-    """Whether some trial of the study waits."""
+    """Whether some trial of the study is WAITING."""
     return connection.scalar(WAITING_OF_STUDY, {"study": study_id}) is not None
 
 

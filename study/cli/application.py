@@ -83,13 +83,13 @@ _voices: list[Voice] = [_print]
 
 
 def say(line: str, level: int = logging.INFO) -> None:
-    """Tell the user something that is not data: on stderr, never wrapped or coloured, or as a line
-    of the logs where there are logs."""
+    """Write a line that is not data: to stderr, neither wrapped nor coloured, or to the logs once
+    use_logs() was called."""
     _voices[-1](level, line)
 
 
 def use_logs(style: str, level: str, study: str | None = None) -> None:
-    """Write logs from now on, and what say() is told as well. study is the only one of this
+    """Write logs from now on, the lines of say() among them. study is the only one of this
     process, where it is known.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a person is told when a study has ended, here or elsewhere."""
+"""What is shown when a study has ended, here or elsewhere."""
 
 from typing import TYPE_CHECKING
 

@@ -274,7 +274,7 @@ class Coordinator:
             self.save_time()
 
     def save_time(self) -> None:
-        """Keep the running time so far with the study, for this launch's successors."""
+        """Store the running time so far, from which later launches count on."""
         self.lease()
         seconds = round(self.seconds_spent, 3)
         self.storage.set_study_user_attr(self.study_id, SECONDS_SPENT, seconds)

@@ -1,4 +1,4 @@
-"""Where a study stands: what its endings and its display are reckoned from."""
+"""Where a study stands: the counts from which its end and its display follow."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields

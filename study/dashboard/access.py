@@ -34,8 +34,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a request says of itself. host is the header Host as it came, origin the header Origin
-    and site Sec-Fetch-Site; None where there is none."""
+    """The parts of a request on which the decision rests. host is the header Host as it came,
+    origin the header Origin and site Sec-Fetch-Site; None where there is none."""
 
     method: str
     path: str

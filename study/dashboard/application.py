@@ -1,4 +1,4 @@
-"""Puts it together: Optuna's application, what is ours in it, and the guard before it."""
+"""The dashboard's WSGI application: Optuna's, with our pages and routes in it, behind the guard."""
 
 import logging
 import threading
@@ -50,7 +50,8 @@ def make_application(
 
 
 class _OneLine(logging.Handler):
-    """Tells what Optuna's views log, of which all but the first line is a traceback."""
+    """A log handler for Optuna's views that passes the first line on; the others are a
+    traceback."""
 
     def __init__(self, log_line: LogLine) -> None:
         super().__init__(logging.WARNING)
@@ -62,7 +63,8 @@ class _OneLine(logging.Handler):
 
 
 class Health:
-    """Asks the database; for strangers at most once a second, however many they are."""
+    """Whether the database answers; for requests without a token it is asked at most once a
+    second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,7 +87,7 @@ class Health:
 
 
 def add_health(app: Any, health: Health) -> None:
-    """The endpoint that answers everybody."""
+    """Add /healthz, which answers without a token."""
     from bottle import response
 
     def view() -> dict[str, str]:

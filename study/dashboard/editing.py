@@ -16,7 +16,8 @@ from study.specification.names import checked_name
 
 
 def add_editing(app: Any, database: Database) -> None:
-    """Rename and delete properly, and leave trials that are trained to who trains them."""
+    """Replace Optuna's rename and delete by ours, and refuse to finish by hand the trials that we
+    train."""
     from bottle import HTTPError, request, response
 
     def rename(study_id: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Optuna's pages with a bar of ours: to the report of the study that is shown, and out.
+"""Optuna's pages with a bar: a link to the report of the study that is shown, and sign-out.
 
-The bar is beside what Optuna's script draws and not within it, and is served with the page, so
-that no study has to carry a note or an attribute for it.
+The bar is beside what Optuna's script draws and not within it, and is served with the page, so that
+no study has to carry a note or an attribute for it.
 """
 
 from importlib import resources

@@ -69,7 +69,7 @@ class Guard:
         return [] if request.method == "HEAD" else body
 
     def check_token(self, token: str) -> bool | None:
-        """Whether it is the token; None: too many were wrong to look at it."""
+        """Whether it is the token; None: there were too many wrong ones to compare it now."""
         if self._sessions is None:
             return True
         with self._lock:

@@ -1,4 +1,4 @@
-"""The page that asks for the token, and the way out."""
+"""Signing in with the token, and signing out."""
 
 import time
 from collections.abc import Callable

@@ -16,7 +16,7 @@ def page_around(title: str, body: str) -> str:
 
 
 def style() -> str:
-    """That of reports, and what they do not have."""
+    """The CSS of reports, and what our other pages need beside it."""
     reports = resources.files("study.report").joinpath("page.css").read_text(encoding="utf-8")
     return reports + (
         resources.files("study.dashboard").joinpath("assets", "page.css").read_text("utf-8")
@@ -24,7 +24,7 @@ def style() -> str:
 
 
 def message_page(title: str, text: str) -> str:
-    """A page that says one thing, and leads back."""
+    """A page with one message and a link back."""
     return page_around(
         title,
         f'{links_back()}<h1>{escape(title)}</h1><p class="caution">{escape(text)}</p>',
@@ -32,6 +32,6 @@ def message_page(title: str, text: str) -> str:
 
 
 def links_back(*further: str) -> str:
-    """The line above a page: where else to go. further: links as HTML."""
+    """The line of links above a page. further: links as HTML."""
     links = ('<a href="/dashboard">Dashboard</a>', '<a href="/report/">Reports</a>', *further)
     return f'<nav class="above">{"".join(links)}</nav>'

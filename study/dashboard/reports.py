@@ -25,12 +25,13 @@ take the threads away from everything else."""
 
 
 class Busy(Exception):
-    """Others wait for reports already."""
+    """Too many requests wait for a report already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What a report depends on; as long as it is the same, so is the report."""
+    """The state of a study that a report was computed from; while it is the same, the report is
+    kept."""
 
     run: StudyRun
     finished: int

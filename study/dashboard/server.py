@@ -1,4 +1,5 @@
-"""`study dashboard`: finds a port, asks whether it is safe to listen there, and serves."""
+"""`study dashboard`: binds the address, refuses it where a token is needed and missing, and
+serves."""
 
 import logging
 import signal

@@ -87,7 +87,7 @@ def _outcome_of_earlier_launches(plan: Plan, storage: str) -> StudyOutcome | Non
 
 
 def _mark_finished(database: Database, name: str) -> None:
-    """Finish a study whose coordinator died after its last trial, and before it could say so.
+    """Finish a study whose coordinator died after its last trial, before the status was written.
 
     Raises:
         StudyBusy: it lives.

@@ -25,7 +25,7 @@ class Interrupts:
         self.received: list[int] = []
 
     def __call__(self, number: int, _frame: FrameType | None) -> NoReturn:
-        """The signal has come."""
+        """Keep the signal's number and raise KeyboardInterrupt."""
         self.received.append(number)
         raise KeyboardInterrupt
 
@@ -46,7 +46,7 @@ def exiting_in_time() -> Iterator[None]:
     that swallows the interrupt while it starts, a database that takes no answer. What is lost is
     what a kill loses: nothing that is in the database.
 
-    Only for a process that is all ours, and from its main thread.
+    Only for the command, whose process it ends, and from the main thread.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)  # Python's condition for the descriptor

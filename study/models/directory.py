@@ -1,6 +1,7 @@
 """A model on disk: a folder with weights and a description, written at once or not at all.
 
-The door to safetensors, which holds numbers alone: reading a folder never runs what is in it.
+The one module that uses safetensors, which hold numbers alone: reading a folder never runs what is
+in it.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""What a service tells the process that runs one of its studies, as one line through a pipe.
+"""What a service sends to the process of one of its studies: one line through a pipe.
 
-The database's URL may hold a password: it must not be among a process's arguments, which every
-user of the machine can read.
+The database's URL may hold a password: it must not be among a process's arguments, which every user
+of the machine can read.
 """
 
 import json
@@ -51,7 +51,7 @@ class Instructions:
 
     @classmethod
     def parse(cls, line: bytes) -> "Instructions":
-        """What line() was made of."""
+        """The instructions in such a line."""
         document = json.loads(line)
         lease, options = document["lease"], document["options"]
         lease["owner"] = Owner.parse(lease["owner"])

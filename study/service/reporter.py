@@ -33,7 +33,7 @@ class ServiceReport:
         self._metrics = metrics
 
     def report_event(self, study: str, event: Event) -> None:
-        """Say what became of a study, and count it."""
+        """Show an event of a study, and count it."""
         if self._logs:
             from study.monitoring.logs import StudyLog
 
@@ -43,7 +43,7 @@ class ServiceReport:
         self.count_event(study, event)
 
     def count_event(self, study: str, event: Event) -> None:
-        """Count what nobody is to read; study "": the service itself."""
+        """Count an event without showing it; study "" is the service itself."""
         if self._metrics is not None:
             self._metrics.count_event(study, event)
 

@@ -157,7 +157,7 @@ class Service:
             del self._ended[0]
 
     def _record_end(self, child: Child, code: int) -> None:
-        """See to it that the database says what became of the study."""
+        """Write the study's status, as it follows from how its process ended."""
         lease = child.lease
         if child.process.stdin is not None:
             with suppress(BrokenPipeError):

@@ -122,7 +122,7 @@ class View:
         return running
 
     def _message(self) -> str:
-        """What a person wonders who sees nothing happen."""
+        """Why nothing happens just now, in a few words."""
         run = self.run
         if run.status is RunStatus.QUEUED:
             if run.queued_at is None:

@@ -1,4 +1,4 @@
-"""A queued specification as what it is to a service: input from somebody else.
+"""A specification that comes from the database: untrusted input.
 
 It is bounded in size, JSON and nothing else, and validated as a file would be.
 """

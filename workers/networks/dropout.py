@@ -1,8 +1,8 @@
-"""Inverted dropout (Srivastava et al. 2014): units rest at random in training only.
+"""Inverted dropout (Srivastava et al. 2014): units are switched off at random, in training only.
 
 Every layer of a network has its own stream of 16 random bits per unit and row, named by replicate,
-member, epoch and layer. As with all streams, trials share them: where several networks of a
-program read the same stream in the same shape, it is drawn once and compared with the rate of each.
+member, epoch and layer. As with all streams, trials share them: where several networks of a program
+read the same stream in the same shape, it is drawn once and compared with the rate of each.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ _BLOCK = 1 << 20  # bits of a layer that are drawn at a time, in units and rows
 
 
 class Dropout:
-    """Masks [K, layers, branches, B, W]: 0 for units at rest, 1 / (1 − probability) for others."""
+    """Masks [K, layers, branches, B, W]: 0 for units that are off, 1 / (1 − probability) for the
+    others."""
 
     def __init__(
         self,
@@ -88,11 +89,11 @@ class _Stream:
             reader.bits = self.current[: len(reader.masks)]
 
     def start(self, seed: int, epoch: int) -> None:
-        """Forget what was drawn."""
+        """Begin an epoch: its first read draws anew."""
         self.seed, self.epoch, self.block = seed, epoch, -1
 
     def longest(self, steps: Sequence[int]) -> int:
-        """Steps of the reader that takes the most."""
+        """The most steps that one of its readers takes in an epoch."""
         return max(steps[reader.network] for reader in self.readers)
 
     def read(self, step: int, steps: Sequence[int]) -> None:

@@ -39,7 +39,7 @@ OOM_SCORE = b"500"
 
 
 def serve(control: socket.socket) -> None:
-    """Answer wishes until the other end is closed."""
+    """Answer requests until the other end is closed."""
     import_module("workers.training.train")  # what workers need, before they are forked
     link = Connection(os.dup(control.fileno()))
     forked: set[int] = set()

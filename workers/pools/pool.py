@@ -70,7 +70,7 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
 
 def kind_of(error: BaseException) -> FailureKind:
-    """What an exception in the training of a segment stands for: no memory, or any other error."""
+    """The kind of failure that an exception in training is: out of memory, or any other error."""
     memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if isinstance(error, RuntimeError):
         memory = memory or any(words in str(error) for words in _NO_MEMORY)

@@ -133,7 +133,8 @@ class ProcessPool:
         return code
 
     def _replace_server(self) -> None:
-        """Where it died, its workers end too: nobody would see them die."""
+        """Start another fork server after the death of the first, and kill its workers: nobody
+        could wait for their ends."""
         self._server.close()
         self._server = ForkServer()
         for other in (*self._idle, *self._busy):

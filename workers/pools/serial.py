@@ -1,4 +1,5 @@
-"""Segments one after the other in this very process: no cluster to start, nothing hidden."""
+"""Segments one after the other in the calling process: for debugging, and where no process can be
+started."""
 
 from collections import deque
 from collections.abc import Sequence

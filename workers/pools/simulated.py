@@ -1,4 +1,4 @@
-"""A cluster that no one has: segments take stated times in virtual time, and fail as stated.
+"""A simulated cluster: segments take given times in virtual time, and fail as given.
 
 For tests of what a coordinator decides, and to plan: how busy would a thousand workers be? Nothing
 is trained; measurements are a smooth function of the configuration.
@@ -71,7 +71,7 @@ class SimulatedPool:
         return self._now
 
     def slots(self) -> int:
-        """As stated."""
+        """As many as the pool was made with."""
         return self._slots
 
     def submit(self, segment: Segment, states: Sequence[StateHandle] = ()) -> int:
@@ -105,7 +105,7 @@ class SimulatedPool:
         heapq.heapify(self._running)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing has to be given back."""
 
     def _begin(self) -> None:
         while self._waiting and len(self._running) < self._slots:

@@ -18,7 +18,7 @@ from workers.training.examples import Examples
 class EpochBatches:
     """All batches of an epoch of K networks, in B rows; padded rows repeat a row of the batch.
 
-    (They count for nothing, but whatever overflows must do so in a row that counts.)
+    Padded rows have weight zero; they repeat a real one so that nothing overflows in them alone.
 
     rows [steps, S₁ · B] are read by the slices of the first layer, target_rows [steps, K · B] by
     the outputs; weights [steps, K, B, 1] make the mean over a batch's real rows.

@@ -160,7 +160,8 @@ class Cohort:
         return np.tile(fallback[:, None], (1, self.examples.count))
 
     def _extend_curves(self, epoch: int) -> None:
-        """A point of every trial's curve: of all examples after the last epoch."""
+        """Add a point to every trial's learning curve: over all examples after the last epoch,
+        before it over CURVE_EXAMPLES of the training split."""
         if epoch == self.segment.settings.epochs:
             self._evaluate()
             self._add_curve_points(epoch, self.predictions, self.truths)
@@ -187,7 +188,8 @@ class Cohort:
                 self._keep(network, own)
 
     def _keep(self, network: Network, predicted: Predictions) -> None:
-        """Weights may be finite and yet overflow on the way: that is divergence as well."""
+        """Keep a network's predictions [classes, N]; where finite weights overflow it has diverged,
+        and predicts the class frequencies."""
         key = _key(network)
         self.overflowing.discard(key)
         if not np.isfinite(predicted).all():

@@ -1,4 +1,5 @@
-"""A replicate's trained ensemble: taken out of a training, and predicting on its own.
+"""A replicate's trained ensemble: as it is exported: its networks without the program that trained
+them, and their predictions.
 
 It predicts with the very products that it was measured by, so that on the same processor every
 probability is the same to the bit.

@@ -35,7 +35,7 @@ class Examples:
 
     @property
     def count(self) -> int:
-        """N."""
+        """How many examples the data set has."""
         return len(self.clean_labels)
 
     def row_offset(self, replicate: int) -> int:

@@ -1,4 +1,5 @@
-"""Gradients and activations of hidden layers: whether a network can learn, and where it died."""
+"""Gradients and activations of hidden layers: how much gradient reaches each layer, and how many of
+its units are saturated or dead."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class NetworkLayer:
 
     @property
     def is_finite(self) -> bool:
-        """Whether weights that overflow left the numbers meaningful."""
+        """Whether all numbers are finite; weights that overflow leave some that are not."""
         return math.isfinite(self.gradient_norm + self.mean + self.std)
 
 

@@ -60,7 +60,7 @@ class GroundTruth:
 
     @property
     def sides(self) -> tuple[npt.NDArray[np.int64], ...]:
-        """train, validation, test."""
+        """The indices of the train, validation and test examples, in this order."""
         return self.train, self.validation, self.test
 
 

@@ -48,7 +48,7 @@ class GateGradients:
 
 @dataclass(eq=False)
 class Gate:
-    """One layer's gates, and the candidates that they let in, over all steps."""
+    """One layer's gates and candidates, over all steps."""
 
     weight: Tensor  # [S, I or W, W]
     recurrent: Tensor  # [S, W, W]
@@ -100,7 +100,8 @@ class GatedLayers(RecurrentLayers):
     def _function(
         self, group: ActivationGroup, n: int, like: Tensor
     ) -> tuple[ActivationFunction, Tensor | None]:
-        """Gated pieces are a unit's value already, or maxout's choice."""
+        """The identity: gated pieces have been through their activation; maxout chooses among
+        them."""
         return Identity(), None
 
     def _candidates(self, layer: int) -> list[CandidateUnits]:

@@ -50,7 +50,7 @@ class HiddenUnits:
 
     @property
     def pieces(self) -> int:
-        """p."""
+        """Linear functions of a unit, of which maxout takes the largest."""
         return self.z.shape[1]
 
 
@@ -178,7 +178,7 @@ def differentiate(units: HiddenUnits) -> None:
 
 
 def add_skipped(units: HiddenUnits) -> None:
-    """What a residual layer was added to has the gradient of the sum as well."""
+    """Add the gradient of a residual sum to that of the layer's input: d_skip += d_target."""
     for connection in units.connections:
         if connection.d_skip is not None and connection.d_target is not None:
             connection.d_skip.add_(connection.d_target)
