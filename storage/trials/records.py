@@ -21,7 +21,7 @@ class NewTrial:
 
 @dataclass(frozen=True, slots=True)
 class FinishedTrial:
-    """A trial's end: what Optuna is told, and what was measured.
+    """A trial's end: what goes into Optuna's tables, and what was measured.
 
     state is COMPLETE, PRUNED or FAIL; values holds one number per objective, None where there is
     none. Times are aware; started_at None keeps the trial's, finished_at None is now.

@@ -125,7 +125,7 @@ class Heartbeat:
         self._cluster, self._wanted = cluster, slots
 
     def want(self, slots: int) -> None:
-        """How many slots of the cluster the study could use now; others are told by the next
+        """How many slots of the cluster the study could use now; others read it after the next
         beat."""
         self._wanted = slots
 

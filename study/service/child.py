@@ -1,4 +1,4 @@
-"""The process of one claimed study: `python -m study.service.child`, told what to do by stdin.
+"""The process of one claimed study: `python -m study.service.child`, instructed through stdin.
 
     0    the study's status in the database says what became of it
     75   the database was lost on the way: the study is to be put back

@@ -3,8 +3,9 @@
     h[t] = f(x[t] · W + h[t − 1] · U + b)
 
 The layer above reads h[t], the output the last one of the last layer. Every step is a batched
-product over the slices of all networks, and so is its backpropagation through time. Units at rest
-rest for the whole sequence, and only on the way up (Gal and Ghahramani 2016).
+product over the slices of all networks, and so is its backpropagation through time. A unit that
+dropout switches off is off for the whole sequence, and only in what the layer above reads (Gal and
+Ghahramani 2016).
 
 Shapes: T steps of I features, S slices of a layer, B rows, W padded width, O padded outputs.
 """
