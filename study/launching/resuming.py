@@ -12,6 +12,7 @@ from study.coordinator.coordinator import SECONDS_SPENT
 from study.errors import InvalidInput
 from study.launching.plan import Plan, bounds_of
 from study.specification.spec import StudySpec, identity
+from study.specification.stored import stored_specification
 
 
 def known_run(database: Database, name: str) -> StudyRun | None:
@@ -51,11 +52,14 @@ def check_same_study(run: StudyRun, plan: Plan) -> None:
 def check_same_search(run: StudyRun, spec: StudySpec) -> None:
     """Refuse another search under the study's name; whatever its data are.
 
+    What is stored may lack what later versions added: it is read as they read it, with defaults.
+
     Raises:
-        InvalidInput: naming the first field that differs.
+        InvalidInput: naming the first field that differs, or what is wrong in what is stored.
     """
     name = spec.name
-    difference = first_difference(identity(run.specification), identity(spec.document()))
+    stored = stored_specification(run.specification, name)
+    difference = first_difference(identity(stored.document()), identity(spec.document()))
     if difference is not None:
         field, before, now = difference
         raise InvalidInput(
