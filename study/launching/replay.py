@@ -13,6 +13,7 @@ from study.coordinator import rows
 from study.errors import InvalidInput
 from study.launching.plan import read_data
 from study.specification.spec import StudySpec
+from study.specification.stored import stored_specification
 from workers.data import DataError, Dataset
 from workers.segment import Segment, SegmentReport, TrialWork
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 TOLERANCE = 0.05
 # Where and when a trial ran is not what a replay is about.
 _CIRCUMSTANCES = frozenset({"seconds", "worker", "device", "fingerprint", "cohort", "duplicate_of"})
+# Without these nothing would say that it is the same trial.
+_RECORDED_BY_ALL = ("train_accuracy", "validation_accuracy", "test_accuracy")
 _KEYS = ("replicate", "member", "epoch", "layer")
 
 
@@ -39,13 +42,26 @@ class ChangedNumber:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """How a replay compares. exact: every bit was compared, else within tolerance."""
+    """How a replay compares. exact: every bit was compared, else within tolerance.
+
+    unrecorded counts the numbers that the version which trained the trial did not record: there is
+    nothing to compare them with.
+    """
 
     trial: int
     exact: bool
     tolerance: float
     compared: int
+    unrecorded: int
     differences: tuple[ChangedNumber, ...]
+
+    @property
+    def what_was_left_out(self) -> str:
+        """The end of a sentence about the comparison; nothing where everything was compared."""
+        if self.unrecorded == 0:
+            return ""
+        numbers = "1 number was" if self.unrecorded == 1 else f"{self.unrecorded} numbers were"
+        return f"; {numbers} not recorded by the version that trained it"
 
 
 def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None = None) -> Replay:
@@ -87,8 +103,12 @@ class Retrained:
 def training_of(
     run: StudyRun, trial: int, recorded: RecordedTrial, data: tuple[Any, Any] | None
 ) -> TrainingToRepeat:
-    """The training that a recorded trial had; InvalidInput if its data are not there any more."""
-    spec = StudySpec.model_validate(run.specification)
+    """The training that a recorded trial had.
+
+    Raises:
+        InvalidInput: its data are not there any more, or its specification is none.
+    """
+    spec = stored_specification(run.specification, run.study)
     segment = Segment(
         trials=(TrialWork(trial, rows.configuration_in(recorded.result)),),
         settings=spec.training.settings(),
@@ -109,8 +129,8 @@ def retrain(training: TrainingToRepeat, recorded: RecordedTrial) -> Retrained:
     again = rows.rows_of(training.spec, work, report.trials[0], report)
     exact = recorded.result["fingerprint"] == again.result["fingerprint"]
     tolerance = 0.0 if exact else TOLERANCE
-    compared, differences = compare(recorded, again, tolerance)
-    replayed = Replay(work.trial, exact, tolerance, compared, tuple(differences))
+    compared, unrecorded, differences = compare(recorded, again, tolerance)
+    replayed = Replay(work.trial, exact, tolerance, compared, unrecorded, tuple(differences))
     return Retrained(replayed, report, state)
 
 
@@ -134,8 +154,9 @@ def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> 
 
 def compare(
     recorded: RecordedTrial, again: FinishedTrial, tolerance: float
-) -> tuple[int, list[ChangedNumber]]:
-    """How many numbers were compared, and those that differ by more than tolerance."""
+) -> tuple[int, int, list[ChangedNumber]]:
+    """How many numbers were compared, how many were never recorded, and those that differ by more
+    than tolerance."""
     pairs: list[tuple[str, Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]] = [
         ("results", [recorded.result], [again.result]),
         ("replicates", recorded.replicates, again.replicates),
@@ -143,19 +164,35 @@ def compare(
         ("learning_curves", recorded.learning_curves, again.learning_curves),
         ("layer_statistics", recorded.layer_statistics, again.layer_statistics),
     ]
-    compared = 0
+    compared = unrecorded = 0
     differences: list[ChangedNumber] = []
     for table, before, now in pairs:
         old, new = _by_key(before), _by_key(now)
+        empty = _empty_columns(before)
         for key in [*old, *(key for key in new if key not in old)]:
             for column in old.get(key, new.get(key, {})):
                 if column in _CIRCUMSTANCES:
                     continue
-                compared += 1
                 a, b = old.get(key, {}).get(column), new.get(key, {}).get(column)
+                if column in empty and b is not None:
+                    unrecorded += 1
+                    continue
+                compared += 1
                 if not _equal(a, b, tolerance):
                     differences.append(ChangedNumber(table, _where(key), column, a, b))
-    return compared, differences
+    return compared, unrecorded, differences
+
+
+def _empty_columns(recorded: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The columns that an earlier version may not have had: there is nothing in any row.
+
+    A single number that is missing among others was lost, and so was an accuracy, which every
+    version records: they are differences.
+    """
+    columns = frozenset(recorded[0] if recorded else ())
+    return columns.difference(
+        _RECORDED_BY_ALL, *({c for c in row if row[c] is not None} for row in recorded)
+    )
 
 
 def _by_key(rows: Rows | Sequence[Mapping[str, Any]]) -> dict[tuple[Any, ...], Mapping[str, Any]]:

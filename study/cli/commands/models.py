@@ -52,7 +52,7 @@ def export(
         how = "bit for bit" if exported.replay.exact else f"within {exported.replay.tolerance:g}"
         say(
             f"test accuracy {exported.test_accuracy:.4f}; {exported.replay.compared} numbers came "
-            f"out as recorded, compared {how}"
+            f"out as recorded, compared {how}{exported.replay.what_was_left_out}"
         )
     say(f"to predict:  study predict {output} DATA.csv")
 

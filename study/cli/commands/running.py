@@ -199,6 +199,6 @@ def replay(
     if replayed.differences:
         data_console().print(differences_table(replayed))
     verdict = f"{len(replayed.differences)} of {replayed.compared} numbers differ"
-    say(f"trial {trial} of study {name!r}: {verdict}, compared {how}")
+    say(f"trial {trial} of study {name!r}: {verdict}, compared {how}{replayed.what_was_left_out}")
     if replayed.differences:
         raise typer.Exit(ExitCode.FAILED)
