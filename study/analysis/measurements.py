@@ -1,6 +1,6 @@
 """Everything that was measured in a study, loaded once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,10 @@ from storage.reading.frames import (
 )
 from storage.studies.runs import read_run
 from storage.studies.splits import read_splits
+from study.analysis.trials import with_defaults
 from study.errors import InvalidInput
 from study.specification.spec import Sampler
+from study.specification.stored import stored_specification
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -77,11 +79,15 @@ class Measurements:
 def load_measurements(study: str, storage: str) -> Measurements:
     """Read a study's frames.
 
-    Raises InvalidInput where no trial is complete, and what load_results raises.
+    Raises InvalidInput where no trial is complete or the specification is none, and what
+    load_results raises.
     """
     with open_database(storage, create=False) as database:
         run = read_run(database, study)
-        results = load_results(study, database)
+        # With the defaults of what it was stored without, by an earlier version.
+        specification = stored_specification(run.specification, study).document()
+        run = replace(run, specification=specification)
+        results = with_defaults(load_results(study, database))
         if not (results["state"] == "COMPLETE").any():
             raise InvalidInput(f"study {study!r} has no complete trial yet; launch it first")
         return Measurements(

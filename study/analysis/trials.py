@@ -1,12 +1,31 @@
 """Which trials count: complete ones, each configuration once, and those that learned something."""
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from study.specification.spec import Objective, StudySpec
-from workers.configuration import HYPERPARAMETERS
+from workers.configuration import HYPERPARAMETERS, Configuration
 
 BEST_TRIALS = 5
+
+
+def with_defaults(results: pd.DataFrame) -> pd.DataFrame:
+    """The same, where a version that knew less hyperparameters recorded none: their defaults, which
+    is what the networks were trained with."""
+    filled = {}
+    default: Any
+    for hyperparameter in fields(Configuration):
+        column, default = results[hyperparameter.name], hyperparameter.default
+        if default is None or not column.isna().any():
+            continue
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            default = str(default)
+            column = column.cat.set_categories(sorted({*column.cat.categories, default}))
+        filled[hyperparameter.name] = column.fillna(default)
+    return results.assign(**filled)
 
 
 def distinct_trials(results: pd.DataFrame) -> pd.DataFrame:
@@ -41,6 +60,7 @@ def varying_hyperparameters(
     results: pd.DataFrame, names: tuple[str, ...] = HYPERPARAMETERS
 ) -> list[str]:
     """The hyperparameters of names in which the trials differ."""
+    results = with_defaults(results)
     return [name for name in names if results[name].nunique(dropna=False) > 1]
 
 
