@@ -1,8 +1,7 @@
 """What stands beside a model's weights: a JSON that a program of any language can read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,18 +16,20 @@ from pydantic import (
 )
 
 from study.errors import InvalidInput
+from study.models.format import FORMAT_VERSION, check_fields, what_is_wrong
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import Dataset, Preprocessing
 from workers.tasks.classification import ClassCounts, Classification
-
-FORMAT_VERSION: Final = 1
 
 Label = StrictBool | StrictInt | StrictStr
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class DescriptionPart(BaseModel):
-    """A frozen part of the description; what is not in this format is refused."""
+    """A frozen part of the description; what is not in this format is refused.
+
+    A field that is added has a default: what an export without it means.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,11 +118,11 @@ class Description(DescriptionPart):
     features are numbers first, then categories: the order of a network's inputs, in which the
     indicators of missing numbers stand between the two. class_counts are of the examples that were
     trained on. labels are JSON values of the kind that the target column had. ignored are columns
-    of the data that were no features.
+    of the data that were no features. Without a format_version it is the first.
     """
 
     format: Literal["overfit-study model"] = "overfit-study model"
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Annotated[int, Field(ge=1, le=FORMAT_VERSION, strict=True)] = 1
     target: str
     labels: Annotated[tuple[Label, ...], Field(min_length=2)]
     class_counts: tuple[Count, ...]
@@ -140,8 +141,8 @@ class Description(DescriptionPart):
         kinds = [feature.kind for feature in self.features]
         if kinds != sorted(kinds, reverse=True) or not kinds:
             raise ValueError("features must be numbers, then categories")
-        _check_complete("configuration", self.configuration, Configuration)
-        _check_complete("training", self.training, TrainingSettings)
+        check_fields("configuration", self.configuration, Configuration)
+        check_fields("training", self.training, TrainingSettings)
         return self
 
     @property
@@ -180,16 +181,6 @@ class Description(DescriptionPart):
             deviation=tuple(f.deviation for f in numbers),
             shown=tuple(f.trained for f in self.categories),
         )
-
-
-def _check_complete(name: str, given: Mapping[str, Any], wanted: type) -> None:
-    """Nothing may fall back on a default that a later version may change."""
-    missing = [field.name for field in fields(wanted) if field.name not in given]
-    unknown = [key for key in given if key not in {field.name for field in fields(wanted)}]
-    for word, names in (("lacks", missing), ("has an unknown", unknown)):
-        if names:
-            raise ValueError(f"{name} {word} {names[0]!r}")
-    TypeAdapter(wanted).validate_python(given)
 
 
 def describe_features(
@@ -235,10 +226,7 @@ def read_description(found: object, where: str) -> Description:
     try:
         return Description.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the whole"
-        message = " ".join(str(first["msg"]).split())
-        raise InvalidInput(f"{where} is damaged: {field}: {message}; export it again") from None
+        raise InvalidInput(what_is_wrong(error.errors(), where)) from None
 
 
 def label_names(labels: Sequence[Label]) -> list[str]:

@@ -22,6 +22,7 @@ from study.models.description import (
     describe_features,
 )
 from study.models.directory import check_free, write_description, write_weights, written_at_once
+from study.models.format import FORMAT_VERSION
 from study.models.model import load_model
 from study.models.refit import refit
 from workers.data import Dataset
@@ -161,8 +162,8 @@ def _how_it_differs(replay: Replay, study: str) -> str:
     return (
         f"trial {replay.trial} of study {study!r} did not come out as recorded: "
         f"{len(replay.differences)} of {replay.compared} numbers differ, compared {how}; first "
-        f"{first.column} of {where}: {values[0]} recorded, {values[1]} replayed; nothing was "
-        "exported"
+        f"{first.column} of {where}: {values[0]} recorded, {values[1]} replayed"
+        f"{replay.what_was_left_out}; nothing was exported"
     )
 
 
@@ -217,6 +218,7 @@ def _description(
     source, ensemble = training.spec.data, trained.ensemble
     (work,) = training.segment.trials
     return Description(
+        format_version=FORMAT_VERSION,
         target=source.target or ("y" if source.source.endswith(".npz") else "target"),
         **ensemble.task.description(ensemble.target),
         features=describe_features(training.dataset, ensemble.preprocessing),
