@@ -38,10 +38,10 @@ check: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest tests/unit
 
-# A third of the tests' time is waiting, so there are more processes than cores. A file stays in one
-# process, with the servers that its tests share; files that wait longest come first.
+# A third of the tests' time is waiting, so there are more processes than cores. What is in one
+# group stays in one process: see tests/conftest.py. What waits longest comes first.
 test: check
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 20 \
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --durations 20 \
 		tests/chaos tests/acceptance tests/integration tests/unit
 
 benchmark: $(STAMP)

@@ -8,7 +8,7 @@ import pytest
 
 from storage.database.opening import open_database
 from storage.reading.frames import load_results
-from study.coordinator import policy
+from study.coordinator import dispatcher, policy
 from study.coordinator.coordinator import Ending
 from study.monitoring import events
 from study.monitoring.event import Event
@@ -44,6 +44,7 @@ class Freezer(NoProgress):
 @pytest.mark.timeout(120)
 def test_a_hanging_worker_costs_its_deadline_and_no_trial(tmp_path, monkeypatch):
     monkeypatch.setattr(policy, "SHORTEST_DEADLINE", 6.0)
+    monkeypatch.setattr(dispatcher, "SHORTEST_DEADLINE", 6.0)  # how often it looks for such cohorts
     monkeypatch.setattr(policy, "TIMES_THE_SLOWEST", 0.0)
     spec = read_specification(
         "digits",
