@@ -149,48 +149,50 @@ def test_memory_that_runs_out_is_told_from_other_errors(made):
     """Who is to blame for it is sought otherwise than for an error of one's own."""
     from ray.exceptions import OutOfMemoryError, RayTaskError
 
-    from workers.pools.ray_cluster import _kind
+    from workers.pools.ray_errors import failure_kind
 
     if made == "by_ray":
-        assert _kind(OutOfMemoryError("killed to save the node")) is FailureKind.OUT_OF_MEMORY
+        assert (
+            failure_kind(OutOfMemoryError("killed to save the node")) is FailureKind.OUT_OF_MEMORY
+        )
         return
     with pytest.raises((MemoryError, RuntimeError)) as raised:
         {"no_addresses": bytes, "no_numbers": numpy.empty, "no_place": torch.empty}[made](2**50)
     assert kind_of(raised.value) is FailureKind.OUT_OF_MEMORY
     seen = RayTaskError("_train", "", raised.value).as_instanceof_cause()
-    assert _kind(seen) is FailureKind.OUT_OF_MEMORY
+    assert failure_kind(seen) is FailureKind.OUT_OF_MEMORY
 
 
 def test_a_state_that_its_node_took_along_is_not_held_against_the_trial():
     from ray.exceptions import ObjectLostError, OwnerDiedError, RayTaskError
 
-    from workers.pools.ray_cluster import _kind
+    from workers.pools.ray_errors import failure_kind
 
     for lost in (ObjectLostError, OwnerDiedError):
         gone = lost("00" * 28, "", "")
-        assert _kind(gone) is FailureKind.STATE_LOST
-        assert _kind(RayTaskError("_train", "", gone)) is FailureKind.STATE_LOST
+        assert failure_kind(gone) is FailureKind.STATE_LOST
+        assert failure_kind(RayTaskError("_train", "", gone)) is FailureKind.STATE_LOST
 
 
 def test_every_error_that_ray_has_is_mapped():
     from ray import exceptions
 
-    from workers.pools.ray_cluster import KIND_OF
+    from workers.pools.ray_errors import KIND_OF
 
     known = {e for e in vars(exceptions).values() if inspect.isclass(e)}
     errors = {error for error in known if issubclass(error, exceptions.RayError)}
     assert len(errors) > 30
     unmapped = sorted(error.__name__ for error in errors - KIND_OF.keys())
-    assert not unmapped, f"give {unmapped} a FailureKind in KIND_OF of workers/pools/ray_cluster.py"
+    assert not unmapped, f"give {unmapped} a FailureKind in KIND_OF of workers/pools/ray_errors.py"
 
 
 def test_an_error_that_only_its_parent_is_known_of_is_what_that_is():
     from ray.exceptions import ObjectLostError
 
-    from workers.pools.ray_cluster import _kind
+    from workers.pools.ray_errors import failure_kind
 
     class LostAgain(ObjectLostError):
         def __init__(self) -> None:
             pass
 
-    assert _kind(LostAgain()) is FailureKind.STATE_LOST
+    assert failure_kind(LostAgain()) is FailureKind.STATE_LOST

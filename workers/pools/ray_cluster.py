@@ -1,4 +1,4 @@
-"""Segments as tasks of a Ray cluster: the one module that knows Ray."""
+"""Segments as tasks of a Ray cluster."""
 
 import contextlib
 import os
@@ -17,8 +17,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
 
 import ray
-from ray import exceptions
-from ray.exceptions import AuthenticationError, RayError, RayTaskError
+from ray.exceptions import AuthenticationError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from workers.data import Dataset
@@ -28,12 +27,11 @@ from workers.pools.pool import (
     Completion,
     Done,
     Failed,
-    FailureKind,
     StateHandle,
     TokenRefused,
     in_one_line,
-    kind_of,
 )
+from workers.pools.ray_errors import failure_kind, failure_reason
 from workers.pools.ray_node import GIVE_TOKEN, ray_node_facts, remedy_for
 from workers.pools.ray_token import keep_token_private
 from workers.segment import Segment, SegmentReport
@@ -43,64 +41,6 @@ ANSWER_SECONDS = 90.0
 SECONDS_BETWEEN_LOOKS = 1.0
 # Ray's setting for how long it waits for a head, in seconds.
 _RAY_WAITS = "RAY_gcs_rpc_server_reconnect_timeout_s"
-
-# What became of a segment whose task failed so. A test compares this with the classes that Ray has.
-KIND_OF: dict[type[RayError], FailureKind] = {
-    error: kind
-    for kind, errors in {
-        FailureKind.OUT_OF_MEMORY: (exceptions.OutOfMemoryError,),
-        FailureKind.STATE_LOST: (
-            exceptions.ObjectLostError,
-            exceptions.ObjectFetchTimedOutError,
-            exceptions.ObjectFreedError,
-            exceptions.ObjectReconstructionFailedError,
-            exceptions.OwnerDiedError,
-            exceptions.ReferenceCountingAssertionError,
-        ),
-        FailureKind.ERROR: (
-            exceptions.RayTaskError,  # unless its cause is known better: see _kind
-            exceptions.TaskUnschedulableError,
-        ),
-        # The worker, its node, or Ray's own machinery there: worth another try elsewhere.
-        FailureKind.WORKER_LOST: (
-            exceptions.AuthenticationError,
-            exceptions.CrossLanguageError,
-            exceptions.GetTimeoutError,
-            exceptions.LocalRayletDiedError,
-            exceptions.NodeDiedError,
-            exceptions.ObjectStoreFullError,
-            exceptions.OufOfBandObjectRefSerializationException,
-            exceptions.OutOfDiskError,
-            exceptions.PendingCallsLimitExceeded,
-            exceptions.PlasmaObjectNotAvailable,
-            exceptions.RayError,
-            exceptions.RaySystemError,
-            exceptions.RpcError,
-            exceptions.RuntimeEnvSetupError,
-            exceptions.TaskCancelledError,
-            exceptions.UnserializableException,
-            exceptions.UserCodeException,
-            exceptions.WorkerCrashedError,
-            # Of actors, placement groups, streams and compiled graphs, which nothing here uses.
-            exceptions.ActorAlreadyExistsError,
-            exceptions.ActorDiedError,
-            exceptions.ActorHandleNotFoundError,
-            exceptions.ActorPlacementGroupRemoved,
-            exceptions.ActorUnavailableError,
-            exceptions.ActorUnschedulableError,
-            exceptions.AsyncioActorExit,
-            exceptions.ObjectRefStreamEndOfStreamError,
-            exceptions.RayActorError,
-            exceptions.RayCgraphCapacityExceeded,
-            exceptions.RayChannelError,
-            exceptions.RayChannelTimeoutError,
-            exceptions.RayDirectTransportError,
-            exceptions.StreamingGeneratorReplayInconsistentError,
-            exceptions.TaskPlacementGroupRemoved,
-        ),
-    }.items()
-    for error in errors
-}
 
 
 def _train(segment: Segment, dataset: Dataset, *states: Any) -> tuple[SegmentReport, Any]:
@@ -204,7 +144,7 @@ class RayPool:
         try:
             return Done(ticket, ray.get(reference), state)
         except RayError as error:
-            return Failed(ticket, _kind(error), _reason(error))
+            return Failed(ticket, failure_kind(error), failure_reason(error))
 
 
 class _Head:
@@ -290,7 +230,7 @@ def _answer(node: str, address: str, facts: Any) -> node_facts.NodeAnswer:
         theirs = ray.get(_task_on(node, node_facts.clock).remote(), timeout=ANSWER_SECONDS)
         half = (node_facts.clock() - before) / 2
     except RayError as error:
-        return node_facts.NodeAnswer(address, None, _reason(error))
+        return node_facts.NodeAnswer(address, None, failure_reason(error))
     return node_facts.NodeAnswer(address, known, "", theirs - before - half, half)
 
 
@@ -380,17 +320,3 @@ def _without_variable(variable: str) -> Iterator[None]:
     finally:
         if kept is not None:
             os.environ[variable] = kept
-
-
-def _kind(error: RayError) -> FailureKind:
-    if isinstance(error, RayTaskError) and not isinstance(error.cause, RayError):
-        return kind_of(error.cause)
-    if isinstance(error, RayTaskError):
-        # A state that is gone is told as an error of the task that was to begin with it.
-        return _kind(error.cause)
-    return next(KIND_OF[known] for known in type(error).__mro__ if known in KIND_OF)
-
-
-def _reason(error: RayError) -> str:
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    return in_one_line(cause)
