@@ -51,6 +51,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests run in several processes by groups: a file is one, because its tests share servers, and
     the chaos tests are one, because two of them at once would starve each other into time-outs."""
