@@ -38,12 +38,16 @@ check: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/pytest tests/unit
 
-# Two cores, two processes. The chaos tests mostly wait, and have deadlines: they run beside the unit
-# tests, which only compute. What is in one group stays in one process: see tests/conftest.py.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 10
+# Two cores, two processes: tests that mostly wait for others, and for time, run beside those that
+# compute. What the first say is shown when both have ended.
+WAITING := tests/chaos tests/acceptance --ignore tests/acceptance/upgrade
+COMPUTING := tests/acceptance/upgrade tests/integration tests/unit
 test: check
-	$(PYTEST) tests/chaos tests/unit
-	$(PYTEST) tests/acceptance tests/integration
+	@said=$$(mktemp); failed=0; \
+	$(BIN)/pytest --durations 10 $(WAITING) >$$said 2>&1 & waiting=$$!; \
+	$(BIN)/pytest --durations 10 $(COMPUTING) || failed=1; \
+	wait $$waiting || failed=1; \
+	cat $$said; rm $$said; exit $$failed
 
 benchmark: $(STAMP)
 	$(BIN)/python -m tests.benchmarks

@@ -51,16 +51,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests run in several processes by groups: a file is one, because its tests share servers, and
-    the chaos tests are one, because two of them at once would starve each other into time-outs."""
-    for item in items:
-        folder, file = item.path.parts[-2:]
-        group = "chaos" if "chaos" in item.path.parts else f"{folder}/{file}"
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
     """A PostgreSQL of this test run's own, stopped at its end."""
