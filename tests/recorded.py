@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from workers.configuration import HYPERPARAMETERS
+
 # As a replay's between environments that compute different bits.
 TOLERANCE = 0.05
 # Where and when a trial ran.
@@ -51,7 +53,9 @@ def differences(recorded: pd.DataFrame, found: pd.DataFrame, tolerance: float) -
             continue
         pairs = zip(recorded[column], found[column], strict=True)
         wrong = [
-            (row, *pair) for row, pair in enumerate(pairs) if not _equal(*pair, tolerance=tolerance)
+            (row, *pair)
+            for row, pair in enumerate(pairs)
+            if not _equal(*pair, tolerance=0.0 if column in HYPERPARAMETERS else tolerance)
         ]
         if wrong:
             row, before, now = wrong[0]
@@ -66,4 +70,5 @@ def _equal(recorded: str, found: str, *, tolerance: float) -> bool:
         numbers = float(recorded), float(found)
     except ValueError:
         return False
-    return isclose(*numbers, rel_tol=tolerance, abs_tol=tolerance)
+    # What is chosen is the same everywhere; only what is measured may differ.
+    return tolerance > 0.0 and isclose(*numbers, rel_tol=tolerance, abs_tol=tolerance)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
-DEFAULT = "digits"
 
 
 def names() -> list[str]:

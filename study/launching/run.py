@@ -93,7 +93,6 @@ def run_coordinator(
             user_attributes=_facts(plan),
         )
     write_splits(database, heartbeat.lease(), _splits(plan))
-    heartbeat.join(pool.cluster, pool.slots())
     pruning = Pruning(spec)
     coordinator = Coordinator(
         spec=spec,
@@ -127,6 +126,7 @@ def run_coordinator(
         seconds_before=spent,
     )
     try:
+        heartbeat.join(pool.cluster, pool.slots())
         with stopping_on_signals(coordinator.stop):
             ending = coordinator.run()
     except PoolUnavailable as lost:

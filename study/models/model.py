@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class LabelPredictions:
     """Of N examples: classes [N] as indices into the labels, their probabilities [classes, N], the
     accuracy where there were labels (else None) with their number, and notes for a person."""
 
@@ -74,7 +74,7 @@ class Model:
         columns = pd.Index(self.labels, name=self.description.target)
         return pd.DataFrame(probabilities.T, index=examples.index, columns=columns)
 
-    def predict_examples(self, examples: "pd.DataFrame") -> Predictions:
+    def predict_examples(self, examples: "pd.DataFrame") -> LabelPredictions:
         """All that is to be said of these rows, as predict() reads them."""
         from workers.tasks.classification import predicted_classes
 
@@ -82,7 +82,7 @@ class Model:
         probabilities = self._probabilities(columns)
         classes = np.asarray(predicted_classes(probabilities, self.ensemble.target), np.int64)
         accuracy = accuracy_on(examples, self.description, classes)
-        return Predictions(classes, probabilities, accuracy, columns.notes)
+        return LabelPredictions(classes, probabilities, accuracy, columns.notes)
 
     def _probabilities(self, columns: RawColumns) -> npt.NDArray[np.floating]:
         return self.ensemble.predict(columns.numeric, columns.categorical)
@@ -149,7 +149,7 @@ def expected_tensors(description: Description) -> dict[str, tuple[tuple[int, ...
     }
 
 
-def predictions_table(model: Model, predicted: Predictions) -> "pd.DataFrame":
+def predictions_table(model: Model, predicted: LabelPredictions) -> "pd.DataFrame":
     """A row per example: the label, and a column probability_LABEL for each."""
     import pandas as pd
 

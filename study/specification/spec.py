@@ -29,13 +29,13 @@ from workers.configuration import (
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")]
 Depth = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Width = Annotated[int, Field(ge=1, le=65536, strict=True)]
-Dropout = Annotated[float, Field(ge=0, lt=1, strict=True)]
+DropoutRate = Annotated[float, Field(ge=0, lt=1, strict=True)]
 EnsembleSize = Annotated[int, Field(ge=1, le=256, strict=True)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
-Part = Annotated[float, Field(gt=0, lt=1, strict=True)]
+ShareBelowOne = Annotated[float, Field(gt=0, lt=1, strict=True)]
 
 # What a hyperparameter and a setting are where a specification does not mention them.
 DEFAULTS = Configuration()
@@ -141,8 +141,8 @@ class DataSpec(Section):
     test: str | None = None
     split: str | None = None
     group: str | None = None
-    test_fraction: Part = 0.25
-    validation_fraction: Part = 0.2
+    test_fraction: ShareBelowOne = 0.25
+    validation_fraction: ShareBelowOne = 0.2
     label_noise: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
 
     @model_validator(mode="after")
@@ -160,7 +160,7 @@ class SearchSpec(Section):
     width: Numeric[Width, Range[Width]] | None = None
     activation: Categorical[Activation] | None = None
     initialization: Categorical[Initialization] | None = None
-    dropout: Numeric[Dropout, Range[Dropout]] | None = None
+    dropout: Numeric[DropoutRate, Range[DropoutRate]] | None = None
     ensemble_size: Numeric[EnsembleSize, Range[EnsembleSize]] | None = None
     learning_rate: Numeric[Positive, Range[Positive]] | None = None
     weight_decay: Numeric[NotNegative, Range[NotNegative]] | None = None

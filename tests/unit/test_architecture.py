@@ -88,6 +88,10 @@ def test_imports_flow_one_way():
         ("study/coordinator/rows.py", "import sqlalchemy"),
         ("study/models/model.py", "import torch"),
         ("study/models/model.py", "import safetensors"),
+        ("study/coordinator/rows.py", "import study.launching.outcome"),
+        ("workers/networks/shapes.py", "import workers.training.train"),
+        ("storage/database/urls.py", "import storage.studies.runs"),
+        ("workers/pools/pool.py", "import workers.pools.kinds"),  # a circle
     ],
 )
 def test_a_planted_import_against_the_flow_is_found(copy, file, planted):

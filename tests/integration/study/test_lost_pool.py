@@ -17,6 +17,8 @@ from study.monitoring.progress import NoProgress
 from study.specification.files import read_specification
 from study.specification.spec import StudySpec
 from workers.pools import worker_processes
+from workers.pools.pool import PoolUnavailable
+from workers.pools.serial import SerialPool
 
 TRIALS = 40
 
@@ -114,3 +116,22 @@ def test_ray_is_another_name_of_cluster_and_both_are_one_too_many(spec, url):
     assert launch(small, storage=url, ray="serial").complete == 2
     with pytest.raises(InvalidInput, match="cluster: found 'serial', and ray: 'local'; give one"):
         launch(small, storage=url, cluster="serial", ray="local")
+
+
+def test_a_pool_that_is_lost_before_the_first_segment_fails_the_study_too(spec, url, monkeypatch):
+    asked = 0
+    slots = SerialPool.slots
+
+    def lost_when_asked_again(pool: SerialPool) -> int:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise PoolUnavailable("nobody is there any more")
+        return slots(pool)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SerialPool, "slots", lost_when_asked_again)
+        with pytest.raises(StudyFailed, match="nobody is there any more"):
+            launch(spec, storage=url, cluster="serial")
+    assert run_of(url, spec).status is RunStatus.FAILED
+    assert launch(spec, storage=url, cluster="serial").complete == TRIALS

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import workers.networks.topologies
 import workers.tasks
 from workers.configuration import (
     Activation,
@@ -211,3 +212,10 @@ def test_the_gradient_of_a_task_is_that_of_its_losses(classes):
         slope = (loss(logits + change) - loss(logits - change)) / 2e-6
         assert slope == pytest.approx(float(gradient[0, row, unit]), abs=1e-6)
     assert (gradient[:, :, task.outputs :] == 0).all()
+
+
+def test_every_file_of_a_topology_is_entered():
+    files = {module.name for module in pkgutil.iter_modules(workers.networks.topologies.__path__)}
+    entered = {topology.__module__ for topology in TOPOLOGIES.values()}
+    left = files - {name.rpartition(".")[2] for name in entered} - {"registry", "topology"}
+    assert not left, f"workers/networks/topologies/registry.py: TOPOLOGIES lacks {sorted(left)}"
