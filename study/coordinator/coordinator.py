@@ -84,12 +84,13 @@ class Coordinator:
     _next_time_save: float = 0.0
     _next_occupancy: float = float("-inf")
     _next_snapshot: float = float("-inf")
-    _began: float = 0.0
+    _began: float = field(init=False)
     _ended: Ending | None = None
     _outage: DatabaseOutage = field(init=False)
     _ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
+        self._began = self.clock()
         self._ledger = Ledger(
             self.storage, self.study_id, self.lease, self.tally, self.progress.record_event
         )
