@@ -36,10 +36,11 @@ def main(storage: str) -> None:
                 running=0,
                 total=len(results),
                 best=BestTrial(
-                    trial=first["trial"],
-                    validation_accuracy=first["validation_accuracy"],
-                    test_accuracy=first["test_accuracy"],
-                    generalization_gap=first["generalization_gap"],
+                    first["trial"],
+                    {
+                        name: first[name]
+                        for name in ("validation_accuracy", "test_accuracy", "generalization_gap")
+                    },
                 ),
                 trials_per_second=len(results) / seconds,
                 seconds_left=None,
@@ -47,7 +48,7 @@ def main(storage: str) -> None:
         )
     )
     varying = varying_hyperparameters(results)
-    title = f"BestTrial of {len(results)} trials by {spec.objective[0].value}"
+    title = f"Best of {len(results)} trials by {spec.objective[0].value}"
     console.print(as_table(best, title, varying=varying, width=console.width))
     target = Path(__file__).with_name("launch.svg")
     # Without the fonts that Rich would fetch from a server: the viewer has one of its own.

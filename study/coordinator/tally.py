@@ -1,7 +1,7 @@
 """Where a study stands: the counts from which its end and its display follow."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import TrialState
@@ -9,6 +9,10 @@ from optuna.trial import TrialState
 from study.monitoring.events import StudyBegan, StudyEnded
 from study.monitoring.progress import BestTrial, Snapshot
 from study.specification.spec import StudySpec
+from workers.segment import HEADLINES
+
+# What is shown of the best trial while a study runs: it was chosen by validation, so not train.
+_SHOWN = tuple(name for name in HEADLINES if not name.startswith("train_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,12 @@ class Tally:
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
     ) -> None:
         """See whether a complete trial is the best by the first objective."""
-        shown = [field.name for field in fields(BestTrial) if field.name != "trial"]
-        if not values or any(name not in attributes for name in shown):
+        if not values or any(name not in attributes for name in _SHOWN):
             return
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:
             self._best_score = score
-            self._best = BestTrial(trial=number, **{name: attributes[name] for name in shown})
+            self._best = BestTrial(number, {name: attributes[name] for name in _SHOWN})
 
     def began_event(self) -> StudyBegan:
         """The study as a coordinator found it."""

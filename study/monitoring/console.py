@@ -116,10 +116,13 @@ def _best(snapshot: Snapshot) -> str:
     best = snapshot.best
     if best is None:
         return ""
-    return (
-        f"best: trial {best.trial}, validation {best.validation_accuracy:.3f}, "
-        f"test {best.test_accuracy:.3f}, gap {best.generalization_gap:+.3f}"
-    )
+    shown = [f"trial {best.trial}"]
+    for name, value in best.figures.items():
+        if name.endswith("_gap"):
+            shown.append(f"gap {value:+.3f}")
+        else:  # the side that it was measured on
+            shown.append(f"{name.partition('_')[0]} {value:.3f}")
+    return f"best: {', '.join(shown)}"
 
 
 def _pace(snapshot: Snapshot) -> str:

@@ -3,7 +3,7 @@
 study.monitoring.console shows it to a person, logs and metrics keep it, channel sends it on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -13,12 +13,10 @@ from study.monitoring.event import Event
 
 @dataclass(frozen=True, slots=True)
 class BestTrial:
-    """The best trial so far by the (first) objective."""
+    """The best trial so far by the (first) objective, and the figures that are shown of it."""
 
     trial: int
-    validation_accuracy: float
-    test_accuracy: float
-    generalization_gap: float
+    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
