@@ -7,6 +7,7 @@ is trained; measurements are a smooth function of the configuration.
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 from workers.configuration import Activation, Configuration
@@ -181,15 +182,21 @@ def _replicate(
     )
 
 
-def _numbers(kind: type[Any], accuracy: Mapping[str, float]) -> dict[str, Any]:
+def _numbers(kind: Any, accuracy: Mapping[str, float]) -> dict[str, Any]:
     """A value for every number that a kind of measurements has: the accuracy of the side that its
     name contains (else of the test examples), 1 − accuracy for a loss, None where that may be."""
-    numbers: dict[str, Any] = {}
+    values = {**accuracy, **{f"{side} loss": 1 - value for side, value in accuracy.items()}}
+    return {name: None if source is None else values[source] for name, source in _sources(kind)}
+
+
+@cache
+def _sources(kind: type[Any]) -> tuple[tuple[str, str | None], ...]:
+    sources: list[tuple[str, str | None]] = []
     for field in fields(kind):
         if field.init and field.type == float | None:
-            numbers[field.name] = None
+            sources.append((field.name, None))
         elif field.init and field.type is float:
-            side = next((side for side in accuracy if side in field.name), "test")
-            loss = field.name.endswith("loss")
-            numbers[field.name] = 1 - accuracy[side] if loss else accuracy[side]
-    return numbers
+            sides = ("train", "validation", "test")
+            side = next((side for side in sides if side in field.name), "test")
+            sources.append((field.name, f"{side} loss" if field.name.endswith("loss") else side))
+    return tuple(sources)
