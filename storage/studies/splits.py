@@ -1,7 +1,8 @@
 """Which examples each replicate of a study validates and tests on."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 
 from sqlalchemy import delete, insert, select
 
@@ -11,6 +12,14 @@ from storage.studies.names import missing_study
 from storage.tables.schema import splits, study_runs
 
 
+class ReplicatePurpose(StrEnum):
+    """What a replicate is for: to choose among trials, or to confirm trials that were chosen, with
+    seeds and splits that chose nothing."""
+
+    SEARCH = "search"
+    CONFIRMATION = "confirmation"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSplit:
     """One replicate's division of the data, as its row has it.
@@ -18,6 +27,13 @@ class StoredSplit:
     The indices are little-endian 32-bit integers, in the order of the correctness bits of
     `replicates`. majority_* is the accuracy of always answering the training split's most
     frequent class; None where the data has no such split.
+
+    purpose is what the replicate is for. *_classes are the numbers of examples of each class on a
+    side (of train: with the labels trained on), little-endian 32-bit integers; None where the task
+    has no classes. groups is how many groups all the data have, and *_groups the group of every
+    validation or test example, as the indices are; None where examples are independent.
+    test_copies has one bit per test example, set where a training example has the same features.
+    None is also what an earlier version did not record.
     """
 
     replicate: int
@@ -26,6 +42,14 @@ class StoredSplit:
     test_index: bytes
     majority_validation_accuracy: float | None = None
     majority_test_accuracy: float | None = None
+    purpose: ReplicatePurpose = ReplicatePurpose.SEARCH
+    train_classes: bytes | None = None
+    validation_classes: bytes | None = None
+    test_classes: bytes | None = None
+    groups: int | None = None
+    validation_groups: bytes | None = None
+    test_groups: bytes | None = None
+    test_copies: bytes | None = None
 
 
 def write_splits(database: Database, lease: Lease, rows: Sequence[StoredSplit]) -> None:
@@ -51,4 +75,5 @@ def read_splits(database: Database, study: str) -> list[StoredSplit]:
             raise missing_study(connection, study)
         columns = [column for column in splits.c if column.name != "study_id"]
         query = select(*columns).where(splits.c.study_id == study_id).order_by(splits.c.replicate)
-        return [StoredSplit(*row) for row in connection.execute(query)]
+        rows = [StoredSplit(**row) for row in connection.execute(query).mappings()]
+    return [replace(row, purpose=ReplicatePurpose(row.purpose)) for row in rows]

@@ -89,6 +89,10 @@ def _integers(*names: str) -> list[Column[int]]:
     return [Column(name, Integer) for name in names]
 
 
+def _binaries(*names: str) -> list[Column[bytes]]:
+    return [Column(name, LargeBinary) for name in names]
+
+
 def _texts(*names: str) -> list[Column[str]]:
     return [Column(name, Text) for name in names]
 
@@ -137,6 +141,10 @@ splits = Table(
     Column("validation_index", LargeBinary, nullable=False),
     Column("test_index", LargeBinary, nullable=False),
     *_doubles("majority_validation_accuracy", "majority_test_accuracy"),
+    Column("purpose", String(16), nullable=False, server_default="search"),
+    *_binaries("train_classes", "validation_classes", "test_classes"),
+    *_integers("groups"),
+    *_binaries("validation_groups", "test_groups", "test_copies"),
 )
 
 results = Table(
@@ -178,8 +186,7 @@ replicates = Table(
     *_doubles("train_accuracy", "train_accuracy_clean", "validation_accuracy", "test_accuracy"),
     *_doubles("balanced_test_accuracy", *LOSSES, "generalization_gap"),
     *_integers("train_examples", "validation_examples", "test_examples"),
-    Column("validation_correct", LargeBinary),
-    Column("test_correct", LargeBinary),
+    *_binaries("validation_correct", "test_correct"),
 )
 
 members = Table(

@@ -25,15 +25,20 @@ from study.specification.stored import stored_specification
 if TYPE_CHECKING:
     from storage.database.engine import Database
     from storage.studies.runs import StudyRun
+    from storage.studies.splits import StoredSplit
 
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
     """The frames of one study, and what it was.
 
-    splits has a row per replicate: train_examples, validation_index and test_index (arrays of
-    data rows, in the order of the correctness bits), majority_validation_accuracy and
-    majority_test_accuracy (of always saying the most frequent training class).
+    splits has a row per replicate: purpose, train_examples, validation_index and test_index (arrays
+    of data rows, in the order of the correctness bits), majority_validation_accuracy and
+    majority_test_accuracy (of always saying the most frequent training class), train_classes,
+    validation_classes and test_classes (numbers of examples of each class), groups (how many all
+    data have), validation_groups and test_groups (of each example), test_copies (whether a test
+    example has the features of a training example). None where there is no such thing, or where an
+    earlier version did not record it.
     """
 
     run: "StudyRun"
@@ -112,18 +117,37 @@ def _splits(database: "Database", study: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "replicate": [row.replicate for row in rows],
+            "purpose": [row.purpose.value for row in rows],
             "train_examples": [row.train_examples for row in rows],
-            "validation_index": [_indices(row.validation_index) for row in rows],
-            "test_index": [_indices(row.test_index) for row in rows],
-            "majority_validation_accuracy": pd.array(
-                [row.majority_validation_accuracy for row in rows], dtype="float64"
-            ),
-            "majority_test_accuracy": pd.array(
-                [row.majority_test_accuracy for row in rows], dtype="float64"
-            ),
+            **{
+                name: [_integers(getattr(row, name)) for row in rows]
+                for name in (
+                    "validation_index",
+                    "test_index",
+                    "train_classes",
+                    "validation_classes",
+                    "test_classes",
+                    "validation_groups",
+                    "test_groups",
+                )
+            },
+            "test_copies": [_bits(row) for row in rows],
+            "groups": pd.array([row.groups for row in rows], dtype="Int64"),
+            **{
+                name: pd.array([getattr(row, name) for row in rows], dtype="float64")
+                for name in ("majority_validation_accuracy", "majority_test_accuracy")
+            },
         }
     )
 
 
-def _indices(packed: bytes) -> Any:
-    return np.frombuffer(packed, dtype="<i4").astype(np.int64)
+def _integers(packed: bytes | None) -> Any:
+    return None if packed is None else np.frombuffer(packed, dtype="<i4").astype(np.int64)
+
+
+def _bits(row: "StoredSplit") -> Any:
+    if row.test_copies is None:
+        return None
+    count = len(row.test_index) // 4
+    bits = np.unpackbits(np.frombuffer(row.test_copies, dtype=np.uint8), count=count)
+    return bits.astype(bool)

@@ -38,7 +38,7 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
     try:
         dataset = read_data(spec, data)
         splits = [
-            describe_split(dataset, spec.seed, replicate)
+            describe_split(dataset, spec.seed, replicate, spec.data.label_noise)
             for replicate in range(spec.training.replicates)
         ]
     except (DataError, ValueError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 from storage.database.engine import Database, Transaction
 from storage.studies.leases import Lease
 from storage.studies.runs import NewRun, StudyRun, create_run, record_data
-from storage.studies.splits import StoredSplit, write_splits
+from storage.studies.splits import write_splits
 from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
@@ -20,6 +20,7 @@ from study.coordinator.trial_source import TrialSource
 from study.errors import StudyFailed
 from study.launching.lease import Heartbeat
 from study.launching.plan import Plan
+from study.launching.recorded_splits import stored_split
 from study.launching.sharing import fair_share
 from study.launching.signals import stopping_on_signals
 from study.monitoring.events import DatabaseUsed
@@ -92,7 +93,11 @@ def run_coordinator(
             versions={name: version(name) for name in _RECORDED},
             user_attributes=_facts(plan),
         )
-    write_splits(database, heartbeat.lease(), _splits(plan))
+    write_splits(
+        database,
+        heartbeat.lease(),
+        [stored_split(number, split) for number, split in enumerate(plan.splits)],
+    )
     pruning = Pruning(spec)
     coordinator = Coordinator(
         spec=spec,
@@ -159,20 +164,6 @@ def record_transactions(database: Database, record_event: Callable[[DatabaseUsed
         record_event(DatabaseUsed(kind, done.seconds, done.failed))
 
     database.observe_transactions(note)
-
-
-def _splits(plan: Plan) -> list[StoredSplit]:
-    return [
-        StoredSplit(
-            replicate=replicate,
-            train_examples=split.train_examples,
-            validation_index=split.validation_index.astype("<i4").tobytes(),
-            test_index=split.test_index.astype("<i4").tobytes(),
-            majority_validation_accuracy=split.chance_validation_accuracy,
-            majority_test_accuracy=split.chance_test_accuracy,
-        )
-        for replicate, split in enumerate(plan.splits)
-    ]
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

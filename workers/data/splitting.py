@@ -4,15 +4,20 @@ The test set is fixed for a study; train and validation are drawn anew for each 
 stream of their own, so that every trial of the study sees the same splits.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from workers.data.dataset import Dataset, FloatArray, IntArray, Side
 from workers.data.preprocessing import prepare_features
 from workers.data.source import DataError
 from workers.seeds import Purpose, random_generator
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +37,26 @@ class Split:
 @dataclass(frozen=True, eq=False)
 class SplitDescription:
     """What is kept of a split; chance_* is the score of the constant prediction that fits its
-    training examples: of a classification, the accuracy of their most frequent class."""
+    training examples: of a classification, the accuracy of their most frequent class.
+
+    *_classes are the numbers of examples of each class on a side, of train with the labels trained
+    on; None where the task has no classes. groups is the number of groups in all the data, *_groups
+    the groups of the validation and test examples; None where examples are independent. test_copies
+    says of every test example whether an example of train has the same features.
+    """
 
     train_examples: int
     validation_index: IntArray
     test_index: IntArray
     chance_validation_accuracy: float
     chance_test_accuracy: float
+    train_classes: tuple[int, ...] | None
+    validation_classes: tuple[int, ...] | None
+    test_classes: tuple[int, ...] | None
+    groups: int | None
+    validation_groups: IntArray | None
+    test_groups: IntArray | None
+    test_copies: BoolArray
 
 
 def split_dataset(dataset: Dataset, seed: int, replicate: int) -> Split:
@@ -73,18 +91,67 @@ def refit_split(dataset: Dataset, seed: int, replicate: int) -> Split:
     return Split(train, split.validation, split.test, prepare_features(dataset, train))
 
 
-def describe_split(dataset: Dataset, seed: int, replicate: int) -> SplitDescription:
-    """The sizes, identities and chance accuracies of a replicate's split."""
+def describe_split(
+    dataset: Dataset, seed: int, replicate: int, label_noise: float = 0.0
+) -> SplitDescription:
+    """The sizes, identities, contents and chance accuracies of a replicate's split."""
     split = split_dataset(dataset, seed, replicate)
-    task, target = dataset.task, dataset.target
+    task, target, groups = dataset.task, dataset.target, dataset.groups
     summary = task.summarize(target[split.train])
+    trained_on = noisy_labels(dataset, split.train, seed, replicate, label_noise)[split.train]
     return SplitDescription(
         train_examples=len(split.train),
         validation_index=split.validation,
         test_index=split.test,
         chance_validation_accuracy=task.baseline(summary, target[split.validation]),
         chance_test_accuracy=task.baseline(summary, target[split.test]),
+        train_classes=task.summarize(trained_on).class_counts,
+        validation_classes=task.summarize(target[split.validation]).class_counts,
+        test_classes=task.summarize(target[split.test]).class_counts,
+        groups=None if groups is None else len(np.unique(groups)),
+        validation_groups=None if groups is None else groups[split.validation],
+        test_groups=None if groups is None else groups[split.test],
+        test_copies=_have_copies(dataset, split.test, split.train),
     )
+
+
+def _have_copies(dataset: Dataset, examples: IntArray, among: IntArray) -> BoolArray:
+    """Which examples have the very features of one that is among others."""
+    rows = _distinct_rows(dataset)
+    return np.isin(rows[examples], rows[among])
+
+
+@lru_cache(maxsize=4)
+def _distinct_rows(dataset: Dataset) -> npt.NDArray[np.uint64]:
+    """A number for every example, equal where all features are: [N].
+
+    A hash of 64 bits, column by column, with the last steps of SplitMix64 (Steele, Lea and Flood,
+    OOPSLA 2014) to mix: sorting half a million whole rows took seconds.
+    """
+    mixed = np.zeros(dataset.examples, np.uint64)
+    # -0.0 is 0.0 here, as it is to a network; a missing value equals a missing value.
+    numeric = (np.where(np.isnan(column), np.nan, column + 0.0) for column in dataset.numeric.T)
+    categorical = (column.astype(np.float64) for column in dataset.categorical.T)
+    for column in itertools.chain(numeric, categorical):
+        mixed += np.ascontiguousarray(column).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def noisy_labels(
+    dataset: Dataset, train: IntArray, seed: int, replicate: int, share: float
+) -> IntArray:
+    """Labels [N] of which the task makes `share` of the training examples' wrong."""
+    labels = dataset.target.copy()
+    count = round(share * len(train))
+    if count == 0:
+        return labels
+    rng = random_generator(seed, Purpose.LABEL_NOISE, replicate)
+    chosen = rng.permutation(train)[:count]
+    labels[chosen] = dataset.task.corrupt(labels[chosen], rng)
+    return labels
 
 
 def _divide(

@@ -39,6 +39,10 @@ class ClassCounts(TargetSummary):
         return sum(self.counts)
 
     @property
+    def class_counts(self) -> tuple[int, ...]:
+        return self.counts
+
+    @property
     def fallback(self) -> npt.NDArray[np.float64]:
         """The frequencies of the classes."""
         counts = np.asarray(self.counts)

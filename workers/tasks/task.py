@@ -31,6 +31,11 @@ class TargetSummary(ABC):
         """How many there were."""
 
     @property
+    def class_counts(self) -> tuple[int, ...] | None:
+        """How many there were of each class; None where the task has no classes."""
+        return None
+
+    @property
     @abstractmethod
     def fallback(self) -> npt.NDArray[np.float64]:
         """What a network that diverged predicts of every example, [P]."""

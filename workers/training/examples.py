@@ -9,10 +9,9 @@ from torch import Tensor
 
 from workers.configuration import Configuration
 from workers.data import Dataset, Split
-from workers.data.splitting import cached_split
+from workers.data.splitting import cached_split, noisy_labels
 from workers.networks.network import used_examples
 from workers.networks.shapes import pad
-from workers.seeds import Purpose, random_generator
 from workers.tasks.task import Task
 from workers.training.metrics import GroundTruth
 
@@ -72,7 +71,7 @@ def prepare_examples(
     count, task = dataset.examples, dataset.task
     inputs, outputs = splits[0].features.shape[1], pad(task.outputs)
     labels = np.stack(
-        [noisy_labels(dataset, split, seed, r, label_noise) for r, split in enumerate(splits)]
+        [noisy_labels(dataset, split.train, seed, r, label_noise) for r, split in enumerate(splits)]
     )
     features = np.zeros((replicates, count, pad(inputs)))
     features[:, :count, :inputs] = np.stack([split.features for split in splits])
@@ -86,17 +85,3 @@ def prepare_examples(
         task=task,
         inputs=inputs,
     )
-
-
-def noisy_labels(
-    dataset: Dataset, split: Split, seed: int, replicate: int, share: float
-) -> npt.NDArray[np.int64]:
-    """Labels [N] of which the task makes `share` of the training split's wrong."""
-    labels = dataset.target.copy()
-    count = round(share * len(split.train))
-    if count == 0:
-        return labels
-    rng = random_generator(seed, Purpose.LABEL_NOISE, replicate)
-    chosen = rng.permutation(split.train)[:count]
-    labels[chosen] = dataset.task.corrupt(labels[chosen], rng)
-    return labels

@@ -19,7 +19,7 @@ from workers.data import (
 )
 from workers.data.files import dataset_from_frame
 from workers.data.preprocessing import fit_preprocessing
-from workers.training.examples import noisy_labels
+from workers.data.splitting import noisy_labels
 
 
 def table(rows=60):
@@ -186,7 +186,7 @@ def test_features_that_are_not_finite_are_refused():
 def test_label_noise_changes_that_share_of_training_labels_and_no_others():
     digits = load_dataset(DataSource("digits"))
     split = split_dataset(digits, 0, 0)
-    changed = np.flatnonzero(noisy_labels(digits, split, 0, 0, 0.2) != digits.target)
+    changed = np.flatnonzero(noisy_labels(digits, split.train, 0, 0, 0.2) != digits.target)
     assert len(changed) == round(0.2 * len(split.train))
     assert set(changed) <= set(split.train)
 
@@ -197,6 +197,32 @@ def test_a_description_counts_and_names_examples():
     assert described.train_examples == len(split.train)
     assert np.array_equal(described.test_index, split.test)
     assert 0.3 < described.chance_test_accuracy < 0.5
+    assert described.test_classes == tuple(np.bincount(wine.target[split.test]))
+    assert described.groups is None and described.test_groups is None
+    assert not described.test_copies.any()
+
+
+def test_a_description_counts_the_labels_that_are_trained_on():
+    wine = load_dataset(DataSource("wine"))
+    noisy = describe_split(wine, 0, 1, label_noise=0.3)
+    assert sum(noisy.train_classes) == noisy.train_examples
+    assert noisy.train_classes != describe_split(wine, 0, 1).train_classes
+
+
+def test_test_examples_whose_features_were_trained_on_are_found():
+    rows = table()
+    rows.loc[7, "age"] = np.nan
+    rows.loc[8, "age"] = -0.0
+    again = rows.assign(target=rows["target"].to_numpy()[::-1])  # other labels: copies all the same
+    again.loc[8, "age"] = 0.0
+    again.loc[9, "age"] += 1e-12
+    everything = pd.concat([rows, again], ignore_index=True)
+    dataset = dataset_from_frame(everything, DataSource("t.csv", target="target"), "t.csv")
+    split = split_dataset(dataset, 0, 0)
+    copies = describe_split(dataset, 0, 0).test_copies
+    other = (split.test + 60) % 120
+    expected = np.isin(other, split.train) & (split.test % 60 != 9)
+    assert np.array_equal(copies, expected)
 
 
 @settings(deadline=None, max_examples=20)
