@@ -23,11 +23,12 @@ from study.analysis.gap import generalization_gaps
 from study.analysis.gradient_flow import first_layer_gradients, gradient_flow
 from study.analysis.intervals.correctness import Outcomes, outcomes_on_test
 from study.analysis.intervals.multiplicity import holm
+from study.analysis.learning import learned
 from study.analysis.measurements import Measurements, load_measurements, load_splits
 from study.analysis.search.overtuning import overtuning
 from study.analysis.search.selection import selection_optimism
 from study.analysis.search.within_run import within_run_overfitting
-from study.analysis.trials import distinct_trials, learned, learning_threshold
+from study.analysis.trials import distinct_trials
 from study.analysis.verdicts import verdicts
 
 __all__ = [
@@ -45,7 +46,6 @@ __all__ = [
     "holm",
     "importances",
     "learned",
-    "learning_threshold",
     "load_measurements",
     "load_splits",
     "marginal_effects",

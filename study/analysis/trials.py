@@ -1,9 +1,8 @@
-"""Which trials count: complete ones, each configuration once, and those that learned something."""
+"""Which trials count: complete ones, each configuration once, and the best of them."""
 
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from study.specification.spec import Objective, StudySpec
@@ -32,28 +31,6 @@ def distinct_trials(results: pd.DataFrame) -> pd.DataFrame:
     """The complete trials without copies: a configuration tried twice is one observation."""
     complete = results[results["state"] == "COMPLETE"]
     return complete[complete["duplicate_of"].isna()]
-
-
-def learning_threshold(splits: pd.DataFrame) -> float:
-    """The test accuracy above which a trial has learned something.
-
-    That of the most frequent training class, and 1.645 binomial standard errors of it more: what
-    5 % of networks that guess at this rate exceed. No more where the test set is a truth table.
-    """
-    majority = float(splits["majority_test_accuracy"].mean())
-    first = splits.iloc[0]
-    if np.array_equal(first["validation_index"], first["test_index"]):
-        return majority
-    examples = len(first["test_index"])
-    return majority + 1.645 * float(np.sqrt(majority * (1.0 - majority) / examples))
-
-
-def learned(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":
-    """Per row of results, whether its mean test accuracy is above learning_threshold.
-
-    A network that learned nothing has no generalization gap, so its settings would look like cures.
-    """
-    return results["test_accuracy"] > learning_threshold(splits)
 
 
 def varying_hyperparameters(

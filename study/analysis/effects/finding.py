@@ -7,7 +7,9 @@ import pandas as pd
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """descriptive: the trials were chosen adaptively, so the table describes them and no more."""
+    """descriptive: the trials were chosen adaptively, so the table describes them and no more.
+    r_squared: of the model that the table is from, out of bag; None where there is no model."""
 
     table: pd.DataFrame
     descriptive: bool = False
+    r_squared: float | None = None

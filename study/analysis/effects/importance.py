@@ -15,9 +15,10 @@ import pandas as pd
 
 from study.analysis.effects.fanova import variance_shares
 from study.analysis.effects.finding import Finding
-from study.analysis.effects.marginal import MOST_LEVELS
+from study.analysis.effects.population import MOST_LEVELS
 from study.analysis.intervals.random_effects import FloatArray
-from study.analysis.trials import distinct_trials, learned
+from study.analysis.learning import learned
+from study.analysis.trials import distinct_trials
 from study.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def importances(
 ) -> Finding:
     """One row per hyperparameter that varies: columns hyperparameter, fanova, ped_anova.
 
-    fanova is a share of the forest's variance; what is missing from 1 is due to combinations.
+    fanova is a share of the forest's variance; what is missing from 1 is due to combinations. The
+    finding's r_squared says whether the forest knows anything: out of bag.
     ped_anova sums to 1; the best are those of highest accuracy, or of smallest gap. Sorted by
     fanova. Raises InvalidInput with fewer than 8 trials.
     """
@@ -53,13 +55,14 @@ def importances(
     varying = [name for name in hyperparameters if kept[name].nunique(dropna=False) > 1]
     values = kept[quantity].to_numpy(dtype=np.float64)
     found = pd.DataFrame({"hyperparameter": varying, "fanova": 0.0, "ped_anova": 0.0})
+    r_squared = 0.0
     if varying and np.ptp(values) > 0.0:
         points = np.column_stack([_position(kept[name]) for name in varying])
-        found["fanova"] = variance_shares(points, values, seed)
+        found["fanova"], r_squared = variance_shares(points, values, seed)
         losses = -values if quantity.endswith("accuracy") else values
         found["ped_anova"] = _ped_anova(points, losses, [_is_choice(kept[n]) for n in varying])
     table = found.sort_values("fanova", ascending=False, kind="stable", ignore_index=True)
-    return Finding(table, descriptive)
+    return Finding(table, descriptive, r_squared)
 
 
 def _is_choice(values: "pd.Series[float]") -> bool:

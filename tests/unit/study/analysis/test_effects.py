@@ -6,7 +6,7 @@ import pytest
 
 from study.analysis import distinct_trials, importances, learned, marginal_effects
 from study.analysis.effects.fanova import variance_shares
-from study.analysis.effects.marginal import levels_of
+from study.analysis.effects.population import levels_of
 from study.errors import InvalidInput
 from tests.benchmarks.coverage import planted_effect
 from tests.benchmarks.simulated import planted_study
