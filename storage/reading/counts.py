@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from storage.database.engine import Database
 from storage.tables.optuna_schema import trials
-from storage.tables.schema import study_runs
+from storage.tables.schema import results, study_runs
 from storage.tables.status import RunStatus
 
 
@@ -42,3 +42,13 @@ def count_finished(database: Database, study_id: int) -> int:
     query = select(func.count()).where(trials.c.study_id == study_id, ended)
     with database.read() as connection:
         return connection.scalar(query) or 0
+
+
+def all_diverged(database: Database, study: str, *, replicates: int) -> bool:
+    """Whether no network of any complete trial stayed finite; no where no trial is complete."""
+    networks = results.c.ensemble_size * replicates
+    query = select(func.count(), func.sum(case((results.c.diverged >= networks, 1), else_=0)))
+    complete = query.where(results.c.study == study, results.c.state == "COMPLETE")
+    with database.read() as connection:
+        trained, diverged = connection.execute(complete).one()
+    return bool(trained and trained == diverged)

@@ -77,3 +77,14 @@ def read_splits(database: Database, study: str) -> list[StoredSplit]:
         query = select(*columns).where(splits.c.study_id == study_id).order_by(splits.c.replicate)
         rows = [StoredSplit(**row) for row in connection.execute(query).mappings()]
     return [replace(row, purpose=ReplicatePurpose(row.purpose)) for row in rows]
+
+
+def constant_test_accuracy(splits: Sequence[StoredSplit]) -> float | None:
+    """The test accuracy of always saying the most frequent training class, over the replicates of
+    the search that know it; None where none does."""
+    rates = [
+        split.majority_test_accuracy
+        for split in splits
+        if split.purpose is ReplicatePurpose.SEARCH and split.majority_test_accuracy is not None
+    ]
+    return sum(rates) / len(rates) if rates else None

@@ -94,7 +94,7 @@ def load_measurements(study: str, storage: str) -> Measurements:
         run = replace(run, specification=specification)
         results = with_defaults(load_results(study, database))
         if not (results["state"] == "COMPLETE").any():
-            raise InvalidInput(f"study {study!r} has no complete trial yet; launch it first")
+            raise InvalidInput(_why_nothing_is_complete(study, results))
         return Measurements(
             run=run,
             results=results,
@@ -104,6 +104,15 @@ def load_measurements(study: str, storage: str) -> Measurements:
             layer_statistics=load_layer_statistics(study, database),
             splits=_splits(database, study),
         )
+
+
+def _why_nothing_is_complete(study: str, results: pd.DataFrame) -> str:
+    failed = results[results["state"] == "FAIL"]
+    if failed.empty:
+        return f"study {study!r} has no complete trial yet; launch it first"
+    reason = failed["error"].astype(str).value_counts().index[0]
+    count = f"all {len(failed)} trials" if len(failed) > 1 else "the only trial"
+    return f"{count} of study {study!r} failed, so there is nothing to report: {reason}"
 
 
 def load_splits(study: str, storage: str) -> pd.DataFrame:

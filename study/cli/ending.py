@@ -17,7 +17,7 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
     a service's to run.
 
     Raises:
-        typer.Exit: it was stopped, which has an exit code of its own.
+        typer.Exit: it was stopped, which has an exit code of its own, or all networks diverged.
     """
     from study.analysis.trials import best_trials, varying_hyperparameters
     from study.cli.tables import as_table, data_console
@@ -33,7 +33,13 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
         varying = varying_hyperparameters(results)
         stdout = data_console()
-        stdout.print(as_table(best, title, varying=varying, width=stdout.width))
+        table = as_table(best, title, varying=varying, width=stdout.width)
+        if outcome.constant_accuracy is not None:
+            table.caption = (
+                f"always saying the most frequent class: test {outcome.constant_accuracy:.3f}"
+            )
+            table.caption_justify = "left"
+        stdout.print(table)
     option = storage_option(outcome.storage_url)
     if outcome.ending is Ending.STOPPED:
         again = f"study resume {spec.name} --detach{option}"
@@ -43,3 +49,9 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
     say(f"dashboard:    study dashboard{option}")
     if outcome.ending is Ending.STOPPED:
         raise typer.Exit(ExitCode.INTERRUPTED)
+    if outcome.all_diverged:
+        say(
+            f"study {spec.name!r}: all networks of all {outcome.complete} trials diverged, so "
+            "nothing was learned; try smaller learning rates"
+        )
+        raise typer.Exit(ExitCode.FAILED)

@@ -11,6 +11,7 @@ from storage.database.opening import open_database
 from storage.reading.summaries import RunSummary, list_runs
 from storage.studies.names import list_names_without_run
 from storage.studies.runs import StudyRun, read_run
+from storage.studies.splits import constant_test_accuracy, read_splits
 from storage.tables.status import RunStatus
 from study.errors import InvalidInput
 from study.specification.stored import stored_specification
@@ -49,12 +50,17 @@ def status_table(name: str, storage: str) -> Table:
 
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
+        constant = constant_test_accuracy(read_splits(database, name))
         summaries = list_runs(database)
         (summary,) = [summary for summary in summaries if summary.run.study == run.study]
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     # As Text: errors have words in brackets, which would be taken for markup.
     for label, text in _facts(run, summary, _queue(summaries)).items():
         table.add_row(label, Text(text))
+    if constant is not None:
+        table.add_row(
+            "base rate", f"{constant:.3f} of test examples are of the most frequent class"
+        )
     if run.error is not None:
         table.add_row("error", Text(run.error))
     for reason, count in _reasons(load_results(name, storage)):

@@ -160,13 +160,14 @@ class Coordinator:
             # Recorded here, not in stop(): a signal handler may interrupt what holds a lock.
             self.progress.record_event(events.StopRequested("database" if asked else "signal"))
             return Ending.STOPPED
-        if bound is not None and self.seconds_spent >= bound:
-            return Ending.BUDGET
+        over = bound is not None and self.seconds_spent >= bound
         if is_hopeless(self.tally.complete, self.tally.failed):
             return Ending.HOPELESS
-        if self._has_more():
+        if not over and self._has_more():
             return None
-        return Ending.EXHAUSTED if self.source.exhausted else Ending.BUDGET
+        if self.tally.failed and not self.tally.complete and not self.tally.pruned:
+            return Ending.HOPELESS
+        return Ending.EXHAUSTED if self.source.exhausted and not over else Ending.BUDGET
 
     # ── Trials come in ───────────────────────────────────────────────────────────────────────
 

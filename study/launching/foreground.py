@@ -14,6 +14,7 @@ from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import Ending
+from study.errors import StudyFailed
 from study.launching.lease import Heartbeat, take_study
 from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import Plan, make_plan
@@ -66,6 +67,7 @@ def _outcome_of_earlier_launches(plan: Plan, storage: str) -> StudyOutcome | Non
     Raises:
         InvalidInput: another study has the name.
         StudyBusy: another coordinator is about to finish it.
+        StudyFailed: all its trials failed.
         StorageError: the database cannot be used.
     """
     try:
@@ -83,7 +85,10 @@ def _outcome_of_earlier_launches(plan: Plan, storage: str) -> StudyOutcome | Non
         name = plan.spec.name
         if run.status in (RunStatus.RUNNING, RunStatus.STOPPING):
             _mark_finished(database, name)
-        return outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
+        found = outcome_of(name, trials, run.study_id, database.url, storage, ending=None)
+        if found.failed and not found.complete and run.status is RunStatus.FAILED:
+            raise StudyFailed(f"study {name!r} ended before: {run.error}")
+        return found
 
 
 def _mark_finished(database: Database, name: str) -> None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from storage.reading.counts import all_diverged
+from storage.studies.splits import ReplicatePurpose, constant_test_accuracy, read_splits
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -15,6 +18,8 @@ class StudyOutcome:
     """How a launch ended. ending is None where the budget had been reached before it began.
 
     storage_url leads back to the results; storage is the same without a password, to be shown.
+    constant_accuracy is the test accuracy of always saying the most frequent training class, None
+    where it is not known. all_diverged: no network of any complete trial stayed finite.
     """
 
     study: str
@@ -23,6 +28,8 @@ class StudyOutcome:
     ending: "Ending | None"
     complete: int
     failed: int
+    constant_accuracy: float | None = None
+    all_diverged: bool = False
 
     def results(self) -> "pd.DataFrame":
         """The study's results table, a row per trial."""
@@ -40,6 +47,8 @@ def outcome_of(
     ending: "Ending | None",
 ) -> StudyOutcome:
     """How a study stands that ended so, here or elsewhere."""
+    splits = read_splits(trials.database, name)
+    searched = [split for split in splits if split.purpose is ReplicatePurpose.SEARCH]
     states = [t.state.name for t in trials.get_all_trials(study_id, deepcopy=False)]
     return StudyOutcome(
         study=name,
@@ -48,4 +57,6 @@ def outcome_of(
         ending=ending,
         complete=states.count("COMPLETE"),
         failed=states.count("FAIL"),
+        constant_accuracy=constant_test_accuracy(splits),
+        all_diverged=all_diverged(trials.database, name, replicates=len(searched)),
     )

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from study.analysis import Measurements, distinct_trials, importances, learned, marginal_effects
-from study.analysis.effects.importance import FEWEST_TRIALS
+from study.analysis.effects.causes import Answer, Causes, causes_of
 from study.report.style import GAP, GREY, INK, TEST, styled
 from study.report.trials import is_truth_table, varying
 
@@ -30,6 +30,20 @@ def importance_table(measurements: Measurements, quantity: str) -> pd.DataFrame:
         only_learned=True,
         descriptive=measurements.descriptive,
     ).table
+
+
+@lru_cache(maxsize=8)
+def found_causes(measurements: Measurements, quantity: str) -> Causes:
+    """What moves the quantity among the trials that learned; remembered, for sentences and
+    pictures."""
+    return causes_of(
+        measurements.results,
+        measurements.replicates,
+        measurements.splits,
+        varying(measurements),
+        quantity,
+        complete=measurements.complete,
+    )
 
 
 def effects_figure(measurements: Measurements) -> go.Figure | None:
@@ -106,12 +120,16 @@ def _levels(
 
 
 def importances_figure(measurements: Measurements) -> go.Figure | None:
-    """Both measures for both quantities, of the trials that learned; None for too few."""
+    """Both measures for the quantities that something is known to move; None where nothing is."""
     names = varying(measurements)
-    kept = distinct_trials(measurements.results)
-    if int(learned(kept, measurements.splits).sum()) < FEWEST_TRIALS or len(names) < 2:
+    # The forest of a quantity that nothing is known to move would rank its noise.
+    shown = [
+        entry
+        for entry in quantities(measurements)
+        if found_causes(measurements, entry[0]).answer is Answer.CAUSES
+    ]
+    if not shown or len(names) < 2:
         return None
-    shown = quantities(measurements)
     figure = make_subplots(
         rows=1,
         cols=len(shown),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from study.analysis import Measurements, distinct_trials, learned
+from study.analysis import Measurements, distinct_trials, learned, learning
 from study.specification.spec import Objective, Sampler
 from workers.configuration import HYPERPARAMETERS
 
@@ -19,13 +19,26 @@ def varying(measurements: Measurements) -> list[str]:
 
 def is_truth_table(measurements: Measurements) -> bool:
     """Whether all examples there are serve for training, validation and test: no gap to measure."""
-    first = measurements.splits.iloc[0]
-    return bool(np.array_equal(first["validation_index"], first["test_index"]))
+    return learning.is_truth_table(measurements.splits)
+
+
+def first_objective(measurements: Measurements) -> Objective:
+    """What the search ranks trials by."""
+    return Objective(measurements.specification["objective"][0])
+
+
+def is_baseline(measurements: Measurements, trial: int) -> bool:
+    """Whether the specification asked for this trial's configuration before any search."""
+    row = measurements.results.set_index("trial").loc[trial]
+    return any(
+        all(row[name] == level for name, level in configuration.items())
+        for configuration in measurements.specification["baseline"]
+    )
 
 
 def best_trial(measurements: Measurements) -> int:
     """The best by the first objective, the earliest of equal ones: as the search chose."""
-    objective = Objective(measurements.specification["objective"][0])
+    objective = first_objective(measurements)
     kept = distinct_trials(measurements.results).sort_values("trial")
     values = kept[objective.value].to_numpy(dtype=np.float64)
     place = values.argmax() if objective.direction == "maximize" else values.argmin()
@@ -71,6 +84,11 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
         "sampler": Sampler.GRID.value,  # one configuration is a grid of one point
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+
+def number(count: int, of: str) -> str:
+    """1 trial, 2 trials."""
+    return f"{count} {of}" if count == 1 else f"{count} {of}s"
 
 
 def _without_none(section: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from scipy import stats
 from study.analysis.effects.importance import importances
 from study.analysis.effects.population import Population, population_of
 from study.analysis.effects.significance import LuckOfLevels, compared_levels, luck_of_levels
+from study.analysis.trials import distinct_trials
 
 SIGNIFICANCE = 0.05
 FEWEST_TRIALS = 8
@@ -75,20 +76,23 @@ def causes_of(
         results, replicates, splits, hyperparameters, quantity, only_learned=True
     )
     trials, count = population.response.by_replicate.shape
+    # Without those that did not learn a grid is no whole grid any more.
+    complete = complete and trials == len(distinct_trials(results))
     varying = [n for n in hyperparameters if len(population.of(n).cat.categories) > 1]
     table = compared_levels(population, complete=complete)
     significant = table[table["p_holm"] < SIGNIFICANCE]
     r_squared, enough = None, None
-    if trials < FEWEST_TRIALS:
-        answer = Answer.TOO_FEW_TRIALS
-    elif not varying:
+    if not varying:
         answer = Answer.NOTHING_VARIES
+    elif trials < FEWEST_TRIALS and not complete:
+        answer = Answer.TOO_FEW_TRIALS
     elif count < FEWEST_REPLICATES:
         answer = Answer.ONE_REPLICATE
     else:
-        kept = results[results["trial"].isin(population.response.trials)]
-        r_squared = importances(kept, splits, varying, quantity).r_squared
-        known = r_squared is not None and r_squared > LEAST_R_SQUARED
+        if trials >= FEWEST_TRIALS:
+            kept = results[results["trial"].isin(population.response.trials)]
+            r_squared = importances(kept, splits, varying, quantity).r_squared
+        known = r_squared is None or r_squared > LEAST_R_SQUARED
         answer = Answer.CAUSES if known and not significant.empty else Answer.LUCK
         if answer is Answer.LUCK:
             enough = _enough_replicates(population, varying, complete=complete)

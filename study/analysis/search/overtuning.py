@@ -34,3 +34,14 @@ def overtuning(
             "overtuning": best - test,
         }
     )
+
+
+def relative_overtuning(path: pd.DataFrame) -> float | None:
+    """Overtuning at the end of the path, as a share of what the best incumbent had gained over the
+    first configuration; None where none had gained anything.
+
+    0: no overtuning; above 1: the last incumbent is worse than the first configuration. Schneider,
+    Bischl and Feurer, Overtuning in hyperparameter optimization, AutoML 2025.
+    """
+    gained = float(path["best_test"].iloc[-1] - path["test_accuracy"].iloc[0])
+    return float(path["overtuning"].iloc[-1]) / gained if gained > 0.0 else None

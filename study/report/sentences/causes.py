@@ -1,0 +1,73 @@
+"""What moves the gap and the test accuracy: what can be told from luck, and what cannot."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from study.analysis import Measurements
+from study.analysis.effects.causes import FEWEST_TRIALS, WORTH_KNOWING, Answer, Causes
+from study.report.effects import found_causes, quantities
+from study.report.style import points
+from study.report.trials import number
+
+
+def what_moves(measurements: Measurements) -> tuple[str, ...]:
+    """A sentence on the gap and one on test accuracy; a single one where they say the same."""
+    said = [
+        _sentence(found_causes(measurements, quantity), called, measurements)
+        for quantity, called, _ in quantities(measurements)
+    ]
+    answers = [found_causes(measurements, name).answer for name, _, _ in quantities(measurements)]
+    if len(set(answers)) == 1 and answers[0] is not Answer.CAUSES and len(said) > 1:
+        both = found_causes(measurements, quantities(measurements)[0][0])
+        return (_sentence(both, "the gap or test accuracy", measurements),)
+    return tuple(said)
+
+
+def _sentence(causes: Causes, called: str, measurements: Measurements) -> str:
+    called = called if called.startswith("the ") else f"the {called}"
+    match causes.answer:
+        case Answer.CAUSES:
+            named = "; ".join(_difference(row) for row in causes.named.to_dict("records"))
+            if measurements.descriptive:
+                return (
+                    f"Among the trials that this search chose, {called} goes with {named}. These "
+                    "trials are no fair sample, so this describes them and is no effect."
+                )
+            return f"What moves {called}, beyond luck: {named}."
+        case Answer.TOO_FEW_TRIALS:
+            return (
+                f"Nothing is said about what moves {called}: {number(causes.trials, 'trial')} "
+                f"learned something, and it takes {FEWEST_TRIALS}."
+            )
+        case Answer.NOTHING_VARIES:
+            return f"Nothing is said about what moves {called}: no hyperparameter was varied."
+        case Answer.ONE_REPLICATE:
+            return (
+                f"Nothing is said about what moves {called}: with one replicate an effect cannot "
+                "be told from the luck of its seed. Take at least 3."
+            )
+        case Answer.LUCK:
+            return _only_luck(causes, called)
+
+
+def _only_luck(causes: Causes, called: str) -> str:
+    words = (
+        f"No hyperparameter's effect on {called} can be told from the luck of "
+        f"{causes.replicates} seeds"
+    )
+    effect = f"an effect of {points(WORTH_KNOWING, sign=False)} points"
+    if causes.enough_replicates is None:
+        return f"{words}; trials differ so much that {effect} would take more trials as well."
+    if causes.enough_replicates <= causes.replicates:
+        return f"{words}; {effect} would probably have been seen."
+    return f"{words}; {effect} would probably take {causes.enough_replicates} replicates."
+
+
+def _difference(row: Mapping[Hashable, Any]) -> str:
+    """dropout 0.6 against 0: −5.9 points (−8.1 to −3.7)"""
+    name = str(row["hyperparameter"]).replace("_", " ")
+    low, high = points(row["low"]), points(row["high"])
+    return (
+        f"{name} {row['level']} against {row['against']}: {points(row['difference'])} points "
+        f"({low} to {high})"
+    )

@@ -1,0 +1,69 @@
+"""Which networks learned something, and which learned by heart."""
+
+from study.analysis import Measurements, distinct_trials, learned
+from study.analysis.learning import memorized
+from study.report.style import percent
+from study.report.trials import is_truth_table, number
+
+
+def not_learned(measurements: Measurements) -> str | None:
+    """None where all trials learned."""
+    kept = distinct_trials(measurements.results)
+    nothing = int((~learned(kept, measurements.splits)).sum())
+    if nothing == 0:
+        return None
+    if is_truth_table(measurements):
+        return (
+            f"{nothing} of {len(kept)} trials learned nothing of the table; effects are also given "
+            "without them."
+        )
+    return (
+        f"{nothing} of {len(kept)} trials did not learn their training set: their loss on it is "
+        "that of knowing only how frequent its classes are. Such a network has no gap, so effects "
+        "are also given without them."
+    )
+
+
+def learned_by_heart(measurements: Measurements) -> str | None:
+    """None where no trial fits its training set and fails on the test set."""
+    kept = distinct_trials(measurements.results)
+    worst = kept[memorized(kept, measurements.splits)]
+    if worst.empty:
+        return None
+    rate = percent(measurements.splits["majority_test_accuracy"].mean())
+    accuracy = percent(worst["train_accuracy"].astype("float64").mean())
+    fit = "fits its" if len(worst) == 1 else "fit their"
+    is_no_better = "is" if len(worst) == 1 else "are"
+    learn = "What it learned" if len(worst) == 1 else "What they learned"
+    return (
+        f"{len(worst)} of {len(kept)} trials {fit} training examples ({accuracy} right) and "
+        f"{is_no_better} no better on the test set than a constant prediction ({rate} right). "
+        f"{learn}, was learned by heart: this is the worst overfitting there is, and it counts in "
+        "all effects."
+    )
+
+
+def diverged_networks(measurements: Measurements) -> str | None:
+    """None where all networks stayed finite."""
+    kept = distinct_trials(measurements.results)
+    networks = int(kept["diverged"].fillna(0).sum())
+    if networks == 0:
+        return None
+    trials = int((kept["diverged"].fillna(0) > 0).sum())
+    predict = "it predicts" if networks == 1 else "they predict"
+    return (
+        f"{number(networks, 'network')} of {number(trials, 'trial')} diverged (loss or weights "
+        f"became infinite): {predict} how frequent the training classes are."
+    )
+
+
+def all_diverged(measurements: Measurements) -> str | None:
+    """None where any trial has a network that did not diverge."""
+    kept = distinct_trials(measurements.results)
+    networks = kept["ensemble_size"].fillna(1) * measurements.replicates["replicate"].nunique()
+    if (kept["diverged"].fillna(0) < networks).any():
+        return None
+    return (
+        f"All networks of all {number(len(kept), 'trial')} diverged; nothing below is worth "
+        "reading. Try a smaller learning rate."
+    )
