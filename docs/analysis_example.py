@@ -9,6 +9,7 @@ Every step is a function from DataFrame to DataFrame, so each can be had alone i
 import sys
 
 from study.analysis import (
+    causes_of,
     distinct_trials,
     generalization_gaps,
     learned,
@@ -29,7 +30,7 @@ print(m.results[["trial", "width", "dropout", "train_accuracy", "test_accuracy"]
 
 # %% Which trials count: complete ones, each configuration once, and did they learn anything?
 trials = distinct_trials(m.results)
-print(f"\n{learned(trials, m.splits).sum()} of {len(trials)} beat the most frequent class")
+print(f"\n{learned(trials, m.splits).sum()} of {len(trials)} learned their training set")
 
 # %% How much does each overfit? The interval is over train/validation splits, initial weights and
 # test examples: what another draw of all of these would give.
@@ -51,6 +52,13 @@ for quantity in ("generalization_gap", "test_accuracy"):
     )
     print(f"\n{quantity}{' (descriptive)' if found.descriptive else ''}")
     print(found.table[columns].round(3).to_string(index=False))
+
+# %% Which hyperparameter moves the gap, beyond the luck that trials share? Tested against how much
+# the levels' differences change from replicate to replicate, and for all hyperparameters at once.
+causes = causes_of(m.results, m.replicates, m.splits, ["width", "dropout"], complete=m.complete)
+print(f"\nwhat moves the gap: {causes.answer.value}")
+columns = ["hyperparameter", "level", "against", "difference", "low", "high", "p_holm"]
+print(causes.table[columns].round(4).to_string(index=False))
 
 # %% Is a half better than none at the same width? Both saw the same splits and the same test
 # examples, so they are compared pairwise, which is far more precise than two intervals.

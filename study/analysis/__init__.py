@@ -15,6 +15,7 @@ from study.analysis.comparison import (
     mcnemar,
     paired_difference,
 )
+from study.analysis.effects.causes import Causes, causes_of
 from study.analysis.effects.finding import Finding
 from study.analysis.effects.importance import importances
 from study.analysis.effects.marginal import marginal_effects
@@ -32,10 +33,12 @@ from study.analysis.trials import distinct_trials
 from study.analysis.verdicts import verdicts
 
 __all__ = [
+    "Causes",
     "Difference",
     "Finding",
     "Measurements",
     "Outcomes",
+    "causes_of",
     "compare_trials",
     "corrected_resampled_t",
     "distinct_trials",

@@ -1,9 +1,10 @@
 """What may be said to move a quantity: only what can be told from luck.
 
 A hyperparameter is named where the difference of its levels is significant beside all others that
-were searched, and a forest over all of them predicts trials that it has not seen. Both are needed:
-the first test is of one hyperparameter at a time, and the second knows nothing of luck that trials
-share.
+were searched, and a forest over all of them predicts trials that it has not seen. The first tests
+one hyperparameter at a time, and the second knows nothing of luck that trials share: neither is
+enough. A sample of fewer than FEWEST_TRIALS trials says nothing. A whole grid is no sample, and may
+be smaller; no forest is then grown, since there is nothing that it has not seen.
 """
 
 from dataclasses import dataclass, replace
@@ -82,10 +83,12 @@ def causes_of(
     table = compared_levels(population, complete=complete)
     significant = table[table["p_holm"] < SIGNIFICANCE]
     r_squared, enough = None, None
-    if not varying:
+    if not hyperparameters:
         answer = Answer.NOTHING_VARIES
     elif trials < FEWEST_TRIALS and not complete:
         answer = Answer.TOO_FEW_TRIALS
+    elif not varying:
+        answer = Answer.NOTHING_VARIES
     elif count < FEWEST_REPLICATES:
         answer = Answer.ONE_REPLICATE
     else:

@@ -24,7 +24,7 @@ def what_moves(measurements: Measurements) -> tuple[str, ...]:
 
 
 def _sentence(causes: Causes, called: str, measurements: Measurements) -> str:
-    called = called if called.startswith("the ") else f"the {called}"
+    called = "the gap" if called == "gap" else called
     match causes.answer:
         case Answer.CAUSES:
             named = "; ".join(_difference(row) for row in causes.named.to_dict("records"))
