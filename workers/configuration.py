@@ -96,7 +96,7 @@ class TrainingSettings:
     """
 
     epochs: int = 30
-    replicates: int = 3
+    replicates: int = 5
     evaluations: int = 20
     leaky_relu_slope: float = 0.1
     elu_alpha: float = 1.0

@@ -19,7 +19,7 @@ from study.launching.lease import Heartbeat, take_study
 from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import Plan, make_plan
 from study.launching.pools import open_pool
-from study.launching.resuming import check_same_study, is_over, known_run
+from study.launching.resuming import check_same_study, is_over, known_run, with_former_defaults
 from study.launching.run import create_study, record_transactions, run_coordinator
 from study.monitoring import events
 from study.monitoring.progress import NoProgress, Progress
@@ -40,10 +40,11 @@ def run_study(
     """What study.launching.launch.launch does; workers are the processes that it has begun to
     start."""
     shown = progress or NoProgress()
-    plan = make_plan(spec, data)
+    plan = make_plan(with_former_defaults(spec, storage), data)
     before = _outcome_of_earlier_launches(plan, storage)
     if before is not None:
         return before
+    spec = plan.spec
     gpus = spec.resources.gpus
     # The pool comes first: where there is none, no database is made.
     with (

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.database.engine import Database
-from storage.errors import StudyNotFound
+from storage.database.opening import open_database
+from storage.errors import DatabaseMissing, StudyNotFound
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT
@@ -32,6 +33,31 @@ def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
     known = trials.get_all_trials(study_id, deepcopy=False)
     unfinished = any(not trial.state.is_finished() for trial in known)
     return bounds.trials is not None and not unfinished and len(known) >= bounds.trials
+
+
+# Settings of `training` that had another default, which a study that did not say them was begun
+# with: it goes on with what it has.
+FORMER_DEFAULTS = {"replicates": 3}
+
+
+def with_former_defaults(spec: StudySpec, storage: str) -> StudySpec:
+    """The specification as an earlier version would have read it, where it is that of a study which
+    such a version began, and leaves out what had another default.
+
+    Raises StudyWithoutRun, and whatever opening a database raises but that it is missing.
+    """
+    unsaid = FORMER_DEFAULTS.keys() - spec.training.model_fields_set
+    if not unsaid:
+        return spec
+    try:
+        with open_database(storage, create=False) as database:
+            run = known_run(database, spec.name)
+    except DatabaseMissing:
+        return spec
+    stored = {} if run is None else run.specification.get("training", {})
+    former = {name: FORMER_DEFAULTS[name] for name in unsaid}
+    kept = {name: value for name, value in former.items() if stored.get(name) == value}
+    return spec.model_copy(update={"training": spec.training.model_copy(update=kept)})
 
 
 def check_same_study(run: StudyRun, plan: Plan) -> None:

@@ -16,7 +16,7 @@ from storage.trials.storage import TrialStorage
 from study.errors import StudyBusy
 from study.launching.lease import is_gone
 from study.launching.plan import check_parts
-from study.launching.resuming import check_same_search, is_over, known_run
+from study.launching.resuming import check_same_search, is_over, known_run, with_former_defaults
 from study.launching.run import create_study
 from study.specification.spec import StudySpec
 from study.specification.stored import check_size
@@ -40,6 +40,7 @@ def put_in_queue(spec: StudySpec, storage: str) -> Queued:
     """
     check_size(spec)
     check_parts(spec)
+    spec = with_former_defaults(spec, storage)
     with open_database(storage) as database:
         run = known_run(database, spec.name)
         if run is None:
