@@ -198,7 +198,8 @@ def test_a_description_counts_and_names_examples():
     assert np.array_equal(described.test_index, split.test)
     assert 0.3 < described.chance_test_accuracy < 0.5
     assert described.test_classes == tuple(np.bincount(wine.target[split.test]))
-    assert described.groups is None and described.test_groups is None
+    assert described.groups is None
+    assert described.test_groups is None
     assert not described.test_copies.any()
 
 
