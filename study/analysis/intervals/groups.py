@@ -9,10 +9,10 @@ value per group, which `by_group` makes. With it in place of the examples every 
 replicates and examples holds unchanged, with G groups in place of N examples.
 
 In simulation (tests/benchmarks/coverage.py; nominal 95 %, 15 to 40 groups that differ by 1 or 1.5
-in the log odds, 450 examples, five replicates) such intervals cover 92 to 96 %, and 90 to 93 %
-where a few groups hold most of the examples. Counting examples as independent covers 38 to 84 %.
-The linearized ratio (Cochran, Sampling Techniques, 1977, section 6.3), which is the same for groups
-of equal sizes, covers 84 to 95 %.
+in the log odds, 450 examples, five replicates) such intervals cover 93 to 96 %, and 91 to 93 %
+where a few groups hold most of the examples. Taking examples for independent covers 40 to 84 %. The
+linearized ratio (Cochran, Sampling Techniques, 1977, section 6.3), which is the same where groups
+are of equal sizes, covers down to 91 %, and 84 to 90 % where a few groups hold most.
 """
 
 import numpy as np
