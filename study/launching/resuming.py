@@ -23,6 +23,19 @@ def known_run(database: Database, name: str) -> StudyRun | None:
         return None
 
 
+def as_begun(spec: StudySpec, run: StudyRun | None) -> StudySpec:
+    """The specification of a study that goes on, with what an earlier version meant by it.
+
+    What became another default since then, and is not said, is as it was when the study was begun.
+    Raises InvalidInput where what is stored is no specification.
+    """
+    if run is None or "untrained_inputs" in spec.data.model_fields_set:
+        return spec
+    begun = stored_specification(run.specification, spec.name).data.untrained_inputs
+    data = spec.data.model_copy(update={"untrained_inputs": begun})
+    return spec.model_copy(update={"data": data})
+
+
 def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
     """Whether nothing is left to do: no trial to finish, none to create, or no time."""
     bounds = bounds_of(spec)

@@ -37,7 +37,8 @@ class Dataset:
     numeric is [N, columns] with NaN where a value is missing; categorical is [N, columns] of codes
     into that column's levels, −1 where missing. target is as the task codes it. side holds Side
     values; groups codes (None: examples are independent), and divided_groups says which of them the
-    source put on several sides. A truth table is its own train, validation and test set.
+    source put on several sides. keeps_untrained_inputs: see
+    DataSource.untrained_inputs. A truth table is its own train, validation and test set.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Dataset:
     validation_fraction: float
     names: tuple[str, ...] = ()
     divided_groups: DividedGroups | None = None
+    keeps_untrained_inputs: bool = False
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +154,7 @@ def build_dataset(
         validation_fraction=source.validation_fraction,
         names=tuple(names),
         divided_groups=divided,
+        keeps_untrained_inputs=source.untrained_inputs == "kept",
     )
     if not is_truth_table:
         _check_target(dataset)
