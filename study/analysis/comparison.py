@@ -65,14 +65,16 @@ def paired_difference(
 ) -> Difference:
     """Of two trials of one study, on the same splits and test examples.
 
-    With several replicates the crossed interval of the differences; with one, of test accuracy,
-    `mcnemar`. quantity is "test_accuracy" or "generalization_gap".
+    With several replicates the crossed interval of the differences; with one, of test accuracy of
+    independent examples, `mcnemar`. quantity is "test_accuracy" or "generalization_gap".
     """
     one, two = _place(outcomes, first), _place(outcomes, second)
-    correct, train = outcomes.correct, outcomes.train_accuracy
-    if correct.shape[1] == 1 and quantity == "test_accuracy" and not outcomes.fixed_examples:
+    train, units = outcomes.train_accuracy, outcomes.contributions
+    independent = outcomes.groups is None and not outcomes.fixed_examples
+    if train.shape[1] == 1 and quantity == "test_accuracy" and independent:
+        correct = outcomes.correct
         return mcnemar(correct[one, 0], correct[two, 0], confidence)
-    values = correct[one].astype(np.float64) - correct[two]
+    values = units[one].astype(np.float64) - units[two]
     if quantity == "generalization_gap":
         return crossed_difference(
             -values, train[one] - train[two], outcomes.fixed_examples, confidence
@@ -114,10 +116,10 @@ def independent_difference(
     estimates, variances, degrees = [], [], []
     for outcomes, number in ((first, trial), (second, other)):
         place = _place(outcomes, number)
-        correct, train = outcomes.correct[place], outcomes.train_accuracy[place]
+        contributions, train = outcomes.contributions[place], outcomes.train_accuracy[place]
         is_gap = quantity == "generalization_gap"
         offsets = train if is_gap else np.zeros_like(train)
-        values = (-1.0 if is_gap else 1.0) * correct
+        values = (-1.0 if is_gap else 1.0) * contributions
         precision = crossed_precision(values, offsets, fixed_examples=outcomes.fixed_examples)
         estimates.append(float(values.mean() + offsets.mean()))
         variances.append(float(precision.variance))

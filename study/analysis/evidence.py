@@ -81,7 +81,7 @@ def _table(
     outcomes = outcomes_on_test(measurements.replicates, measurements.splits)
     chosen = np.isin(outcomes.trials, trials)
     train = outcomes.train_accuracy[chosen].mean(axis=0)
-    correct = outcomes.correct[chosen].mean(axis=0)
+    correct = outcomes.contributions[chosen].mean(axis=0)
     if quantity is Quantity.TRAIN_ACCURACY:
         return np.zeros((len(train), 1)), train, True
     if quantity is Quantity.TEST_ACCURACY:

@@ -26,13 +26,13 @@ def generalization_gaps(
     truth table.
     """
     outcomes = outcomes_on_test(replicates, splits)
-    train, correct = outcomes.train_accuracy, outcomes.correct
-    count, examples = correct.shape[1:]
-    test = correct.mean(axis=(1, 2))
+    train, correct = outcomes.train_accuracy, outcomes.contributions
+    count, units = correct.shape[1:]
+    test = np.asarray(outcomes.correct.mean(axis=(1, 2)))
     fixed = outcomes.fixed_examples
     of_test = crossed_precision(correct, fixed_examples=fixed)
     # All of a truth table is tested: what is drawn at random is the replicates.
-    drawn = count if fixed else examples
+    drawn = count if fixed else units
     test_low, test_high = accuracy_interval(test, of_test, drawn, confidence)
     of_gap = crossed_precision(-1.0 * correct, train, fixed_examples=fixed)
     gap = train.mean(axis=1) - test
@@ -41,7 +41,7 @@ def generalization_gaps(
         low, high = gap - of_gap.margin(confidence), gap + of_gap.margin(confidence)
     else:
         method = "wilson" if count == 1 else "crossed"
-        below, above = gap_margins(test, of_test, of_gap, examples, confidence)
+        below, above = gap_margins(test, of_test, of_gap, units, confidence)
         low, high = gap - below, gap + above
     return pd.DataFrame(
         {
@@ -69,8 +69,12 @@ def gap_margins(
 
     Student's, made as lopsided as Wilson's interval of the test accuracy to the degree to which the
     gap owes its variance to the test accuracy; where no test outcome varies, with Wilson's added.
+    examples are the independent ones, groups where there are groups; of a single one only the
+    bounds of any accuracy are known.
     """
     low, high = accuracy_interval(test, of_test, examples, confidence)
+    if not np.isfinite(of_test.variance).all():
+        return high - test, test - low
     plain, of_test_alone = of_gap.margin(confidence), of_test.margin(confidence)
     share = np.minimum(
         np.divide(of_test.variance, of_gap.variance, out=np.zeros_like(plain), where=plain > 0.0),

@@ -19,7 +19,7 @@ from study.launching.lease import Heartbeat, take_study
 from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import Plan, make_plan
 from study.launching.pools import open_pool
-from study.launching.resuming import check_same_study, is_over, known_run, with_former_defaults
+from study.launching.resuming import as_begun, check_same_study, is_over, known_run
 from study.launching.run import create_study, record_transactions, run_coordinator
 from study.monitoring import events
 from study.monitoring.progress import NoProgress, Progress
@@ -40,11 +40,11 @@ def run_study(
     """What study.launching.launch.launch does; workers are the processes that it has begun to
     start."""
     shown = progress or NoProgress()
-    plan = make_plan(with_former_defaults(spec, storage), data)
+    spec = as_begun(spec, _known_run_in(storage, spec.name))
+    plan = make_plan(spec, data)
     before = _outcome_of_earlier_launches(plan, storage)
     if before is not None:
         return before
-    spec = plan.spec
     gpus = spec.resources.gpus
     # The pool comes first: where there is none, no database is made.
     with (
@@ -59,6 +59,15 @@ def run_study(
         ending = _run_here(database, run, plan, pool, shown)
         trials = TrialStorage(database)
         return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
+
+
+def _known_run_in(storage: str, name: str) -> StudyRun | None:
+    """The study of that name; None: there is none yet, or no database."""
+    try:
+        with open_database(storage, create=False) as database:
+            return known_run(database, name)
+    except DatabaseMissing:
+        return None
 
 
 def _outcome_of_earlier_launches(plan: Plan, storage: str) -> StudyOutcome | None:

@@ -6,13 +6,23 @@ from typing import Any
 
 from study.coordinator.tally import TrialLimits
 from study.errors import InvalidInput
+from study.monitoring.events import CopiesInTest
 from study.sampling.designs import Parameters
 from study.sampling.proposers import proposer_for
 from study.specification.space import baseline_parameters, space_size
 from study.specification.spec import BudgetSpec, StudySpec
-from workers.data import DataError, Dataset, DataSource, SplitDescription, describe_split
+from workers.data import (
+    DataError,
+    Dataset,
+    DataSource,
+    SplitDescription,
+    check_groups,
+    describe_split,
+)
 
 DEFAULT_TRIALS = 100
+# Of the test rows: fewer hardly move an accuracy. A report counts all.
+FEWEST_COPIES = 0.01
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,10 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
     """
     baseline = check_parts(spec)
     try:
+        if data is not None:
+            _check_data_in_memory(spec)
         dataset = read_data(spec, data)
+        check_groups(dataset.divided_groups, _source(spec))
         splits = [
             describe_split(dataset, spec.seed, replicate, spec.data.label_noise)
             for replicate in range(spec.training.replicates)
@@ -44,6 +57,27 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
     except (DataError, ValueError) as error:
         raise InvalidInput(str(error)) from None
     return Plan(spec, dataset, baseline, splits, bounds_of(spec))
+
+
+def _check_data_in_memory(spec: StudySpec) -> None:
+    """DataError where the specification asks of features and labels what only a file can tell."""
+    for field in ("target", "test", "split", "group"):
+        if getattr(spec.data, field) is not None:
+            raise DataError(
+                field,
+                f"found {getattr(spec.data, field)!r}, but data in memory are features and labels "
+                "alone; leave it out, or put them in a file (.csv, .parquet or .npz) that has it",
+            )
+
+
+def copies_in_test(plan: Plan) -> CopiesInTest | None:
+    """What is to be said of test rows whose features were trained on; None: too few to matter, or
+    a truth table, whose test rows are its training rows."""
+    if plan.dataset.is_truth_table:
+        return None
+    rows = len(plan.splits[0].test_index)
+    copies = sum(int(split.test_copies.sum()) for split in plan.splits) / len(plan.splits)
+    return None if copies < max(1.0, FEWEST_COPIES * rows) else CopiesInTest(copies, rows)
 
 
 def check_parts(spec: StudySpec) -> Sequence[Parameters]:
@@ -65,11 +99,15 @@ def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:
     """The specification's data set; DataError where it cannot be used."""
     from workers.data import dataset_from_arrays, load_dataset
 
-    source = DataSource(**spec.data.model_dump())
+    source = _source(spec)
     if data is None:
         return load_dataset(source)
     features, labels = data
     return dataset_from_arrays(features, labels, source, name=spec.data.source)
+
+
+def _source(spec: StudySpec) -> DataSource:
+    return DataSource(**spec.data.model_dump())
 
 
 def bounds_of(spec: StudySpec) -> TrialLimits:

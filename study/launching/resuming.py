@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.database.engine import Database
-from storage.database.opening import open_database
-from storage.errors import DatabaseMissing, StudyNotFound
+from storage.errors import StudyNotFound
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT
@@ -24,6 +23,28 @@ def known_run(database: Database, name: str) -> StudyRun | None:
         return None
 
 
+# Settings of `training` that had another default in an earlier version.
+FORMER_DEFAULTS = {"replicates": 3}
+
+
+def as_begun(spec: StudySpec, run: StudyRun | None) -> StudySpec:
+    """The specification of a study that goes on, with what an earlier version meant by it.
+
+    What became another default since then, and is not said, is as it was when the study was begun.
+    Raises InvalidInput where what is stored is no specification.
+    """
+    if run is None:
+        return spec
+    begun = stored_specification(run.specification, spec.name)
+    data, training = spec.data, spec.training
+    if "untrained_inputs" not in data.model_fields_set:
+        data = data.model_copy(update={"untrained_inputs": begun.data.untrained_inputs})
+    for name, former in FORMER_DEFAULTS.items():
+        if name not in training.model_fields_set and getattr(begun.training, name) == former:
+            training = training.model_copy(update={name: former})
+    return spec.model_copy(update={"data": data, "training": training})
+
+
 def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
     """Whether nothing is left to do: no trial to finish, none to create, or no time."""
     bounds = bounds_of(spec)
@@ -33,31 +54,6 @@ def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
     known = trials.get_all_trials(study_id, deepcopy=False)
     unfinished = any(not trial.state.is_finished() for trial in known)
     return bounds.trials is not None and not unfinished and len(known) >= bounds.trials
-
-
-# Settings of `training` that had another default, which a study that did not say them was begun
-# with: it goes on with what it has.
-FORMER_DEFAULTS = {"replicates": 3}
-
-
-def with_former_defaults(spec: StudySpec, storage: str) -> StudySpec:
-    """The specification as an earlier version would have read it, where it is that of a study which
-    such a version began, and leaves out what had another default.
-
-    Raises StudyWithoutRun, and whatever opening a database raises but that it is missing.
-    """
-    unsaid = FORMER_DEFAULTS.keys() - spec.training.model_fields_set
-    if not unsaid:
-        return spec
-    try:
-        with open_database(storage, create=False) as database:
-            run = known_run(database, spec.name)
-    except DatabaseMissing:
-        return spec
-    stored = {} if run is None else run.specification.get("training", {})
-    former = {name: FORMER_DEFAULTS[name] for name in unsaid}
-    kept = {name: value for name, value in former.items() if stored.get(name) == value}
-    return spec.model_copy(update={"training": spec.training.model_copy(update=kept)})
 
 
 def check_same_study(run: StudyRun, plan: Plan) -> None:

@@ -19,7 +19,7 @@ from study.coordinator.tally import Tally
 from study.coordinator.trial_source import TrialSource
 from study.errors import StudyFailed
 from study.launching.lease import Heartbeat
-from study.launching.plan import Plan
+from study.launching.plan import Plan, copies_in_test
 from study.launching.recorded_splits import stored_split
 from study.launching.sharing import fair_share
 from study.launching.signals import stopping_on_signals
@@ -98,6 +98,9 @@ def run_coordinator(
         heartbeat.lease(),
         [stored_split(number, split) for number, split in enumerate(plan.splits)],
     )
+    copies = copies_in_test(plan)
+    if copies is not None:
+        progress.record_event(copies)
     pruning = Pruning(spec)
     coordinator = Coordinator(
         spec=spec,

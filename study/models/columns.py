@@ -137,10 +137,16 @@ def _notes(
     notes = []
     for position, feature in enumerate(description.numbers):
         missing = int(np.isnan(numeric[:, position]).sum())
-        if missing and not feature.missing_indicator:
+        if missing and not (feature.missing_indicator and feature.indicator_trained):
             notes.append(
                 f"column {feature.name!r}: {missing} missing, none was in training; "
                 f"the mean {feature.fill:g} stands in"
+            )
+        other = np.abs(numeric[:, position] - feature.mean) > 1e-9 * max(abs(feature.mean), 1.0)
+        if not feature.trained and other.any():
+            notes.append(
+                f"column {feature.name!r}: it was always {feature.mean:g} in training, and counts "
+                f"for nothing in the {int(other.sum())} examples that have another number"
             )
     for position, category in enumerate(description.categories):
         codes = categorical[:, position]

@@ -7,11 +7,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StrictBool,
     StrictInt,
     StrictStr,
     TypeAdapter,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -37,7 +39,9 @@ class DescriptionPart(BaseModel):
 class NumberFeature(DescriptionPart):
     """A column of numbers: fill where one is missing, then (number − mean) / deviation.
 
-    missing_indicator says whether a further input is 1 where the number was missing.
+    missing_indicator says whether a further input is 1 where the number was missing. trained and
+    indicator_trained say whether these inputs varied in training; one that did not stays 0, as its
+    weights were never trained.
     """
 
     kind: Literal["number"] = "number"
@@ -46,6 +50,17 @@ class NumberFeature(DescriptionPart):
     deviation: float
     fill: float
     missing_indicator: bool
+    trained: bool = True
+    indicator_trained: bool = True
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_trained(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An export whose inputs all varied in training is one that earlier versions can read."""
+        found: dict[str, Any] = serialize(self)
+        for name in ("trained", "indicator_trained"):
+            if found[name]:
+                del found[name]
+        return found
 
 
 class CategoryFeature(DescriptionPart):
@@ -180,6 +195,8 @@ class Description(DescriptionPart):
             mean=tuple(f.mean for f in numbers),
             deviation=tuple(f.deviation for f in numbers),
             shown=tuple(f.trained for f in self.categories),
+            numbers_trained=tuple(f.trained for f in numbers),
+            indicators_trained=tuple(f.indicator_trained for f in numbers),
         )
 
 
@@ -194,13 +211,23 @@ def describe_features(
         preprocessing.deviation,
         preprocessing.fill,
         preprocessing.indicated,
+        preprocessing.numbers_trained,
+        preprocessing.indicators_trained,
         strict=True,
     )
     categories = zip(dataset.names[split:], dataset.levels, preprocessing.shown, strict=True)
     return (
         *(
-            NumberFeature(name=name, mean=mean, deviation=deviation, fill=fill, missing_indicator=i)
-            for name, mean, deviation, fill, i in numbers
+            NumberFeature(
+                name=name,
+                mean=mean,
+                deviation=deviation,
+                fill=fill,
+                missing_indicator=indicated,
+                trained=trained,
+                indicator_trained=indicator_trained or not indicated,
+            )
+            for name, mean, deviation, fill, indicated, trained, indicator_trained in numbers
         ),
         *(
             CategoryFeature(name=name, levels=levels, trained=shown)

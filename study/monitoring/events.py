@@ -26,6 +26,25 @@ class StudyBegan(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CopiesInTest(Event):
+    """So many of the test rows have the same features as a training row: copies is the mean over
+    the replicates."""
+
+    name: ClassVar[str] = "copies in test"
+    level: ClassVar[int] = logging.WARNING  # figures on test rows are too good
+    copies: float
+    rows: int
+
+    @property
+    def line(self) -> str:
+        return (
+            f"{self.copies:.0f} of {self.rows} test rows have the same features as a training row: "
+            "on such copies test accuracy shows what was learned by heart. Remove them, or keep "
+            "them on one side with data.group"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StudyEnded(Event):
     """A coordinator ends: totals over all launches; ending says why."""
 

@@ -14,8 +14,9 @@ from study.analysis.comparison import (
     paired_difference,
 )
 from study.errors import InvalidInput
+from study.report.data_notes import few_replicates
 from study.report.style import shown_p
-from study.report.trials import best_trial, described
+from study.report.trials import best_trial, described, is_truth_table
 
 QUANTITIES = ("test_accuracy", "generalization_gap")
 
@@ -61,7 +62,9 @@ def compare(study: str, others: Sequence[str], storage: str) -> Table:
     table = Table(
         title=first.description,
         title_justify="left",
-        caption="\n".join(f"against {side.description}" for side in rest),
+        caption="\n".join(
+            [*(f"against {side.description}" for side in rest), *_notes([first, *rest])]
+        ),
         caption_justify="left",
     )
     for heading in ("against", "quantity", "difference", "95 % interval", "p (Holm)", "method"):
@@ -129,6 +132,13 @@ def _differences(first: ComparedTrial, second: ComparedTrial) -> list[tuple[str,
         training = int(replicates["train_examples"].min())
         found.append(("validation_accuracy", corrected_resampled_t(scores, validating, training)))
     return found
+
+
+def _notes(sides: Sequence[ComparedTrial]) -> list[str]:
+    """What the smaller number of replicates allows to say."""
+    fewest = min((side.measurements for side in sides), key=lambda one: len(one.splits))
+    note = few_replicates(len(fewest.splits), truth_table=is_truth_table(fewest))
+    return [] if note is None else [note]
 
 
 def _share_splits(first: Measurements, second: Measurements) -> bool:

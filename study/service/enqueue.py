@@ -16,7 +16,7 @@ from storage.trials.storage import TrialStorage
 from study.errors import StudyBusy
 from study.launching.lease import is_gone
 from study.launching.plan import check_parts
-from study.launching.resuming import check_same_search, is_over, known_run, with_former_defaults
+from study.launching.resuming import as_begun, check_same_search, is_over, known_run
 from study.launching.run import create_study
 from study.specification.spec import StudySpec
 from study.specification.stored import check_size
@@ -40,7 +40,6 @@ def put_in_queue(spec: StudySpec, storage: str) -> Queued:
     """
     check_size(spec)
     check_parts(spec)
-    spec = with_former_defaults(spec, storage)
     with open_database(storage) as database:
         run = known_run(database, spec.name)
         if run is None:
@@ -56,6 +55,7 @@ def put_in_queue(spec: StudySpec, storage: str) -> Queued:
 
 
 def _go_on(database: Database, run: StudyRun, spec: StudySpec) -> Queued:
+    spec = as_begun(spec, run)
     check_same_search(run, spec)
     if is_over(spec, TrialStorage(database), run.study_id):
         return Queued(spec.name, over=True)

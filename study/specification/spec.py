@@ -127,13 +127,22 @@ class Section(BaseModel):
         return given
 
 
+class UntrainedInputs(StrEnum):
+    """What an input that is constant in the training examples is to a network."""
+
+    ZERO = "zero"
+    KEPT = "kept"
+
+
 class DataSpec(Section):
     """Where the examples come from and how they are split.
 
     source is a built-in name, a .csv, .parquet or .npz file, or openml:ID. The test set is a
     share of the examples (test_fraction), a file of its own (test) or the rows that the column
     `split` calls test. Examples with the same value in the column `group` stay on one side.
-    label_noise is the share of train labels that are replaced by a different class.
+    label_noise is the share of train labels that are replaced by a different class. An input that
+    is constant in the training examples of a replicate has no trained weight: it is zero to the
+    networks, unless untrained_inputs says that it is kept, which studies begun before it do.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -144,6 +153,7 @@ class DataSpec(Section):
     test_fraction: ShareBelowOne = 0.25
     validation_fraction: ShareBelowOne = 0.2
     label_noise: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
+    untrained_inputs: UntrainedInputs = UntrainedInputs.ZERO
 
     @model_validator(mode="after")
     def _has_one_test_set(self) -> Self:

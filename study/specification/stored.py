@@ -10,7 +10,7 @@ from storage.studies.leases import Lease
 from storage.studies.runs import specification_text
 from study.errors import InvalidInput
 from study.specification.files import validated
-from study.specification.spec import StudySpec
+from study.specification.spec import StudySpec, UntrainedInputs
 
 LARGEST_DOCUMENT = 2**20
 
@@ -49,11 +49,15 @@ def claimed_specification(database: Database, lease: Lease) -> StudySpec:
 def stored_specification(document: object, study: str) -> StudySpec:
     """The specification that a database has of a study, under the study's present name.
 
+    One from before `data.untrained_inputs` means "kept": so its trials were trained.
+
     Raises:
         InvalidInput: it is none.
     """
     if not isinstance(document, dict):
         raise InvalidInput(f"study {study!r}: its specification is not a mapping")
+    if isinstance(data := document.get("data"), dict):
+        document = {**document, "data": {"untrained_inputs": UntrainedInputs.KEPT.value, **data}}
     try:
         return validated({**document, "name": study}, f"study {study!r}")
     except RecursionError:

@@ -57,6 +57,20 @@ def test_data_that_are_not_there(study, refused, source, expected):
     assert expected in line
 
 
+def test_a_group_on_both_sides_of_a_fixed_test_set(study, refused):
+    rows = "".join(
+        f"{i},P{i // 3},{i % 2},{'test' if i % 3 == 2 else 'train'}\n" for i in range(60)
+    )
+    study.write("rows.csv", "a,patient,y,part\n" + rows)
+    study.write(
+        "own.yaml",
+        "name: own\ndata: {source: rows.csv, target: y, group: patient, split: part}\n",
+    )
+    line = refused("launch", "own.yaml")
+    assert "data.group: 20 of 20 groups have rows on both sides" in line
+    assert "such as patient 'P0' in train and test" in line
+
+
 def test_a_truth_table_needs_no_three_examples_of_a_class(study):
     study.write("xor.yaml", "name: xor\ndata: {source: xor}\ntraining: {epochs: 2}\n")
     ran = study.run("launch", "xor.yaml", "--ray", "serial", "--trials", "1")

@@ -56,6 +56,14 @@ def test_the_same_study_with_other_arrays_is_refused(storage):
         launch(spec(), data=two_clouds(122), storage=storage, ray="serial")
 
 
+@pytest.mark.parametrize("field", ["group", "split", "test", "target"])
+def test_what_only_a_file_can_tell_is_refused_beside_arrays(storage, tmp_path, field):
+    asked = spec(data={"source": "arrays", field: "other"})
+    with pytest.raises(InvalidInput, match=rf"data.{field}: found 'other', but data in memory"):
+        launch(asked, data=two_clouds(), storage=storage, ray="serial")
+    assert not list(tmp_path.iterdir())
+
+
 def test_arrays_that_cannot_be_learned_from_are_refused(storage):
     features, labels = two_clouds()
     features[3, 1] = np.nan

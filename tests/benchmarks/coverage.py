@@ -5,7 +5,7 @@ Run: python -m tests.benchmarks.coverage [--repetitions 2000]
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
@@ -15,6 +15,7 @@ from study.analysis.effects.importance import importances
 from study.analysis.effects.marginal import marginal_effects
 from study.analysis.gap import gap_margins
 from study.analysis.intervals.correctness import ValidationOutcomes
+from study.analysis.intervals.groups import by_group
 from study.analysis.intervals.random_effects import (
     accuracy_interval,
     crossed_bootstrap,
@@ -42,11 +43,47 @@ class World:
         return float(expit(self.skill + np.hypot(self.difficulty, self.luck) * MANY).mean())
 
 
+@dataclass(frozen=True)
+class GroupedWorld:
+    """Examples that come in groups: part of their difficulty is that of their group.
+
+    evenness is the parameter of the Dirichlet distribution that the groups' shares of the examples
+    are drawn from; None: they are equal, 1: sizes spread as an exponential distribution does, less:
+    a few groups hold most.
+    """
+
+    groups: int
+    apart: float  # standard deviation over groups
+    evenness: float | None = None
+    skill: float = 2.0
+    difficulty: float = 2.0
+    luck: float = 0.2
+
+    def accuracy(self) -> float:
+        """The expected accuracy over replicates, groups and examples."""
+        spread = np.sqrt(self.difficulty**2 + self.luck**2 + self.apart**2)
+        return float(expit(self.skill + spread * MANY).mean())
+
+    def draw_groups(self, generator):
+        """The group of every example: at least one each."""
+        if self.evenness is None:
+            return np.arange(EXAMPLES) * self.groups // EXAMPLES
+        shares = generator.dirichlet(np.full(self.groups, self.evenness))
+        more = generator.multinomial(EXAMPLES - self.groups, shares)
+        return np.repeat(np.arange(self.groups), 1 + more)
+
+
 WORLDS = (
     World("hard examples", 2.0, 2.0, 0.2),
     World("near the ceiling", 6.0, 3.0, 0.2),
     World("replicates differ", 2.0, 2.0, 0.5),
     World("replicates alike", 2.0, 2.0, 0.0),
+)
+GROUPED_WORLDS = tuple(
+    GroupedWorld(groups, apart, evenness)
+    for evenness in (None, 1.0, 0.4)
+    for apart in (1.0, 1.5)
+    for groups in (15, 25, 40)
 )
 
 
@@ -87,6 +124,56 @@ def coverage_of_gap(world, replicates, repetitions):
         truth = 0.97 - world.accuracy()
         hits.append((gap - below <= truth) & (truth <= gap + above))
     return float(np.concatenate(hits).mean())
+
+
+@dataclass(frozen=True)
+class GroupedCoverage:
+    """Shares of intervals that have the truth; of_examples: with groups taken for independent
+    examples."""
+
+    accuracy: float
+    gap: float
+    difference: float
+    of_examples: float
+
+
+def coverage_with_groups(world: GroupedWorld, replicates, repetitions) -> GroupedCoverage:
+    """Of test accuracy, gap, and the difference to a recipe that is better by 0.5 in the log odds
+    and for which half of a group's difficulty is its own; sizes are drawn anew for every ten."""
+    generator = np.random.default_rng(9)
+    accuracy, better = world.accuracy(), replace(world, skill=world.skill + 0.5).accuracy()
+    hits: list[list[np.ndarray]] = [[], [], [], []]
+
+    def note(place, low, truth, high):
+        hits[place].append((low <= truth) & (truth <= high))
+
+    for size in _parts(repetitions, 10):
+        groups = world.draw_groups(generator)
+        own = generator.normal(0.0, world.difficulty, (size, 1, EXAMPLES))
+        luck = generator.normal(0.0, world.luck, (size, replicates))
+        shared, first, second = (
+            generator.normal(0.0, world.apart / np.sqrt(2), (size, 1, world.groups))[..., groups]
+            for _ in range(3)
+        )
+        correct, other = (
+            generator.random((size, replicates, EXAMPLES))
+            < expit(skill - own - shared - apart + luck[:, :, None])
+            for skill, apart in ((world.skill, first), (world.skill + 0.5, second))
+        )
+        train = 0.97 + 0.02 * luck + generator.normal(0.0, 0.005, luck.shape)
+        test, values = correct.mean(axis=(1, 2)), by_group(correct, groups)
+        of_test, of_gap = crossed_precision(values), crossed_precision(-1.0 * values, train)
+        low, high = accuracy_interval(test, of_test, world.groups)
+        note(0, low, accuracy, high)
+        below, above = gap_margins(test, of_test, of_gap, world.groups)
+        gap = train.mean(axis=1) - test
+        note(1, gap - below, 0.97 - accuracy, gap + above)
+        differences = by_group(other.astype(float) - correct, groups)
+        difference, margin = differences.mean(axis=(1, 2)), crossed_precision(differences).margin()
+        note(2, difference - margin, better - accuracy, difference + margin)
+        low, high = accuracy_interval(test, crossed_precision(correct), EXAMPLES)
+        note(3, low, accuracy, high)
+    return GroupedCoverage(*(float(np.concatenate(own).mean()) for own in hits))
 
 
 def coverage_of_difference(world, replicates, repetitions):
@@ -203,18 +290,27 @@ def main() -> None:
     started = time.perf_counter()
     alike = WORLDS[-1]
     _row("test accuracy of one network (Wilson)", coverage_of_accuracy(alike, 1, count))
-    for replicates in (2, 3, 5, 10):
+    for replicates in (1, 2, 3, 5, 10):
         for world in WORLDS:
             about = f"{replicates} replicates, {world.name}"
-            bootstrapped = coverage_of_accuracy(world, replicates, count, bootstrap=True)
             _row(f"test accuracy, {about}", coverage_of_accuracy(world, replicates, count))
-            _row(f"  the same by crossed bootstrap, {about}", bootstrapped)
+            if replicates > 1:
+                bootstrapped = coverage_of_accuracy(world, replicates, count, bootstrap=True)
+                _row(f"  the same by crossed bootstrap, {about}", bootstrapped)
             _row(f"generalization gap, {about}", coverage_of_gap(world, replicates, count))
     _row("paired difference of two networks", coverage_of_difference(alike, 1, count))
     for replicates in (3, 5):
         for world in WORLDS:
             measured = coverage_of_difference(world, replicates, count)
             _row(f"paired difference, {replicates} replicates, {world.name}", measured)
+    for grouped in GROUPED_WORLDS:
+        found = coverage_with_groups(grouped, 5, count)
+        sizes = {None: "equal", 1.0: "unequal", 0.4: "very unequal"}[grouped.evenness]
+        about = f"{grouped.groups} {sizes} groups {grouped.apart:g} apart"
+        _row(f"test accuracy, {about}", found.accuracy)
+        _row(f"  the same, examples taken as independent, {about}", found.of_examples)
+        _row(f"generalization gap, {about}", found.gap)
+        _row(f"paired difference, {about}", found.difference)
     _row("corrected resampled t, 5 splits", coverage_of_corrected_t(count))
     _row("difference of shares, 30 seeds each", coverage_of_shares(count))
     selected = selection_on_null_data(count)

@@ -5,6 +5,7 @@ from pathlib import Path
 from workers.data.builtin import BUILTIN_NAMES, load_builtin
 from workers.data.dataset import Dataset, Side, dataset_from_arrays
 from workers.data.files import load_npz_file, load_openml, load_table_file
+from workers.data.group_sides import check_groups
 from workers.data.preprocessing import Preprocessing
 from workers.data.source import DataError, DataSource
 from workers.data.splitting import Split, SplitDescription, describe_split, split_dataset
@@ -18,6 +19,7 @@ __all__ = [
     "Side",
     "Split",
     "SplitDescription",
+    "check_groups",
     "dataset_from_arrays",
     "describe_split",
     "load_dataset",

@@ -1,7 +1,7 @@
 """A data set in memory: raw features, targets, and what its source fixed of the splits."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from workers.data.group_sides import DividedGroups, divided_groups
 from workers.data.source import DataError, DataSource
 from workers.tasks.classification import Classification
 from workers.tasks.task import Task, UnusableTarget
@@ -25,14 +26,19 @@ class Side(IntEnum):
     VALIDATION = 2
 
 
+# By the values of Side, as a source says them.
+SIDE_NAMES = ("train", "test", "validation")
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples as they came, before any fitted preprocessing; N examples throughout.
 
     numeric is [N, columns] with NaN where a value is missing; categorical is [N, columns] of codes
     into that column's levels, −1 where missing. target is as the task codes it. side holds Side
-    values; groups codes (None: examples are independent). A truth table is its own train,
-    validation and test set.
+    values; groups codes (None: examples are independent), and divided_groups says which of them the
+    source put on several sides. keeps_untrained_inputs: see
+    DataSource.untrained_inputs. A truth table is its own train, validation and test set.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Dataset:
     test_fraction: float
     validation_fraction: float
     names: tuple[str, ...] = ()
+    divided_groups: DividedGroups | None = None
+    keeps_untrained_inputs: bool = False
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,9 +119,13 @@ def build_dataset(
     levels: tuple[tuple[str, ...], ...] = (),
     side: IntArray | None = None,
     groups: IntArray | None = None,
+    group_names: Sequence[object] = (),
     is_truth_table: bool = False,
 ) -> Dataset:
-    """Check everything about a data set that could go wrong later, and make it."""
+    """Check everything about a data set that could go wrong later, and make it.
+
+    group_names are the groups' by their codes.
+    """
     examples = len(numeric)
     if target.shape != (examples,):
         raise DataError(
@@ -125,6 +137,9 @@ def build_dataset(
         task, codes = Classification.from_target(target)
     except UnusableTarget as error:
         raise DataError("target", f"{name}: {error}") from None
+    divided = None
+    if groups is not None and side is not None:
+        divided = divided_groups(groups, side, group_names, SIDE_NAMES)
     dataset = Dataset(
         name=name,
         numeric=np.ascontiguousarray(numeric, dtype=np.float64),
@@ -138,6 +153,8 @@ def build_dataset(
         test_fraction=source.test_fraction,
         validation_fraction=source.validation_fraction,
         names=tuple(names),
+        divided_groups=divided,
+        keeps_untrained_inputs=source.untrained_inputs == "kept",
     )
     if not is_truth_table:
         _check_target(dataset)

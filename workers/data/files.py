@@ -1,19 +1,19 @@
 """Data sets from files and from OpenML: tables with a target column, or named arrays."""
 
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.data.dataset import Dataset, FloatArray, IntArray, Side, build_dataset
+from workers.data.dataset import SIDE_NAMES, Dataset, FloatArray, IntArray, Side, build_dataset
 from workers.data.source import DataError, DataSource
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIDES = {"train": Side.POOL, "test": Side.TEST, "validation": Side.VALIDATION}
+SIDES = {name: Side(value) for value, name in enumerate(SIDE_NAMES)}
 
 
 def load_table_file(source: DataSource) -> Dataset:
@@ -73,7 +73,9 @@ def load_npz_file(source: DataSource) -> Dataset:
     numeric = arrays["X"].astype(np.float64)
     if not np.isfinite(numeric).all():
         raise DataError("source", f"{source.source}: a feature is not finite")
-    groups = np.unique(arrays["group"], return_inverse=True)[1] if "group" in arrays else None
+    groups, group_names = None, np.empty(0)
+    if "group" in arrays:
+        group_names, groups = np.unique(arrays["group"], return_inverse=True)
     return build_dataset(
         source=source,
         name=name,
@@ -82,6 +84,7 @@ def load_npz_file(source: DataSource) -> Dataset:
         names=[f"x{i}" for i in range(numeric.shape[1])],
         side=sides,
         groups=groups,
+        group_names=group_names.tolist(),
     )
 
 
@@ -158,11 +161,13 @@ def dataset_from_frame(
         )
     special = [source.target or "target"]
     groups = None
+    group_names: Sequence[object] = ()
     if source.split is not None:
         side = _sides(_column(frame, source.split, "split").to_numpy())
         special.append(source.split)
     if source.group is not None:
-        groups = pd.factorize(_column(frame, source.group, "group"))[0].astype(np.int64)
+        codes, uniques = pd.factorize(_column(frame, source.group, "group"))
+        groups, group_names = codes.astype(np.int64), uniques.tolist()
         special.append(source.group)
     features = frame.drop(columns=special)
     numbers = [c for c in features.columns if pd.api.types.is_numeric_dtype(features[c].dtype)]
@@ -187,6 +192,7 @@ def dataset_from_frame(
         levels=tuple(levels),
         side=side,
         groups=groups,
+        group_names=group_names,
     )
 
 

@@ -1,10 +1,14 @@
 """Features as networks read them, fitted on a training split and on nothing else."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from workers.data.dataset import Dataset, FloatArray, IntArray
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,10 @@ class Preprocessing:
     fill stands in for a missing number, and indicated says whether a missing one has a feature of
     its own; then (number − mean) / deviation. shown are the levels that the training examples have:
     every other one, and every category that is no level at all, is a row of zeros.
+
+    numbers_trained and indicators_trained say, per column of numbers, which of its inputs varied in
+    training: one that did not has weights that were never trained, or that stand for a constant. It
+    is 0 for every example.
     """
 
     fill: tuple[float, ...]
@@ -21,6 +29,8 @@ class Preprocessing:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     shown: tuple[tuple[bool, ...], ...]
+    numbers_trained: tuple[bool, ...]
+    indicators_trained: tuple[bool, ...]
 
     @property
     def features(self) -> int:
@@ -36,7 +46,9 @@ class Preprocessing:
         missing = np.isnan(numeric)
         filled = np.where(missing, np.asarray(self.fill), numeric)
         numbers = (filled - np.asarray(self.mean)) / np.asarray(self.deviation)
-        indicators = missing[:, np.asarray(self.indicated, bool)].astype(np.float64)
+        numbers[:, ~np.asarray(self.numbers_trained, bool)] = 0.0
+        trained = missing & np.asarray(self.indicators_trained, bool)
+        indicators = trained[:, np.asarray(self.indicated, bool)].astype(np.float64)
         categories = [
             _one_hot(categorical[:, position], np.asarray(shown, bool))
             for position, shown in enumerate(self.shown)
@@ -48,14 +60,20 @@ def fit_preprocessing(dataset: Dataset, train: IntArray) -> Preprocessing:
     """The preprocessing of a replicate, from its training examples.
 
     Every replicate gets the same columns, so that its networks have equal shapes. A truth table is
-    left as it is.
+    left as it is. Inputs that are constant in train are 0 throughout, unless the data set keeps
+    them; a trial that uses only the first part of train (train_fraction) has the same inputs.
     """
     numeric = dataset.numeric
     missing = np.isnan(numeric)
     fill = _means_of_present(numeric[train], missing[train])
     mean, deviation = np.zeros(len(fill)), np.ones(len(fill))
+    varied: BoolArray = np.ones(len(fill), bool)
+    indicated = varied
     if not dataset.is_truth_table:
-        mean, deviation = _moments(np.where(missing, fill, numeric)[train])
+        mean, deviation, varied = _moments(np.where(missing, fill, numeric)[train])
+        indicated = np.asarray(missing[train].any(axis=0) & ~missing[train].all(axis=0))
+    if dataset.keeps_untrained_inputs:
+        varied = indicated = np.ones(len(fill), bool)
     return Preprocessing(
         fill=tuple(fill.tolist()),
         indicated=tuple(bool(column.any()) for column in missing.T),
@@ -65,6 +83,8 @@ def fit_preprocessing(dataset: Dataset, train: IntArray) -> Preprocessing:
             _levels_shown(dataset.categorical[train, position], len(levels))
             for position, levels in enumerate(dataset.levels)
         ),
+        numbers_trained=tuple(varied.tolist()),
+        indicators_trained=tuple(indicated.tolist()),
     )
 
 
@@ -80,12 +100,14 @@ def _means_of_present(numeric: FloatArray, missing: np.ndarray) -> FloatArray:
     return means
 
 
-def _moments(numeric: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of every column; 1 for that of a constant one, which becomes 0."""
+def _moments(numeric: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Mean and deviation of every column, and whether it varies: the deviation of a constant one is
+    1."""
     mean = numeric.mean(axis=0)
     deviation = numeric.std(axis=0)
-    deviation[deviation < 1e-12 * np.maximum(np.abs(mean), 1.0)] = 1.0
-    return mean, deviation
+    constant = deviation < 1e-12 * np.maximum(np.abs(mean), 1.0)
+    deviation[constant] = 1.0
+    return mean, deviation, ~constant
 
 
 def _levels_shown(codes: IntArray, levels: int) -> tuple[bool, ...]:

@@ -12,7 +12,8 @@ class DataSource:
     test is a file of test examples; split a column that says train, test or validation; group a
     column whose equal values stay on one side of every split. test_fraction is the share of all
     examples, validation_fraction of those that are not test. label_noise is the share of training
-    labels replaced by another class.
+    labels replaced by another class. untrained_inputs says what an input that is constant in the
+    training examples is to a network: "zero", or "kept" as it is.
     """
 
     source: str
@@ -23,6 +24,7 @@ class DataSource:
     test_fraction: float = 0.25
     validation_fraction: float = 0.2
     label_noise: float = 0.0
+    untrained_inputs: str = "zero"
 
 
 class DataError(Exception):

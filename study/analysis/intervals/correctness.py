@@ -1,11 +1,13 @@
 """Which examples each trial got right: from packed bits to tables with example identities."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from study.analysis.intervals.groups import by_group
 from study.analysis.intervals.random_effects import BoolArray, FloatArray
 from study.errors import InvalidInput
 
@@ -20,7 +22,9 @@ class Outcomes:
     """Right or wrong on the shared test set, of T trials, R replicates and N examples.
 
     trials [T] are their numbers, examples [N] the rows of the data set, correct [T, R, N],
-    train_accuracy [T, R]. fixed_examples: the test set is all there is (a truth table).
+    train_accuracy [T, R]. fixed_examples: the test set is all there is (a truth table). groups [N]
+    are codes of the groups that examples belong to; None: they are independent, or an earlier
+    version did not record them.
     """
 
     trials: IntArray
@@ -28,6 +32,18 @@ class Outcomes:
     correct: BoolArray
     train_accuracy: FloatArray
     fixed_examples: bool
+    groups: IntArray | None = None
+
+    @cached_property
+    def contributions(self) -> BoolArray | FloatArray:
+        """What every interval and test is computed from: [T, R, units], correct itself where
+        examples are independent, else a value per group with the same mean (see by_group)."""
+        return by_group(self.correct, self.groups)
+
+    @property
+    def units(self) -> int:
+        """How many independent units were tested: groups, or examples."""
+        return int(self.contributions.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +51,20 @@ class ValidationOutcomes:
     """Right or wrong on each replicate's own validation examples.
 
     trials [T]; per replicate examples [n] and correct [T, n]; all_examples is how many rows the
-    replicates' validation sets can be drawn from, at most.
+    replicates' validation sets can be drawn from, at most. groups has the code of each example's
+    group, per replicate [n]; None: examples are independent.
     """
 
     trials: IntArray
     examples: tuple[IntArray, ...]
     correct: tuple[BoolArray, ...]
     all_examples: int
+    groups: tuple[IntArray, ...] | None = None
+
+    @property
+    def units(self) -> tuple[IntArray, ...]:
+        """What a resample draws, per replicate [n]: the examples' groups, or the examples."""
+        return self.examples if self.groups is None else self.groups
 
 
 def outcomes_on_test(replicates: "pd.DataFrame", splits: "pd.DataFrame") -> Outcomes:
@@ -64,6 +87,7 @@ def outcomes_on_test(replicates: "pd.DataFrame", splits: "pd.DataFrame") -> Outc
         correct=correct.reshape(*shape, -1),
         train_accuracy=complete["train_accuracy"].to_numpy(dtype=np.float64).reshape(shape),
         fixed_examples=bool(np.array_equal(validation, identities[0])),
+        groups=_groups(splits, "test_groups")[0],
     )
 
 
@@ -77,12 +101,21 @@ def outcomes_on_validation(
         _unpack(own["validation_correct"], len(examples[place]))
         for place, (_, own) in enumerate(complete.groupby("replicate", sort=True))
     )
+    groups = _groups(splits, "validation_groups")
     return ValidationOutcomes(
         trials=complete["trial"].to_numpy(dtype=np.int64)[:: len(splits)],
         examples=examples,
         correct=correct,
         all_examples=1 + max(int(index.max()) for index in examples),
+        groups=None if any(own is None for own in groups) else tuple(groups),
     )
+
+
+def _groups(splits: "pd.DataFrame", column: str) -> list[Any]:
+    """Per replicate, the group of every example of a side; None where none is recorded."""
+    if column not in splits.columns:
+        return [None] * len(splits)
+    return [None if own is None else np.asarray(own, np.int64) for own in splits[column]]
 
 
 def _with_every_replicate(replicates: "pd.DataFrame", count: int) -> "pd.DataFrame":

@@ -62,6 +62,8 @@ def crossed_precision(
     offsets are what a replicate has of its own beside the examples, such as its train accuracy.
     With fixed_examples these are all examples there are (a truth table), and only replicates vary.
     With one replicate only examples vary: the precision for this network, not for its recipe.
+    One example (or one group of them, see by_group) says nothing of others: the variance is
+    infinite.
     """
     table = np.asarray(values, dtype=np.float64)
     replicates, examples = table.shape[-2:]
@@ -73,6 +75,8 @@ def crossed_precision(
             return Precision(nothing, np.ones_like(nothing))
         own = shifted.var(axis=-1, ddof=1) / replicates
         return Precision(own, np.full_like(own, replicates - 1.0))
+    if examples == 1:
+        return Precision(np.full(shifted.shape[:-1], np.inf), np.ones(shifted.shape[:-1]))
     columns = table.mean(axis=-2)
     shared = columns.var(axis=-1, ddof=1) / examples
     if replicates == 1:
@@ -114,10 +118,12 @@ def accuracy_interval(
     Wilson's score interval (JASA 22, 1927) with the number of independent examples that would be
     as precise, and Student's quantile, as for surveys (Dean and Pagano, Journal of Survey
     Statistics and Methodology 3, 2015). With one replicate this is Wilson's interval but for the
-    quantile. Where nothing varies, `examples` counts.
+    quantile. Where nothing varies, `examples` counts, the number of independent ones: of groups,
+    where there are groups. All of 0 to 1 where the variance is infinite.
     """
     ceiling = accuracy * (1.0 - accuracy)
-    known = (precision.variance > 0.0) & (ceiling > 0.0)
+    endless = np.isinf(precision.variance)
+    known = (precision.variance > 0.0) & (ceiling > 0.0) & ~endless
     effective = np.divide(
         ceiling, precision.variance, out=np.full_like(ceiling, float(examples)), where=known
     )
@@ -125,7 +131,8 @@ def accuracy_interval(
     middle = (accuracy + square / (2 * effective)) / (1 + square / effective)
     half = np.sqrt(square * ceiling / effective + (square / (2 * effective)) ** 2)
     half = half / (1 + square / effective)
-    return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+    low, high = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+    return np.where(endless, 0.0, low), np.where(endless, 1.0, high)
 
 
 def crossed_bootstrap(

@@ -21,12 +21,13 @@ UNKNOWN = Precision(np.asarray(np.nan), np.asarray(1.0))
 class Response:
     """offsets [T, R] + sign × correct [T, R, N] of T trials; correct None: no examples count.
 
-    fixed_examples: all examples there are, not a sample of them.
+    N are independent examples, or groups of them with the values of by_group. fixed_examples: they
+    are all there are, not a sample.
     """
 
     trials: IntArray
     offsets: FloatArray
-    correct: BoolArray | None
+    correct: BoolArray | FloatArray | None
     sign: float
     fixed_examples: bool
 
@@ -102,8 +103,8 @@ def response_of(outcomes: Outcomes, quantity: str) -> Response:
     if quantity == "train_accuracy":
         return Response(outcomes.trials, train, None, 1.0, fixed)
     if quantity == "test_accuracy":
-        return Response(outcomes.trials, np.zeros_like(train), outcomes.correct, 1.0, fixed)
-    return Response(outcomes.trials, train, outcomes.correct, -1.0, fixed)
+        return Response(outcomes.trials, np.zeros_like(train), outcomes.contributions, 1.0, fixed)
+    return Response(outcomes.trials, train, outcomes.contributions, -1.0, fixed)
 
 
 def _shared(table: FloatArray, groups: list[BoolArray]) -> tuple[float, float]:

@@ -4,8 +4,8 @@ The best of many noisy scores is partly the luckiest. BBC (Tsamardinos, Greasido
 Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation, Machine
 Learning 107, 2018) corrects for it without training anything again: draw validation examples with
 replacement, let the configuration win that is best on them, score it on those not drawn, average.
-Examples are drawn by identity, for all replicates at once, and the winner is chosen by its mean
-over replicates, as the study chooses.
+Examples are drawn by identity, or their groups where they come in groups, for all replicates at
+once, and the winner is chosen by its mean over replicates, as the study chooses.
 """
 
 from dataclasses import dataclass
@@ -92,15 +92,18 @@ class BootstrapScores:
 
 
 def bootstrap_scores(outcomes: ValidationOutcomes, resamples: int, seed: int) -> BootstrapScores:
-    """Score every trial on the drawn and on the other examples of every resample."""
-    identities = np.unique(np.concatenate(outcomes.examples))
+    """Score every trial on the drawn and on the other examples of every resample.
+
+    Groups are drawn whole, where examples come in groups.
+    """
+    identities = np.unique(np.concatenate(outcomes.units))
     generator = np.random.default_rng(seed)
     even = np.full(len(identities), 1 / len(identities))
     drawn = generator.multinomial(len(identities), even, size=resamples).T.astype(np.float32)
     inside = np.zeros((len(outcomes.trials), resamples), np.float32)
     outside = np.zeros_like(inside)
-    for examples, correct in zip(outcomes.examples, outcomes.correct, strict=True):
-        weights = drawn[np.searchsorted(identities, examples)]  # [n, B]
+    for units, correct in zip(outcomes.units, outcomes.correct, strict=True):
+        weights = drawn[np.searchsorted(identities, units)]  # [n, B]
         right = correct.astype(np.float32)  # [T, n]
         inside += right @ weights / np.maximum(weights.sum(axis=0), 1.0)
         rest = (weights == 0.0).astype(np.float32)

@@ -62,6 +62,19 @@ def test_a_study_from_before_a_setting_goes_on_with_its_default(there, edit):
     assert len(load_results("tpe", f"sqlite:///{there.folder / 'study.db'}")) == 18
 
 
+def test_a_study_from_before_untrained_inputs_goes_on_by_its_file_with_what_it_was(there):
+    """digits has pixels that are constant in most training splits: their networks differ."""
+    specification = str(DATA / "specifications" / "halfway.yaml")
+    launched = there.run("launch", specification, "--ray", "serial", "--trials", "6")
+    assert launched.code == 0, launched.err
+    replayed = there.run("replay", "halfway", "5")
+    assert replayed.code == 0, replayed.err
+    with closing(sqlite3.connect(there.folder / "study.db")) as database:
+        query = "SELECT specification FROM study_runs WHERE study = 'halfway'"
+        ((text,),) = database.execute(query).fetchall()
+    assert json.loads(text)["data"]["untrained_inputs"] == "kept"
+
+
 def test_a_study_from_before_a_setting_is_queued_and_reported(there):
     edit_specification(there, "people", without_a_setting)
     queued = there.run("resume", "people", "--trials", "8", "--detach")

@@ -21,6 +21,13 @@ def test_trials_of_a_study_are_paired(storage):
     assert text.count("nadeau-bengio") == 2
 
 
+def test_what_few_replicates_cover_is_said_under_the_table(storage):
+    assert "Two replicates: where seeds and splits" in printed(compare("grid", ["0", "1"], storage))
+    text = printed(compare("nothing", ["0", "1"], storage))
+    assert "One replicate: intervals are of these networks" in text
+    assert "Two replicates" not in text
+
+
 def test_the_best_trials_of_studies_on_the_same_splits_are_paired(storage):
     text = printed(compare("grid", ["adaptive"], storage))
     assert "crossed" in text

@@ -12,6 +12,7 @@ from workers.data import (
     BUILTIN_NAMES,
     DataError,
     DataSource,
+    check_groups,
     dataset_from_arrays,
     describe_split,
     load_dataset,
@@ -109,6 +110,55 @@ def test_a_group_stays_on_one_side(csv):
         assert not sides[0] & sides[1]
         assert not sides[0] & sides[2]
         assert not sides[1] & sides[2]
+
+
+def divided(csv, by):
+    """Households of three; in the first and the last a row is on another side than the others."""
+    frame = table()
+    frame["household"] = [f"H{i // 3}" for i in range(60)]
+    frame["part"] = ["train"] * 30 + ["test"] * 15 + ["validation"] * 15
+    frame.loc[2, "part"], frame.loc[57, "part"] = "test", "train"
+    if by == "split":
+        return DataSource(csv(frame), split="part", group="household")
+    test = frame["part"] == "test"
+    plain = frame.drop(columns="part")
+    return DataSource(
+        csv(plain[~test], "now.csv"), test=csv(plain[test], "later.csv"), group="household"
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("split", "2 of 20 groups have rows on both sides of what data.split fixes"),
+        ("test", "1 of 20 group has rows on both sides of what data.test fixes"),
+    ],
+)
+def test_groups_that_a_fixed_side_divides_are_refused(csv, by, words):
+    source = divided(csv, by)
+    with pytest.raises(DataError) as refused:
+        check_groups(load_dataset(source).divided_groups, source)
+    assert refused.value.field == "group"
+    assert f"{words}, such as household 'H0' in train and test" in refused.value.message
+    assert "\n" not in str(refused.value)
+
+
+def test_groups_that_lie_whole_on_fixed_sides_are_kept_whole(csv):
+    frame = table()
+    frame["household"] = [f"H{i // 3}" for i in range(60)]
+    frame["part"] = ["train"] * 39 + ["test"] * 21
+    source = DataSource(csv(frame), split="part", group="household")
+    dataset = load_dataset(source)
+    check_groups(dataset.divided_groups, source)
+    split = split_dataset(dataset, 0, 1)
+    assert not set(frame["household"][split.train]) & set(frame["household"][split.validation])
+
+
+def test_groups_without_a_name_are_divided_like_others(csv):
+    frame = table().assign(household=None, part=["train", "train", "test"] * 20)
+    source = DataSource(csv(frame), split="part", group="household")
+    with pytest.raises(DataError, match="household a missing value in train and test"):
+        check_groups(load_dataset(source).divided_groups, source)
 
 
 def test_a_split_column_and_a_test_file_are_obeyed(csv):
