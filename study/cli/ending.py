@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bool = False) -> None:
-    """The best trials on stdout, and on stderr why it ended and what to do next; detached: it was
+    """The best trials and the verdicts on its claims on stdout, and on stderr why it ended and what to do next; detached: it was
     a service's to run.
 
     Raises:
@@ -34,6 +34,8 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         varying = varying_hyperparameters(results)
         stdout = data_console()
         stdout.print(as_table(best, title, varying=varying, width=stdout.width))
+        if spec.claims and outcome.ending is not Ending.STOPPED:
+            _show_verdicts(spec, outcome.storage_url)
     option = storage_option(outcome.storage_url)
     if outcome.ending is Ending.STOPPED:
         again = f"study resume {spec.name} --detach{option}"
@@ -43,3 +45,12 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
     say(f"dashboard:    study dashboard{option}")
     if outcome.ending is Ending.STOPPED:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _show_verdicts(spec: "StudySpec", storage: str) -> None:
+    """What the study says about its claims; of one that was stopped this would be said too early."""
+    from study.analysis import load_measurements, verdicts
+    from study.cli.tables import data_console, verdicts_table
+
+    table = verdicts(load_measurements(spec.name, storage), spec.claims)
+    data_console().print(verdicts_table(table))
