@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bool = False) -> None:
-    """The best trials and the verdicts on its claims on stdout, and on stderr why it ended and what to do next; detached: it was
-    a service's to run.
+    """The best trials and the verdicts on its claims on stdout, and on stderr why it ended and what
+    to do next; detached: it was a service's to run.
 
     Raises:
         typer.Exit: it was stopped, which has an exit code of its own.
@@ -48,7 +48,7 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
 
 
 def _show_verdicts(spec: "StudySpec", storage: str) -> None:
-    """What the study says about its claims; of one that was stopped this would be said too early."""
+    """What the study says about its claims: too early to say of one that was stopped."""
     from study.analysis import load_measurements, verdicts
     from study.cli.tables import data_console, verdicts_table
 

@@ -58,7 +58,8 @@ def draw_base_rate(
     row and col name a subplot, None the only one there is.
     """
     line = {"color": GREY, "dash": "dash", "width": 1.5}
-    label: dict[str, Any] = {"text": f"{BASE_RATE} {percent(rate)}", "font": {"size": 11, "color": SOFT}}
+    text = f"{BASE_RATE} {percent(rate)}"
+    label: dict[str, Any] = {"text": text, "font": {"size": 11, "color": SOFT}}
     where: dict[str, int | None] = {} if row is None else {"row": row, "col": col}
     if along == "x":
         label |= {"textposition": "end", "textangle": 0}
