@@ -20,6 +20,7 @@ from study.report.style import (
     TEST,
     VALIDATION,
     draw_base_rate,
+    note_base_rate,
     percent,
     styled,
 )
@@ -142,7 +143,7 @@ def incumbent_over_time(measurements: Measurements) -> go.Figure:
     )
     figure.update_xaxes(title_text="trials so far", type="log" if count > 20 else "linear")
     figure.update_yaxes(title_text="accuracy of the best trial so far (%)")
-    draw_base_rate(figure, base_rate(measurements), along="y")
+    note_base_rate(figure, base_rate(measurements))
     return styled(figure, "The best trial so far", height=420, descriptive=measurements.descriptive)
 
 

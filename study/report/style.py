@@ -62,11 +62,22 @@ def draw_base_rate(
     label: dict[str, Any] = {"text": text, "font": {"size": 11, "color": SOFT}}
     where: dict[str, int | None] = {} if row is None else {"row": row, "col": col}
     if along == "x":
-        label |= {"textposition": "end", "textangle": 0}
+        label |= {"textposition": "end", "textangle": 0, "xanchor": "left", "yanchor": "top"}
         figure.add_vline(x=100 * rate, line=line, label=label, **where)
     else:
         label |= {"textposition": "end"}
         figure.add_hline(y=100 * rate, line=line, label=label, **where)
+
+
+def note_base_rate(figure: go.Figure, rate: float) -> None:
+    """The same in words, for a picture of differences that a line far below would flatten."""
+    figure.add_annotation(
+        text=f"{BASE_RATE} {percent(rate)}",
+        font={"size": 11, "color": SOFT},
+        showarrow=False,
+        **{"xref": "paper", "yref": "paper", "x": 1.0, "y": 0.0},
+        **{"xanchor": "right", "yanchor": "bottom"},
+    )
 
 
 def percent(value: float, digits: int = 1) -> str:
