@@ -16,7 +16,7 @@ from study.errors import InvalidInput
 from study.launching.launch import launch
 from study.report.building import picture
 from study.report.markdown import claims_table
-from study.report.pictures.images import as_png
+from study.report.outputs.images import as_png
 from study.specification.files import read_specification
 
 PAGE = Path(__file__).parent / "lessons.md"

@@ -17,14 +17,14 @@ from study.report.answer import answer, cautions
 from study.report.effects import effects_figure, importances_figure
 from study.report.losses import loss_gap_sentence
 from study.report.overview import accuracy_against_gap, incumbent_over_time
-from study.report.pictures.training import (
+from study.report.style import percent, points
+from study.report.training import (
     depth_by_activation,
     ensemble_sizes,
     gradients_by_layer,
     learning_curves,
     train_is_drawn_apart,
 )
-from study.report.style import percent, points
 from study.report.trials import (
     base_rate,
     best_table,

@@ -8,8 +8,8 @@ from study.analysis import load_measurements
 from study.errors import InvalidInput
 from study.report.building import build_report, picture
 from study.report.markdown import as_markdown
+from study.report.outputs.images import as_png
 from study.report.page import as_page, picture_page
-from study.report.pictures.images import as_png
 
 
 class Style(StrEnum):

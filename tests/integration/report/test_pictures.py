@@ -11,10 +11,10 @@ import pytest
 from study.analysis import load_measurements
 from study.launching.launch import launch
 from study.report.building import build_report, picture
-from study.report.dashboard_figures import UPLOADS, _pictures
+from study.report.outputs.dashboard_figures import UPLOADS, _pictures
 from study.report.page import as_page, picture_page
-from study.report.pictures.training import learning_curves, train_is_drawn_apart
 from study.report.style import BASE_RATE
+from study.report.training import learning_curves, train_is_drawn_apart
 from study.report.trials import base_rate
 from study.specification.files import read_specification
 from workers.segment import CURVE_EXAMPLES

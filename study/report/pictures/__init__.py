@@ -1,1 +1,0 @@
-"""Pictures of what happened inside trials, and any picture as PNG."""
