@@ -15,8 +15,8 @@ from study.analysis import load_measurements, verdicts
 from study.errors import InvalidInput
 from study.launching.launch import launch
 from study.report.building import picture
-from study.report.images import as_png
 from study.report.markdown import claims_table
+from study.report.outputs.images import as_png
 from study.specification.files import read_specification
 
 PAGE = Path(__file__).parent / "lessons.md"

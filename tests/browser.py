@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from study.report.images import BROWSERS
+from study.report.outputs.images import BROWSERS
 from tests.ports import free_port, wait_for_answer
 
 # The key under which the protocol hands elements out.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 
 from workers.configuration import Configuration, TrainingSettings
 
+CURVE_EXAMPLES = 256  # of the training split, at all points of a curve but the last
+
 
 @dataclass(frozen=True, slots=True)
 class TrialWork:
@@ -41,8 +43,8 @@ class Segment:
 class CurvePoint:
     """The ensemble's accuracies and losses after an epoch, in evaluation mode.
 
-    Before the last epoch the train_ ones are of the first 256 training examples: a curve is to cost
-    little beside the training that it shows.
+    Before the last epoch the train_ ones are of the first CURVE_EXAMPLES training examples: a curve
+    is to cost little beside the training that it shows.
     """
 
     epoch: int

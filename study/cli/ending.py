@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bool = False) -> None:
-    """The best trials on stdout, and on stderr why it ended and what to do next; detached: it was
-    a service's to run.
+    """The best trials and the verdicts on its claims on stdout, and on stderr why it ended and what
+    to do next; detached: it was a service's to run.
 
     Raises:
         typer.Exit: it was stopped, which has an exit code of its own, or all networks diverged.
@@ -40,6 +40,8 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
             )
             table.caption_justify = "left"
         stdout.print(table)
+        if spec.claims and outcome.ending is not Ending.STOPPED:
+            _show_verdicts(spec, outcome.storage_url)
     option = storage_option(outcome.storage_url)
     if outcome.ending is Ending.STOPPED:
         again = f"study resume {spec.name} --detach{option}"
@@ -55,3 +57,12 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
             "nothing was learned; try smaller learning rates"
         )
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _show_verdicts(spec: "StudySpec", storage: str) -> None:
+    """What the study says about its claims: too early to say of one that was stopped."""
+    from study.analysis import load_measurements, verdicts
+    from study.cli.tables import data_console, verdicts_table
+
+    table = verdicts(load_measurements(spec.name, storage), spec.claims)
+    data_console().print(verdicts_table(table))

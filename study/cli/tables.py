@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from study.errors import InvalidInput
 from workers.segment import HEADLINES, METRICS
@@ -89,6 +90,20 @@ def differences_table(replayed: "Replay") -> Table:
         table.add_row(difference.table, difference.where, difference.column, *shown)
     if len(replayed.differences) > DIFFERENCES:
         table.caption = f"and {len(replayed.differences) - DIFFERENCES} more"
+    return table
+
+
+def verdicts_table(claims: "pd.DataFrame") -> Table:
+    """A study's claims, a row each: what it says about them, and by what quantity."""
+    from study.report.markdown import CLAIM_HEAD, claim_cells
+
+    table = Table(title="Claims", title_justify="left")
+    for heading in CLAIM_HEAD:
+        table.add_column(heading)
+    for row in claims.to_dict("records"):
+        says, verdict, *rest = claim_cells(row)
+        # A claim is anybody's words: what looks like markup in them is none.
+        table.add_row(Text(says), f"[bold]{verdict}[/bold]", *rest)
     return table
 
 

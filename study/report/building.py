@@ -1,5 +1,6 @@
 """From measurements to the parts of a report, in the order in which they are read."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,28 +9,33 @@ import plotly.graph_objects as go
 
 from study.analysis import (
     Measurements,
-    generalization_gaps,
     verdicts,
     within_run_overfitting,
 )
 from study.errors import InvalidInput, nearest
 from study.report.answer import answer, cautions
 from study.report.effects import effects_figure, importances_figure
+from study.report.losses import loss_gap_sentence
 from study.report.overview import accuracy_against_gap, incumbent_over_time
-from study.report.style import points
+from study.report.style import percent, points
 from study.report.training import (
     depth_by_activation,
     ensemble_sizes,
     gradients_by_layer,
     learning_curves,
+    train_is_drawn_apart,
 )
 from study.report.trials import (
+    base_rate,
+    best_table,
     best_trial,
     configuration_yaml,
+    file_name,
     is_truth_table,
     most_overfitting_trial,
 )
 from study.specification.claims import Claim
+from workers.segment import CURVE_EXAMPLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +58,7 @@ class Report:
     pictures: list[Picture]
     best: int
     configuration: str
-    best_table: pd.DataFrame
+    best_table: pd.DataFrame  # of texts, its columns are headings
     facts: dict[str, str]
     failures: list[str]
 
@@ -73,20 +79,26 @@ def build_report(measurements: Measurements) -> Report:
     """Compute and draw everything."""
     best = best_trial(measurements)
     claims = [Claim.model_validate(claim) for claim in measurements.specification.get("claims", ())]
-    gaps = generalization_gaps(measurements.replicates, measurements.splits)
     pictures = [picture(measurements, name) for name in FIGURES]
     return Report(
         study=measurements.run.study,
-        answer=answer(measurements, best),
+        answer=_answer(measurements, best),
         cautions=cautions(measurements),
         claims=verdicts(measurements, claims) if claims else None,
         pictures=[drawn for drawn in pictures if drawn is not None],
         best=best,
         configuration=configuration_yaml(measurements, best),
-        best_table=_best_table(measurements, gaps),
+        best_table=best_table(measurements),
         facts=how_it_was_run(measurements),
         failures=failures(measurements),
     )
+
+
+def _answer(measurements: Measurements, best: int) -> tuple[str, ...]:
+    """The sentences on top; what is said of losses joins them where it is not said already."""
+    said = answer(measurements, best)
+    more = loss_gap_sentence(measurements, best)
+    return said if more is None or more in said else (*said, more)
 
 
 def picture(measurements: Measurements, name: str) -> Picture | None:
@@ -158,16 +170,14 @@ def _within_run(measurements: Measurements, best: int, worst: int) -> str:
     words += f"accuracy by {won} points"
     if worst != best:
         words += f", trial {worst} by {points(change[worst])}"
-    return f"{words}."
-
-
-def _best_table(measurements: Measurements, gaps: pd.DataFrame) -> pd.DataFrame:
-    from study.analysis.trials import best_trials
-    from study.specification.spec import StudySpec
-
-    spec = StudySpec.model_validate(measurements.specification)
-    ranked = best_trials(measurements.results, spec)[["trial"]]
-    return ranked.merge(gaps, on="trial", how="inner")
+    words += "."
+    if train_is_drawn_apart(measurements, best) or train_is_drawn_apart(measurements, worst):
+        words += (
+            f" Until the last epoch train accuracy is measured on the first {CURVE_EXAMPLES} "
+            "training examples only; at the last on all of them, drawn apart as a diamond: the "
+            "step between the two is no learning."
+        )
+    return words
 
 
 SHOWN_FAILURES = 5
@@ -182,12 +192,12 @@ def how_it_was_run(measurements: Measurements) -> dict[str, str]:
     training = specification["training"]
     splits = measurements.splits
     facts = {
-        "data": f"{specification['data']['source']}, SHA-256 {run.data_sha256}",
+        "data": f"{file_name(specification['data']['source'])}, SHA-256 {run.data_sha256}",
         "examples": (
             f"{splits['train_examples'].iloc[0]} train, {len(splits['validation_index'].iloc[0])} "
             f"validation, {len(splits['test_index'].iloc[0])} test"
         ),
-        "most frequent class": f"{splits['majority_test_accuracy'].mean():.3f} of the test set",
+        "most frequent class": f"{percent(base_rate(measurements))} of the test set",
         "sampler": specification["sampler"],
         "pruner": specification["pruner"],
         "objective": ", ".join(specification["objective"]),
@@ -208,4 +218,13 @@ def how_it_was_run(measurements: Measurements) -> dict[str, str]:
 def failures(measurements: Measurements) -> list[str]:
     """Why trials failed, the most frequent reason first."""
     reasons = measurements.results["error"].dropna().astype(str).value_counts()
-    return [f"{count} × {reason}" for reason, count in reasons.head(SHOWN_FAILURES).items()]
+    shown = reasons.head(SHOWN_FAILURES).items()
+    return [f"{count} × {without_folders(str(reason))}" for reason, count in shown]
+
+
+ABSOLUTE = re.compile(r"(?<![\w.:/<])/(?:[^\s/'\":,;<>()]+/)+(?=[^\s/'\":,;<>()])")
+
+
+def without_folders(text: str) -> str:
+    """The text with every absolute path cut to the file's name."""
+    return ABSOLUTE.sub("", text)

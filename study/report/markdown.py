@@ -1,11 +1,15 @@
 """A report as Markdown, for a terminal or a repository: the words and the tables."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from study.report.building import Report
-from study.report.style import percent, points, shown_p
+from study.report.glossary import terms_in
+from study.report.style import estimated, percent, points, shown_p
+from study.specification.claims import Quantity
 
 
 def as_markdown(report: Report) -> str:
@@ -13,50 +17,68 @@ def as_markdown(report: Report) -> str:
     parts = [f"# {report.study}", *report.answer, *(f"> {word}" for word in report.cautions)]
     if report.claims is not None:
         parts += ["## Claims", claims_table(report.claims)]
-    parts += ["## The best configurations", _best_table(report.best_table)]
+    parts += [
+        "## The best configurations",
+        table_of(report.best_table.columns, rows_of(report.best_table)),
+    ]
     parts += ["## The best configuration, to copy", f"```yaml\n{report.configuration}```"]
     facts = [(label, text) for label, text in report.facts.items()]
     facts += [("failed", reason) for reason in report.failures]
     parts += ["## How the study was run", table_of(["", ""], facts)]
+    terms = terms_in("\n".join(parts))
+    if terms:
+        parts += ["## Words", *(f"**{term}**: {meaning}" for term, meaning in terms.items())]
     return "\n\n".join(parts) + "\n"
+
+
+def rows_of(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The rows of a table of texts."""
+    return list(table.itertuples(index=False, name=None))
+
+
+CLAIM_HEAD = ("claim", "verdict", "quantity", "estimate", "difference (95 % interval)", "p (Holm)")
 
 
 def claims_table(claims: pd.DataFrame) -> str:
     """A row per claim: its verdict, the quantity on both sides, their difference, p by Holm."""
-    rows = [
-        (
-            row["says"],
-            f"**{row['verdict']}**",
-            row["quantity"].replace("_", " "),
-            f"{row['first']:.3f} vs {row['second']:.3f}",
-            f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
-            shown_p(row["p_holm"]),
-        )
-        for row in claims.to_dict("records")
-    ]
-    head = ["claim", "verdict", "quantity", "estimate", "difference (95 % interval)", "p (Holm)"]
-    return table_of(head, rows)
+    rows = [claim_cells(row) for row in claims.to_dict("records")]
+    return table_of(CLAIM_HEAD, [(says, f"**{verdict}**", *rest) for says, verdict, *rest in rows])
 
 
-def table_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def claim_cells(row: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    """A row of study.analysis.verdicts as texts under CLAIM_HEAD, for every place that shows one.
+
+    Accuracies, gaps and shares are in percent and their differences in points; a gradient ratio is
+    a power of ten, as it is. A dash where the trials of a claim are not there.
+    """
+    is_share = row["quantity"] != Quantity.GRADIENT_RATIO.value
+    level, change = (percent, points) if is_share else (_plain, _signed)
+    unit = " points" if is_share else ""
+    known = not math.isnan(row["difference"])
+    difference = estimated(row["difference"], row["low"], row["high"], change)
+    return (
+        row["says"],
+        row["verdict"],
+        row["quantity"].replace("_", " "),
+        f"{level(row['first'])} vs {level(row['second'])}" if known else "–",
+        f"{difference}{unit}" if known else "–",
+        shown_p(row["p_holm"]),
+    )
+
+
+def _plain(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}"
+
+
+def table_of(head: Iterable[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    headings = list(head)
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
     lines += [
         "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows
     ]
     return "\n".join(lines)
-
-
-def _best_table(table: pd.DataFrame) -> str:
-    rows = [
-        (
-            str(row["trial"]),
-            percent(row["train_accuracy"]),
-            f"{percent(row['test_accuracy'])} ({percent(row['test_low'])} to "
-            f"{percent(row['test_high'])})",
-            f"{points(row['generalization_gap'])} ({points(row['gap_low'])} to "
-            f"{points(row['gap_high'])})",
-        )
-        for row in table.to_dict("records")
-    ]
-    return table_of(["trial", "train", "test (95 %)", "gap in points (95 %)"], rows)

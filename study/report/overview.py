@@ -11,9 +11,20 @@ from study.analysis import (
     learned,
     selection_optimism,
 )
+from study.analysis.intervals.random_effects import FloatArray
 from study.analysis.search.overtuning import overtuning
-from study.report.style import GAP, GREY, INK, TEST, VALIDATION, styled
-from study.report.trials import described
+from study.report.style import (
+    GAP,
+    GREY,
+    INK,
+    TEST,
+    VALIDATION,
+    draw_base_rate,
+    note_base_rate,
+    percent,
+    styled,
+)
+from study.report.trials import base_rate, described
 
 
 def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
@@ -29,32 +40,32 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
             continue
         # Not scattergl: WebGL in software is slower than this and makes browsers complain.
         figure.add_scatter(
-            x=rows["test_accuracy"],
-            y=rows["generalization_gap"],
+            x=100 * rows["test_accuracy"],
+            y=100 * rows["generalization_gap"],
             mode="markers",
             name=label,
             marker={"color": colour, "size": 7, "opacity": 0.6},
             text=[
-                f"trial {trial}, train {train:.3f}"
+                f"trial {trial}, train {percent(train)}"
                 for trial, train in zip(rows["trial"], rows["train_accuracy"], strict=True)
             ],
-            hovertemplate="%{text}<br>test %{x:.3f}, gap %{y:+.3f}<extra></extra>",
+            hovertemplate="%{text}<br>test %{x:.1f} %, gap %{y:+.1f} points<extra></extra>",
         )
-    front = pareto_front(kept[has_learned])
+    accuracies, smallest_gaps = staircase(pareto_front(kept[has_learned]))
     figure.add_scatter(
-        x=front["test_accuracy"],
-        y=front["generalization_gap"],
+        x=100 * accuracies,
+        y=100 * smallest_gaps,
         mode="lines",
         name="Pareto front",
-        line={"color": INK, "width": 1.5, "shape": "hv"},
+        line={"color": INK, "width": 1.5, "shape": "linear"},
         hoverinfo="skip",
     )
     gaps = generalization_gaps(measurements.replicates, measurements.splits)
     row = gaps[gaps["trial"] == best]
     if not row.empty:
         figure.add_scatter(
-            x=row["test_accuracy"],
-            y=row["generalization_gap"],
+            x=100 * row["test_accuracy"],
+            y=100 * row["generalization_gap"],
             error_x=_errors(row, "test_accuracy", "test"),
             error_y=_errors(row, "generalization_gap", "gap"),
             mode="markers",
@@ -62,8 +73,9 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
             marker={"color": GAP, "size": 12, "symbol": "star"},
             hovertemplate=f"{described(measurements, best)}<extra></extra>",
         )
-    figure.update_xaxes(title_text="test accuracy")
-    figure.update_yaxes(title_text="generalization gap (train − test)")
+    draw_base_rate(figure, base_rate(measurements), along="x")
+    figure.update_xaxes(title_text="test accuracy (%)")
+    figure.update_yaxes(title_text="generalization gap: train − test (points)")
     title = "Test accuracy against generalization gap"
     return styled(figure, title, height=480, descriptive=measurements.descriptive)
 
@@ -78,6 +90,18 @@ def pareto_front(trials: pd.DataFrame) -> pd.DataFrame:
     return ordered[gap < before].iloc[::-1]
 
 
+def staircase(front: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """The corners of the line below which no trial lies: test accuracies and gaps, [2 n − 1].
+
+    front are n trials as pareto_front orders them. What is at least as accurate as a point of the
+    line has at least its gap, and a trial reaches it: from trial to trial the line goes up at the
+    accuracy of the worse one, to the gap that more accuracy costs, and only then to the right.
+    """
+    accuracies = front["test_accuracy"].to_numpy(dtype=np.float64)
+    gaps = front["generalization_gap"].to_numpy(dtype=np.float64)
+    return np.repeat(accuracies, 2)[:-1], np.repeat(gaps, 2)[1:]
+
+
 def incumbent_over_time(measurements: Measurements) -> go.Figure:
     """Validation and test accuracy of the best trial so far, and what BBC makes of the former."""
     path = overtuning(measurements.results)
@@ -89,7 +113,7 @@ def incumbent_over_time(measurements: Measurements) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=[*corrected["trials"], *corrected["trials"][::-1]],
-        y=[*corrected["corrected_low"], *corrected["corrected_high"][::-1]],
+        y=[*100 * corrected["corrected_low"], *100 * corrected["corrected_high"][::-1]],
         mode="lines",
         fill="toself",
         fillcolor="rgba(124,58,237,0.12)",
@@ -105,20 +129,21 @@ def incumbent_over_time(measurements: Measurements) -> go.Figure:
     ):
         figure.add_scatter(
             x=steps["trials"],
-            y=steps[column],
+            y=100 * steps[column],
             mode="lines",
             name=name,
             line={"color": colour, "shape": "hv", "width": 2},
         )
     figure.add_scatter(
         x=corrected["trials"],
-        y=corrected["corrected"],
+        y=100 * corrected["corrected"],
         mode="lines",
         name="validation, corrected for the choice (BBC)",
         line={"color": VALIDATION, "dash": "dot", "width": 2},
     )
     figure.update_xaxes(title_text="trials so far", type="log" if count > 20 else "linear")
-    figure.update_yaxes(title_text="accuracy of the best trial so far")
+    figure.update_yaxes(title_text="accuracy of the best trial so far (%)")
+    note_base_rate(figure, base_rate(measurements))
     return styled(figure, "The best trial so far", height=420, descriptive=measurements.descriptive)
 
 
@@ -126,7 +151,7 @@ def _errors(row: pd.DataFrame, column: str, prefix: str) -> dict[str, object]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": row[f"{prefix}_high"] - row[column],
-        "arrayminus": row[column] - row[f"{prefix}_low"],
+        "array": 100 * (row[f"{prefix}_high"] - row[column]),
+        "arrayminus": 100 * (row[column] - row[f"{prefix}_low"]),
         "color": GAP,
     }

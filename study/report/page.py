@@ -1,16 +1,16 @@
 """A report as one HTML file: the drawing library and every figure inside, no network."""
 
-from html import escape
+import re
+from html import escape, unescape
 from importlib import resources
-from typing import Any
 
 import pandas as pd
 import plotly.io
 
 from study.report.building import Picture, Report
-from study.report.style import percent, points, shown_p
-
-_CONFIG = {"displaylogo": False, "responsive": True, "showTips": False}
+from study.report.glossary import labels_of, terms_in
+from study.report.markdown import CLAIM_HEAD, claim_cells, rows_of
+from study.report.style import CONFIG
 
 
 def as_page(report: Report, *, above: str = "") -> str:
@@ -31,7 +31,7 @@ def as_page(report: Report, *, above: str = "") -> str:
             *(f'<p class="caution">failed: {escape(reason)}</p>' for reason in report.failures),
         ]
     )
-    return _whole(report.study, body)
+    return _whole(report.study, body + _glossary(body, report.pictures))
 
 
 def picture_page(study: str, picture: Picture, *, tools: bool = True) -> str:
@@ -45,6 +45,8 @@ def _whole(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        # Pictures are drawn on white: a browser must not darken what is around them.
+        '<meta name="color-scheme" content="light">\n'
         # Without an icon of its own a page asks its host for one.
         '<link rel="icon" href="data:,">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
@@ -62,7 +64,7 @@ def _picture(picture: Picture, *, tools: bool = True) -> str:
         picture.figure,
         include_plotlyjs=False,
         full_html=False,
-        config=_CONFIG if tools else {**_CONFIG, "displayModeBar": False},
+        config=CONFIG if tools else {**CONFIG, "displayModeBar": False},
         div_id=picture.name,
     )
     caption = f"<figcaption>{escape(picture.caption)}</figcaption>"
@@ -72,32 +74,38 @@ def _picture(picture: Picture, *, tools: bool = True) -> str:
 def _claims(table: pd.DataFrame | None) -> str:
     if table is None:
         return ""
-    rows = "".join(_claim(row) for row in table.to_dict("records"))
-    head = "<th>claim</th><th>verdict</th><th>estimate</th><th>difference (95 % interval)</th>"
-    return f"<h2>Claims</h2><table><tr>{head}<th>p (Holm)</th></tr>{rows}</table>"
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in CLAIM_HEAD)
+    rows = "".join(_claim(claim_cells(row)) for row in table.to_dict("records"))
+    return f"<h2>Claims</h2><table><tr>{head}</tr>{rows}</table>"
 
 
-def _claim(row: dict[Any, Any]) -> str:
-    verdict = escape(row["verdict"])
+def _claim(cells: tuple[str, ...]) -> str:
+    says, verdict, *rest = map(escape, cells)
     kind = verdict.replace(" ", "-")
-    return (
-        f"<tr><td>{escape(row['says'])}</td><td class='{kind}'>{verdict}</td>"
-        f"<td>{row['first']:.3f} vs {row['second']:.3f}</td>"
-        f"<td>{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})</td>"
-        f"<td>{escape(shown_p(row['p_holm']))}</td></tr>"
-    )
+    others = "".join(f"<td>{cell}</td>" for cell in rest)
+    return f"<tr><td>{says}</td><td class='{kind}'>{verdict}</td>{others}</tr>"
 
 
 def _best(table: pd.DataFrame) -> str:
-    head = "<th>trial</th><th>train</th><th>test (95 %)</th><th>gap in points (95 %)</th>"
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in table.columns)
     rows = "".join(
-        f"<tr><td>{row['trial']}</td><td>{percent(row['train_accuracy'])}</td>"
-        f"<td>{percent(row['test_accuracy'])} ({percent(row['test_low'])} to "
-        f"{percent(row['test_high'])})</td><td>{points(row['generalization_gap'])} "
-        f"({points(row['gap_low'])} to {points(row['gap_high'])})</td></tr>"
-        for row in table.to_dict("records")
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in rows_of(table)
     )
-    return f"<table><tr>{head}</tr>{rows}</table>"
+    return f"<div class='wide'><table><tr>{head}</tr>{rows}</table></div>"
+
+
+def _glossary(body: str, pictures: list[Picture]) -> str:
+    """The terms that the page's words and its pictures' labels use."""
+    words = [re.sub(r"<script.*?</script>|<[^>]+>", " ", body, flags=re.DOTALL)]
+    words += [label for picture in pictures for label in labels_of(picture.figure)]
+    terms = terms_in(unescape("\n".join(words)))
+    if not terms:
+        return ""
+    rows = "".join(
+        f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in terms.items()
+    )
+    return f"<h2>Words</h2><dl class='words'>{rows}</dl>"
 
 
 def _facts(facts: dict[str, str]) -> str:

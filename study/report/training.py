@@ -1,6 +1,7 @@
 """What happened inside trials: learning curves, gradients, ensembles."""
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -11,7 +12,19 @@ from study.analysis import (
     first_layer_gradients,
     gradient_flow,
 )
-from study.report.style import GAP, PALETTE, TEST, TRAIN, VALIDATION, styled
+from study.report.style import (
+    BASE_RATE,
+    GAP,
+    PALETTE,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    draw_base_rate,
+    percent,
+    styled,
+)
+from study.report.trials import base_rate
+from workers.segment import CURVE_EXAMPLES
 
 CURVES = (
     ("train_accuracy", "train", TRAIN),
@@ -20,39 +33,64 @@ CURVES = (
 )
 
 
+def train_is_drawn_apart(measurements: Measurements, trial: int) -> bool:
+    """Whether the last point of the trial's train curve is of more examples than the others."""
+    rows = measurements.replicates
+    own = rows.loc[rows["trial"] == trial, "train_examples"]
+    curves = measurements.learning_curves
+    epochs = curves.loc[curves["trial"] == trial, "epoch"]
+    is_whole = bool((epochs == measurements.specification["training"]["epochs"]).any())
+    return is_whole and epochs.nunique() > 1 and bool((own > CURVE_EXAMPLES).any())
+
+
 def learning_curves(measurements: Measurements, best: int, worst: int) -> go.Figure:
-    """Accuracy by epoch of two trials, the mean over replicates, with their range."""
+    """Accuracy by epoch of two trials, the mean over replicates, with their range.
+
+    The train accuracy of the last epoch is a mark of its own where it alone is of all examples.
+    """
     chosen = [best] if best == worst else [best, worst]
     labels = [f"best by validation: trial {best}", f"most overfitting: trial {worst}"]
     figure = make_subplots(
         rows=1, cols=len(chosen), shared_yaxes=True, subplot_titles=labels[: len(chosen)]
     )
+    shown: set[str] = set()  # in the legend
     for column, trial in enumerate(chosen, start=1):
         rows = measurements.learning_curves
         by_epoch = rows[rows["trial"] == trial].groupby("epoch")
+        apart = train_is_drawn_apart(measurements, trial)
         for name, label, colour in CURVES:
-            means, lows, highs = by_epoch[name].mean(), by_epoch[name].min(), by_epoch[name].max()
-            figure.add_scatter(
-                x=means.index,
-                y=means,
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": highs - means,
-                    "arrayminus": means - lows,
-                    "thickness": 1,
-                    "width": 2,
-                },
-                mode="lines",
-                name=label,
-                legendgroup=label,
-                showlegend=column == 1,
-                line={"color": colour, "width": 2},
-                row=1,
-                col=column,
-            )
+            values = by_epoch[name]
+            curve = pd.DataFrame({"mean": values.mean(), "low": values.min(), "high": values.max()})
+            parts = [(curve, label, {"mode": "lines", "line": {"color": colour, "width": 2}})]
+            if name == "train_accuracy" and apart:
+                marker = {"color": colour, "size": 8, "symbol": "diamond"}
+                parts = [
+                    (curve[:-1], f"train, first {CURVE_EXAMPLES} examples", parts[0][2]),
+                    (curve[-1:], "train, all examples", {"mode": "markers", "marker": marker}),
+                ]
+            for part, said, look in parts:
+                figure.add_scatter(
+                    x=part.index,
+                    y=100 * part["mean"],
+                    error_y={
+                        "type": "data",
+                        "symmetric": False,
+                        "array": 100 * (part["high"] - part["mean"]),
+                        "arrayminus": 100 * (part["mean"] - part["low"]),
+                        "thickness": 1,
+                        "width": 2,
+                    },
+                    name=said,
+                    legendgroup=said,
+                    showlegend=said not in shown,
+                    row=1,
+                    col=column,
+                    **look,
+                )
+                shown.add(said)
+        draw_base_rate(figure, base_rate(measurements), along="y", row=1, col=column)
     figure.update_xaxes(title_text="epoch", type="log")
-    figure.update_yaxes(title_text="accuracy", col=1)
+    figure.update_yaxes(title_text="accuracy (%)", col=1)
     title = "Learning curves, with the range over replicates"
     return styled(figure, title, height=420, descriptive=measurements.descriptive)
 
@@ -73,11 +111,15 @@ def depth_by_activation(measurements: Measurements) -> go.Figure | None:
         cols=2,
         shared_yaxes=True,
         horizontal_spacing=0.16,
-        subplot_titles=["test accuracy", "log10 of the first layer's initial gradient norm"],
+        subplot_titles=[
+            f"test accuracy (%); {BASE_RATE} {percent(base_rate(measurements))}",
+            "log10 of the first layer's initial gradient norm",
+        ],
     )
-    tables = (accuracy, gradients.apply(np.log10))
-    for column, (table, scale, place) in enumerate(
-        zip(tables, ("Blues", "Viridis"), (0.43, 1.01), strict=True), start=1
+    tables = (100 * accuracy, gradients.apply(np.log10))
+    looks = (("Blues", 0.43, ".1f"), ("Viridis", 1.01, ".2f"))
+    for column, (table, (scale, place, digits)) in enumerate(
+        zip(tables, looks, strict=True), start=1
     ):
         figure.add_heatmap(
             z=table.to_numpy(),
@@ -85,8 +127,8 @@ def depth_by_activation(measurements: Measurements) -> go.Figure | None:
             y=list(table.index),
             colorscale=scale,
             colorbar={"x": place, "thickness": 12},
-            texttemplate="%{z:.2f}" if table.size <= 60 else None,
-            hovertemplate="depth %{x}, %{y}: %{z:.3f}<extra></extra>",
+            texttemplate=f"%{{z:{digits}}}" if table.size <= 60 else None,
+            hovertemplate=f"depth %{{x}}, %{{y}}: %{{z:{digits}}}<extra></extra>",
             row=1,
             col=column,
         )

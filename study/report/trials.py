@@ -1,14 +1,27 @@
-"""Single trials of a report: the best one, the one that overfits most, and what they are."""
+"""Single trials of a report: the best ones, the one that overfits most, and what they are."""
 
+from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from study.analysis import Measurements, distinct_trials, learned, learning
-from study.specification.spec import Objective, Sampler
+from study.analysis import (
+    Measurements,
+    distinct_trials,
+    generalization_gaps,
+    learned,
+    learning,
+)
+from study.analysis.trials import best_trials
+from study.report.style import estimated, percent, points
+from study.specification.spec import Objective, Sampler, StudySpec
 from workers.configuration import HYPERPARAMETERS
+
+FILES = ("source", "test")  # fields of the section data that may name a file
+BESIDE = "# Put the data file beside this specification, or write its whole path."
 
 
 def varying(measurements: Measurements) -> list[str]:
@@ -34,6 +47,11 @@ def is_baseline(measurements: Measurements, trial: int) -> bool:
         all(row[name] == level for name, level in configuration.items())
         for configuration in measurements.specification["baseline"]
     )
+
+
+def base_rate(measurements: Measurements) -> float:
+    """The test accuracy of always saying the most frequent class, the mean over replicates."""
+    return float(measurements.splits["majority_test_accuracy"].mean())
 
 
 def best_trial(measurements: Measurements) -> int:
@@ -65,14 +83,66 @@ def described(measurements: Measurements, trial: int) -> str:
     return f"trial {trial} ({inside})" if inside else f"trial {trial}"
 
 
+def best_table(measurements: Measurements) -> pd.DataFrame:
+    """The best trials by the first objective, a row each, as text: what they are, how well they do.
+
+    Columns are headings: trial, the hyperparameters that vary, then accuracies in percent, gaps in
+    points and losses in nats, with 95 % intervals. A dash where there is no such number.
+    """
+    spec = StudySpec.model_validate(measurements.specification)
+    ranked = best_trials(measurements.results, spec)
+    gaps = generalization_gaps(measurements.replicates, measurements.splits).set_index("trial")
+    names = varying(measurements)
+    return pd.DataFrame(
+        [
+            {
+                "trial": str(row["trial"]),
+                **{name.replace("_", " "): _shown(row[name]) for name in names},
+                "validation": percent(row["validation_accuracy"]),
+                "train": percent(row["train_accuracy"]),
+                "test (95 %)": _with_interval(gaps, row, "test_accuracy", "test"),
+                "balanced test": _or_dash(row["balanced_test_accuracy"], percent),
+                "gap in points (95 %)": _with_interval(gaps, row, "generalization_gap", "gap"),
+                "train loss": _or_dash(row["train_loss"], nats),
+                "test loss": _or_dash(row["test_loss"], nats),
+                "loss gap": _or_dash(row["loss_gap"], nats),
+            }
+            for row in ranked.to_dict("records")
+        ]
+    )
+
+
+def nats(value: float) -> str:
+    """A loss, to three digits behind the point."""
+    return f"{value:.3f}"
+
+
+def _or_dash(value: Any, shown: Callable[[float], str]) -> str:
+    return "–" if pd.isna(value) else shown(float(value))
+
+
+def _with_interval(gaps: pd.DataFrame, row: dict[Any, Any], name: str, prefix: str) -> str:
+    shown = points if name == "generalization_gap" else percent
+    if row["trial"] not in gaps.index:  # it lacks a replicate
+        return _or_dash(row[name], shown)
+    own = gaps.loc[row["trial"]]
+    return estimated(own[name], own[f"{prefix}_low"], own[f"{prefix}_high"], shown)
+
+
 def configuration_yaml(measurements: Measurements, trial: int) -> str:
-    """A specification that trains this configuration alone: every hyperparameter is fixed."""
+    """A specification that trains this configuration alone: every hyperparameter is fixed.
+
+    A file of data is named as it was given where that is relative, else by its name alone, and a
+    comment says so: a report is handed on, and the folders of a machine are nobody else's concern.
+    """
     row = measurements.results.set_index("trial").loc[trial]
     specification = measurements.specification
+    data = _without_none(specification["data"])
+    named = {field: file_name(data[field]) for field in FILES if field in data}
     document = {
         "name": f"{specification['name']}-best",
         "seed": specification["seed"],
-        "data": _without_none(specification["data"]),
+        "data": data | named,
         "search": {name: _plain(row[name]) for name in HYPERPARAMETERS if not pd.isna(row[name])},
         "training": _without_none(
             {
@@ -83,7 +153,16 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
         ),
         "sampler": Sampler.GRID.value,  # one configuration is a grid of one point
     }
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    if any(named[field] != data[field] for field in named):
+        return f"{BESIDE}\n{text}"
+    return text
+
+
+def file_name(source: str) -> str:
+    """A data source without the folders of the machine that it lies on: unchanged if relative."""
+    path = PurePath(source)
+    return path.name if path.is_absolute() else source
 
 
 def number(count: int, of: str) -> str:

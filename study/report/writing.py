@@ -7,8 +7,8 @@ from pathlib import Path
 from study.analysis import load_measurements
 from study.errors import InvalidInput
 from study.report.building import build_report, picture
-from study.report.images import as_png
 from study.report.markdown import as_markdown
+from study.report.outputs.images import as_png
 from study.report.page import as_page, picture_page
 
 

@@ -148,7 +148,7 @@ def _plan(database: Database, heartbeat: Heartbeat, instructions: Instructions) 
 
 def _save_figures(instructions: Instructions, progress: Progress) -> None:
     """The pictures of a finished study, for its dashboard."""
-    from study.report.dashboard_figures import save_to_dashboard
+    from study.report.outputs.dashboard_figures import save_to_dashboard
 
     try:
         save_to_dashboard(instructions.lease.study, instructions.options.storage)

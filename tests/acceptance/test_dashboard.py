@@ -17,7 +17,7 @@ import pytest
 
 from storage.database.opening import open_database
 from study.launching.launch import launch
-from study.report.dashboard_figures import save_to_dashboard
+from study.report.outputs.dashboard_figures import save_to_dashboard
 from study.specification.files import read_specification
 from tests.acceptance.conftest import SMALL, CommandLine
 from tests.browser import Browser, browsing

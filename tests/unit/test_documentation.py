@@ -13,6 +13,7 @@ DOCUMENTS = (
     "SECURITY.md",
     "docs/containers.md",
     "docs/lessons.md",
+    "docs/networks.md",
     "docs/operating.md",
 )
 PATH = re.compile(r"(?<![\w./-])(?:study|workers|storage|tests|docs)/[\w./-]*")

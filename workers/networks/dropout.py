@@ -14,7 +14,7 @@ from torch import Tensor
 from workers.networks.network import Network
 from workers.seeds import Purpose, random_generator
 
-_LEVELS = 1 << 16
+LEVELS = 1 << 16
 _LOWEST = -(1 << 15)
 _BLOCK = 1 << 20  # bits of a layer that are drawn at a time, in units and rows
 
@@ -40,7 +40,7 @@ class Dropout:
         self.streams: dict[tuple[int, int, int], _Stream] = {}
         for k, (network, rate) in enumerate(zip(networks, rates, strict=True)):
             if rate > 0.0:
-                threshold = min(round(rate * _LEVELS), _LEVELS - 1) + _LOWEST
+                threshold = min(round(rate * LEVELS), LEVELS - 1) + _LOWEST
                 own = self.masks[k, : network.configuration.depth, :, : own_rows[k]]
                 # Rows that are padded for others are never drawn, but scaled in every step: a one
                 # there would grow until it overflows, and take the network with it.

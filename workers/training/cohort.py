@@ -14,7 +14,7 @@ from workers.networks.network import (
     group_networks,
 )
 from workers.networks.topologies.registry import count_parameters
-from workers.segment import Segment, TrialMeasurements, TrialWork
+from workers.segment import CURVE_EXAMPLES, Segment, TrialMeasurements, TrialWork
 from workers.tasks.task import Predictions
 from workers.training.examples import Examples
 from workers.training.layer_statistics import average_layers, probe_layers
@@ -22,8 +22,6 @@ from workers.training.measurements import evaluation_epochs, measure_curve_point
 from workers.training.metrics import GroundTruth
 from workers.training.program import Program
 from workers.training.states import NetworkState, TrialState
-
-CURVE_EXAMPLES = 256  # of the training split, at all points of a curve but the last
 
 Key = tuple[int, int, int]  # trial, replicate, member
 

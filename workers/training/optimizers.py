@@ -25,6 +25,7 @@ from workers.networks.parameters import Stack
 ADAM_BETAS = 0.9, 0.999
 RMSPROP_DECAY = 0.99
 EPSILON = 1e-8
+CLIP_EPSILON = 1e-6  # added to a norm before it divides, as torch does
 CHUNK = 1 << 16  # numbers updated at a time: what one pass leaves in the cache, the next one reads
 
 COEFFICIENTS = ("coupled", "first", "second", "shrink", "step", "scale", "epsilon")
@@ -159,7 +160,7 @@ class Updater:
         for chunk in self.chunks:
             owners = self.owners[chunk.region][chunk.slots]
             squares.index_add_(0, owners, (chunk.gradients * chunk.gradients).sum(1))
-        factors = torch.clamp_max(largest / (squares.sqrt() + 1e-6), 1.0)
+        factors = torch.clamp_max(largest / (squares.sqrt() + CLIP_EPSILON), 1.0)
         for chunk in self.chunks:
             owners = self.owners[chunk.region][chunk.slots]
             chunk.gradients.mul_(factors[owners].unsqueeze(1))

@@ -148,7 +148,7 @@ def _run(spec: "StudySpec", storage: str, cluster: str | None, *, with_logs: boo
     say_how_it_ended(spec, outcome)
     if outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:
         from study.coordinator.coordinator import Ending
-        from study.report.dashboard_figures import save_to_dashboard
+        from study.report.outputs.dashboard_figures import save_to_dashboard
 
         if outcome.ending is not Ending.STOPPED:
             save_to_dashboard(spec.name, outcome.storage_url)

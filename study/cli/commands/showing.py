@@ -67,7 +67,7 @@ def report(
     ] = False,
 ) -> None:
     """Say how much a study's networks overfit, and why: a page that needs no network."""
-    from study.report.dashboard_figures import save_to_dashboard
+    from study.report.outputs.dashboard_figures import save_to_dashboard
     from study.report.writing import write_report
 
     written = write_report(name, storage, style, figure, output)

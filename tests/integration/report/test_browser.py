@@ -8,7 +8,7 @@ import pytest
 
 from study.analysis import load_measurements
 from study.report.building import picture
-from study.report.images import BROWSERS, as_png
+from study.report.outputs.images import BROWSERS, as_png
 from study.report.writing import write_report
 from tests.browser import find_program, headless
 

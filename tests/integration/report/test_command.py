@@ -1,10 +1,14 @@
 """The commands `report` and `compare` as a user types them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tests.integration.report.conftest import GRID, ONE
 
 
 @pytest.fixture
@@ -38,6 +42,22 @@ def test_a_comparison_goes_to_stdout(study):
     ran = study("compare", "grid", "0", "1")
     assert ran.returncode == 0
     assert "generalization gap" in ran.stdout
+
+
+@pytest.mark.parametrize(("document", "claims"), [(GRID, True), (ONE, False)])
+def test_a_launch_ends_with_the_verdicts_on_what_the_study_claims(
+    study, tmp_path, document, claims
+):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(document))
+    ran = study("launch", str(path), "--cluster", "serial")
+    assert ran.returncode == 0, ran.stderr
+    assert ("Claims" in ran.stdout) is claims
+    if claims:
+        row = next(line for line in ran.stdout.splitlines() if "Deep <sigmoid>" in line)
+        assert re.search(r"holds|not decided|does not hold", row)
+        assert "test accuracy" in row
+        assert "points" in row
 
 
 @pytest.mark.parametrize(

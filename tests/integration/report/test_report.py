@@ -8,7 +8,7 @@ import yaml
 from study.analysis import load_measurements
 from study.errors import InvalidInput
 from study.report.building import FIGURES, build_report, picture
-from study.report.dashboard_figures import save_to_dashboard
+from study.report.outputs.dashboard_figures import save_to_dashboard
 from study.report.style import DESCRIPTIVE
 from study.report.writing import write_report
 from study.specification.files import read_specification

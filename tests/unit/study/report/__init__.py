@@ -1,0 +1,1 @@
+"""Parts of a report that need no study to have run."""

@@ -8,6 +8,7 @@ from study.analysis import Measurements, load_measurements
 from study.report.building import Picture, picture
 
 PICTURES = ("accuracy-gap", "effects", "importances", "incumbent")
+UPLOADS = ("sendDataToCloud", "sendChartToCloud", "editInChartStudio")
 MOST_POINTS = 200  # two kilobytes of picture are one transaction
 
 
@@ -33,9 +34,14 @@ def _pictures(measurements: Measurements) -> list[Picture]:
 
 
 def _small(one: Picture) -> Picture:
-    """The picture without its template and with every trace thinned evenly."""
+    """The picture without its template and with every trace thinned evenly.
+
+    The dashboard draws it with a configuration of its own: that no button uploads it is said in the
+    figure itself.
+    """
     figure = copy.deepcopy(one.figure)
     figure.layout.template = None
+    figure.layout.modebar.remove = list(UPLOADS)
     for trace in figure.data:
         if trace.type == "scatter" and trace.text is not None and len(trace.x) > MOST_POINTS:
             step = -(-len(trace.x) // MOST_POINTS)

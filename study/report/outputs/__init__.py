@@ -1,0 +1,1 @@
+"""What is made of a report's pictures elsewhere: PNG, and notes in the Optuna dashboard."""
