@@ -144,7 +144,7 @@ def simulated_measurements(work: TrialWork, segment: Segment) -> TrialMeasuremen
         seconds=0.0,
         replicates=tuple(
             _replicate(configuration, replicate, segment)
-            for replicate in range(segment.settings.replicates)
+            for replicate in segment.replicates
         ),
     )
 
