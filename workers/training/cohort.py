@@ -39,9 +39,7 @@ class Cohort:
         segment, examples = self.segment, self.examples
         self.networks = {
             (n.trial, n.replicate, n.member): n
-            for n in enumerate_networks(
-                segment.trials, segment.settings, segment.first_replicate
-            )
+            for n in enumerate_networks(segment.trials, segment.settings, segment.first_replicate)
         }
         self.truths = {
             (work.trial, replicate): examples.truth(work.configuration, replicate)

@@ -19,7 +19,10 @@ from study.monitoring.logs import StudyLog
 from study.monitoring.metrics import Metrics
 
 # Events that a log has and no metric counts: what they say is in another one's count.
-LOGGED_ONLY = {"study began", "stop requested", "process started", "process ended", "trial failed"}
+LOGGED_ONLY = {
+    *("study began", "stop requested", "process started", "process ended", "trial failed"),
+    *("confirmation began", "trials confirmed"),
+}
 
 
 def example_of(kind: type[Event]) -> Event:
