@@ -34,6 +34,10 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         varying = varying_hyperparameters(results)
         stdout = data_console()
         stdout.print(as_table(best, title, varying=varying, width=stdout.width))
+    if spec.confirm is not None and outcome.complete:
+        from study.cli.confirmed import print_confirmed
+
+        print_confirmed(spec.name, outcome.storage_url)
     option = storage_option(outcome.storage_url)
     if outcome.ending is Ending.STOPPED:
         again = f"study resume {spec.name} --detach{option}"
