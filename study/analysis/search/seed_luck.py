@@ -8,7 +8,7 @@ was measured, and the mean noise of whoever wins. Seeds that fail are not in it:
 one does not win, and that the winner had none is luck of another kind.
 
 In simulation (tests/benchmarks/confirmation.py) the estimate is within 0.1 points of the truth
-where no seeds fail, and about a third of it where one in ten does.
+where no seeds fail, and half of it where one in ten does.
 """
 
 from dataclasses import dataclass
