@@ -21,6 +21,7 @@ from study.coordinator.confirmation import ConfirmationEnding
 from study.coordinator.fresh_replicates import FreshReplicates, checked
 from study.errors import InvalidInput, StudyFailed
 from study.launching.fresh_training import chosen_trials, parts_of, train_fresh
+from study.launching.launch import DEFAULT_STORAGE
 from study.launching.lease import Heartbeat, take_study
 from study.launching.pools import early_workers, open_pool
 from study.launching.replay import dataset_of
@@ -50,7 +51,7 @@ def confirm(
     trials: Sequence[int] = (),
     *,
     replicates: int = DEFAULTS.replicates,
-    storage: str,
+    storage: str = DEFAULT_STORAGE,
     cluster: str | None = None,
     data: tuple[Any, Any] | None = None,
     progress: Progress | None = None,
