@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         load_results,
     )
     from study.errors import InvalidInput, StudyError
+    from study.launching.confirming import confirm
     from study.launching.launch import launch
     from study.launching.outcome import StudyOutcome
     from study.models.export import export_model
@@ -29,6 +30,7 @@ _HOME_OF = {
     "StudyError": "study.errors",
     "StudyOutcome": "study.launching.outcome",
     "StudySpec": "study.specification.spec",
+    "confirm": "study.launching.confirming",
     "export_model": "study.models.export",
     "launch": "study.launching.launch",
     "load_layer_statistics": "storage.reading.frames",
@@ -46,6 +48,7 @@ __all__ = [
     "StudyError",
     "StudyOutcome",
     "StudySpec",
+    "confirm",
     "export_model",
     "launch",
     "load_layer_statistics",

@@ -27,7 +27,8 @@ class Segment:
     first_epoch 0 begins from initial weights; any other value needs the trials' states.
     seed is the study's: a trial's numbers follow from it, its configuration and the data alone.
     refit says that validation examples are trained on as well: what is measured on them then is no
-    validation.
+    validation. Replicates are numbered from first_replicate on: a replicate's random streams follow
+    from its number, so that it is the same in whichever range it is trained.
     """
 
     trials: tuple[TrialWork, ...]
@@ -37,6 +38,12 @@ class Segment:
     last_epoch: int
     label_noise: float = 0.0
     refit: bool = False
+    first_replicate: int = 0
+
+    @property
+    def replicates(self) -> range:
+        """The numbers of the replicates."""
+        return range(self.first_replicate, self.first_replicate + self.settings.replicates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,23 @@
 Every frame has `study` and `trial` columns and the columns of its table in storage.tables.schema.
 Words are categorical, whole numbers nullable (Int64), truth values nullable (boolean), times in
 UTC, everything else float64 with NaN for what was not measured. Rows are sorted by their keys.
+
+Whatever has replicates takes `purpose`: "search", the default, is what the trials were chosen by,
+"confirmation" what those that were chosen did on fresh replicates; None is both. Means over both
+would mix luck that was selected with luck that was not.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sqlalchemy import Column, Connection, Select, Table, select, types
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.reading.purposes import with_purposes
 from storage.studies.names import missing_study
+from storage.studies.splits import ReplicatePurpose
 from storage.tables.schema import (
     UtcDateTime,
     layer_statistics,
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 
 _FREE_TEXT = frozenset({"error"})  # every other column of text is categorical
 
+Purpose: TypeAlias = ReplicatePurpose | Literal["search", "confirmation"] | None
+
 
 def load_results(study: str | None, storage: str | Database) -> pd.DataFrame:
     """One row per finished trial of one study, or of all studies with None.
@@ -36,45 +44,59 @@ def load_results(study: str | None, storage: str | Database) -> pd.DataFrame:
     storage is a database URL or an open database. Raises StudyNotFound, StudyWithoutRun, and what
     open_database raises; nothing is created.
     """
-    return _load(results, study, storage)
+    return _load(results, study, storage, None)
 
 
-def load_replicates(study: str | None, storage: str | Database) -> pd.DataFrame:
-    """One row per trial and replicate; the correctness bits are bytes. As load_results."""
-    return _load(replicates, study, storage)
+def load_replicates(
+    study: str | None, storage: str | Database, *, purpose: Purpose = ReplicatePurpose.SEARCH
+) -> pd.DataFrame:
+    """One row per trial and replicate, with its purpose; the correctness bits are bytes. As
+    load_results."""
+    return _load(replicates, study, storage, purpose)
 
 
-def load_members(study: str | None, storage: str | Database) -> pd.DataFrame:
+def load_members(
+    study: str | None, storage: str | Database, *, purpose: Purpose = ReplicatePurpose.SEARCH
+) -> pd.DataFrame:
     """One row per network. As load_results."""
-    return _load(members, study, storage)
+    return _load(members, study, storage, purpose)
 
 
-def load_learning_curves(study: str | None, storage: str | Database) -> pd.DataFrame:
+def load_learning_curves(
+    study: str | None, storage: str | Database, *, purpose: Purpose = ReplicatePurpose.SEARCH
+) -> pd.DataFrame:
     """One row per trial, replicate and evaluated epoch. As load_results."""
-    return _load(learning_curves, study, storage)
+    return _load(learning_curves, study, storage, purpose)
 
 
-def load_layer_statistics(study: str | None, storage: str | Database) -> pd.DataFrame:
+def load_layer_statistics(
+    study: str | None, storage: str | Database, *, purpose: Purpose = ReplicatePurpose.SEARCH
+) -> pd.DataFrame:
     """One row per trial, replicate, layer and recorded epoch. As load_results."""
-    return _load(layer_statistics, study, storage)
+    return _load(layer_statistics, study, storage, purpose)
 
 
-def _load(table: Table, study: str | None, storage: str | Database) -> pd.DataFrame:
+def _load(
+    table: Table, study: str | None, storage: str | Database, purpose: Purpose
+) -> pd.DataFrame:
+    wanted = None if purpose is None else ReplicatePurpose(purpose)
     if isinstance(storage, Database):
         with storage.read() as connection:
-            return _frame(connection, table, study)
+            return _frame(connection, table, study, wanted)
     with open_database(storage, create=False) as database, database.read() as connection:
-        return _frame(connection, table, study)
+        return _frame(connection, table, study, wanted)
 
 
-def _frame(connection: Connection, table: Table, study: str | None) -> pd.DataFrame:
+def _frame(
+    connection: Connection, table: Table, study: str | None, purpose: ReplicatePurpose | None
+) -> pd.DataFrame:
     import pandas as pd
 
     if study is not None:
         known = select(study_runs.c.study_id).where(study_runs.c.study == study)
         if connection.scalar(known) is None:
             raise missing_study(connection, study)
-    query, columns = _query(table, study)
+    query, columns = _query(table, study, purpose)
     rows = connection.execute(query).all()
     names = [column.name for column in columns]
     by_column = list(zip(*rows, strict=True)) if rows else [() for _ in names]
@@ -86,12 +108,18 @@ def _frame(connection: Connection, table: Table, study: str | None) -> pd.DataFr
     )
 
 
-def _query(table: Table, study: str | None) -> tuple[Select[Any], list[Column[Any]]]:
+def _query(
+    table: Table, study: str | None, purpose: ReplicatePurpose | None
+) -> tuple[Select[Any], list[Column[Any]]]:
     own = [column for column in table.c if column.name not in {"trial_id", "study", "trial"}]
     columns = [results.c.study, results.c.trial, *own]
     query = select(*columns)
     if table is not results:
         query = query.join_from(table, results, table.c.trial_id == results.c.trial_id)
+        query, stored = with_purposes(query, table.c.replicate, purpose)
+        if table is replicates:
+            query = query.add_columns(stored)
+            columns.append(Column("purpose", types.String()))
     if study is not None:
         query = query.where(results.c.study == study)
     keys = [column for column in table.primary_key.columns if column.name != "trial_id"]

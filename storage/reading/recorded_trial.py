@@ -8,7 +8,9 @@ from sqlalchemy import Connection, Table, select
 
 from storage.database.engine import Database
 from storage.errors import TrialNotFound
+from storage.reading.purposes import with_purposes
 from storage.studies.names import missing_study
+from storage.studies.splits import ReplicatePurpose
 from storage.tables.schema import (
     layer_statistics,
     learning_curves,
@@ -25,7 +27,10 @@ _IDENTITY = frozenset({"trial_id", "study", "trial", "state", "started_at", "fin
 
 @dataclass(frozen=True, slots=True)
 class RecordedTrial:
-    """One trial's rows of our tables, as FinishedTrial takes them: keyed by column."""
+    """One trial's rows of our tables, as FinishedTrial takes them: keyed by column.
+
+    Those of replicates are of one purpose.
+    """
 
     state: str
     result: Mapping[str, Any]
@@ -35,8 +40,14 @@ class RecordedTrial:
     layer_statistics: Rows
 
 
-def read_recorded_trial(database: Database, study: str, trial: int) -> RecordedTrial:
-    """The rows of one finished trial. Raises StudyNotFound, StudyWithoutRun, TrialNotFound."""
+def read_recorded_trial(
+    database: Database,
+    study: str,
+    trial: int,
+    purpose: ReplicatePurpose = ReplicatePurpose.SEARCH,
+) -> RecordedTrial:
+    """The rows of one finished trial, of its replicates of this purpose. Raises StudyNotFound,
+    StudyWithoutRun, TrialNotFound."""
     with database.read() as connection:
         own = (results.c.study == study) & (results.c.trial == trial)
         row = connection.execute(select(results).where(own)).one_or_none()
@@ -48,10 +59,10 @@ def read_recorded_trial(database: Database, study: str, trial: int) -> RecordedT
         return RecordedTrial(
             state=row.state,
             result={k: v for k, v in row._mapping.items() if k not in _IDENTITY},
-            replicates=_rows(connection, replicates, row.trial_id),
-            members=_rows(connection, members, row.trial_id),
-            learning_curves=_rows(connection, learning_curves, row.trial_id),
-            layer_statistics=_rows(connection, layer_statistics, row.trial_id),
+            replicates=_rows(connection, replicates, row.trial_id, purpose),
+            members=_rows(connection, members, row.trial_id, purpose),
+            learning_curves=_rows(connection, learning_curves, row.trial_id, purpose),
+            layer_statistics=_rows(connection, layer_statistics, row.trial_id, purpose),
         )
 
 
@@ -64,8 +75,10 @@ def read_fingerprints(database: Database, study: str) -> dict[int, str]:
         return {row.trial: row.fingerprint for row in rows}
 
 
-def _rows(connection: Connection, table: Table, trial_id: int) -> Rows:
+def _rows(connection: Connection, table: Table, trial_id: int, purpose: ReplicatePurpose) -> Rows:
     columns = [column for column in table.c if column.name != "trial_id"]
     query = select(*columns).where(table.c.trial_id == trial_id)
+    query = query.join_from(table, results, table.c.trial_id == results.c.trial_id)
+    query, _ = with_purposes(query, table.c.replicate, purpose)
     rows = connection.execute(query.order_by(*table.primary_key.columns))
     return tuple(dict(row._mapping) for row in rows)

@@ -8,9 +8,10 @@ from storage.database.engine import Database
 from storage.errors import LeaseLost
 from storage.studies.leases import Lease, database_now, fence
 from storage.tables.schema import study_runs
-from storage.tables.status import RunStatus
+from storage.tables.status import ENDED, RunStatus
 
-_WORKED_ON = (RunStatus.RUNNING.value, RunStatus.STOPPING.value)
+# One that has ended and is held nevertheless has trials that are being confirmed.
+_WORKED_ON = tuple(status.value for status in {RunStatus.RUNNING, RunStatus.STOPPING} | ENDED)
 
 ALL_SLOTS = 2**31 - 1
 """The demand of a study that has begun and has not written yet where it is trained."""

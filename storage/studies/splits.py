@@ -52,18 +52,27 @@ class StoredSplit:
     test_copies: bytes | None = None
 
 
-def write_splits(database: Database, lease: Lease, rows: Sequence[StoredSplit]) -> None:
-    """Store the study's splits in place of any there are. Raises LeaseLost."""
+def write_splits(
+    database: Database,
+    lease: Lease,
+    rows: Sequence[StoredSplit],
+    purpose: ReplicatePurpose = ReplicatePurpose.SEARCH,
+) -> None:
+    """Store the study's splits of one purpose, which all rows have, in place of any of it that
+    there are. Raises LeaseLost."""
     with database.write() as connection:
         fence(connection, lease)
-        connection.execute(delete(splits).where(splits.c.study_id == lease.study_id))
+        own = (splits.c.study_id == lease.study_id) & (splits.c.purpose == purpose.value)
+        connection.execute(delete(splits).where(own))
         if rows:
             values = [{"study_id": lease.study_id, **asdict(row)} for row in rows]
             connection.execute(insert(splits), values)
 
 
-def read_splits(database: Database, study: str) -> list[StoredSplit]:
-    """The study's splits by replicate; none before they are written.
+def read_splits(
+    database: Database, study: str, purpose: ReplicatePurpose = ReplicatePurpose.SEARCH
+) -> list[StoredSplit]:
+    """The study's splits of one purpose by replicate; none before they are written.
 
     Raises StudyNotFound, StudyWithoutRun.
     """
@@ -74,7 +83,8 @@ def read_splits(database: Database, study: str) -> list[StoredSplit]:
         if study_id is None:
             raise missing_study(connection, study)
         columns = [column for column in splits.c if column.name != "study_id"]
-        query = select(*columns).where(splits.c.study_id == study_id).order_by(splits.c.replicate)
+        own = (splits.c.study_id == study_id) & (splits.c.purpose == purpose.value)
+        query = select(*columns).where(own).order_by(splits.c.replicate)
         rows = [StoredSplit(**row) for row in connection.execute(query).mappings()]
     return [replace(row, purpose=ReplicatePurpose(row.purpose)) for row in rows]
 

@@ -45,6 +45,21 @@ class FinishedTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a finished trial did on further replicates: rows as those of FinishedTrial.
+
+    fingerprint names the environment that they were trained in.
+    """
+
+    number: int
+    fingerprint: str
+    replicates: Sequence[Mapping[str, Any]] = ()
+    members: Sequence[Mapping[str, Any]] = ()
+    learning_curves: Sequence[Mapping[str, Any]] = ()
+    layer_statistics: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FinishReport:
     """What became of a batch, by trial number.
 

@@ -13,7 +13,7 @@ from storage.errors import RowsRefused
 from storage.tables.schema import layer_statistics, learning_curves, members, replicates, results
 from storage.trials import reads, writes
 from storage.trials.conversion import TrialRows, intermediate_rows, to_utc, value_rows
-from storage.trials.records import FinishedTrial
+from storage.trials.records import Confirmation, FinishedTrial
 
 # What the caller cannot know or need not repeat, in the order of `results`.
 _IDENTITY = ("trial_id", "study", "trial", "state")
@@ -113,8 +113,18 @@ def _insert_results(
         for measured in _values(results, columns, [trial.result])
     ]
     insert_rows(connection, results, (*_IDENTITY, *columns, *_TIMES), rows)
+    insert_measurements(connection, finished, ids)
+
+
+def insert_measurements(
+    connection: Connection,
+    measured: Sequence[FinishedTrial] | Sequence[Confirmation],
+    ids: Mapping[int, int],
+) -> None:
+    """Insert what was measured of replicates, members and layers; ids are by number. Raises
+    RowsRefused."""
     for field, table in _MEASUREMENTS:
-        if any(getattr(trial, field) for trial in finished):
+        if any(getattr(trial, field) for trial in measured):
             columns = _columns(table, ("trial_id",))
             insert_rows(
                 connection,
@@ -122,7 +132,7 @@ def _insert_results(
                 ("trial_id", *columns),
                 (
                     (ids[trial.number], *row)
-                    for trial in finished
+                    for trial in measured
                     for row in _values(table, columns, getattr(trial, field))
                 ),
             )

@@ -16,7 +16,7 @@ from storage.reading.frames import (
     load_results,
 )
 from storage.studies.runs import read_run
-from storage.studies.splits import read_splits
+from storage.studies.splits import ReplicatePurpose, read_splits
 from study.analysis.trials import with_defaults
 from study.errors import InvalidInput
 from study.specification.spec import Sampler
@@ -29,8 +29,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class ConfirmationFrames:
+    """What chosen trials did on replicates that chose nothing: columns as those of Measurements.
+
+    Trials may have different numbers of them; splits has a row for every one that some trial has.
+    """
+
+    replicates: pd.DataFrame
+    members: pd.DataFrame
+    splits: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
 class Measurements:
     """The frames of one study, and what it was.
+
+    Replicates, members, curves, layers and splits are those of the search; confirmation has those
+    of trials that were confirmed, None where none was.
 
     splits has a row per replicate: purpose, train_examples, validation_index and test_index (arrays
     of data rows, in the order of the correctness bits), majority_validation_accuracy and
@@ -48,6 +63,7 @@ class Measurements:
     learning_curves: pd.DataFrame
     layer_statistics: pd.DataFrame
     splits: pd.DataFrame
+    confirmation: ConfirmationFrames | None = None
 
     @property
     def specification(self) -> dict[str, Any]:
@@ -103,6 +119,7 @@ def load_measurements(study: str, storage: str) -> Measurements:
             learning_curves=load_learning_curves(study, database),
             layer_statistics=load_layer_statistics(study, database),
             splits=_splits(database, study),
+            confirmation=_confirmation(database, study),
         )
 
 
@@ -115,14 +132,29 @@ def _why_nothing_is_complete(study: str, results: pd.DataFrame) -> str:
     return f"{count} of study {study!r} failed, so there is nothing to report: {reason}"
 
 
+def _confirmation(database: "Database", study: str) -> ConfirmationFrames | None:
+    fresh = ReplicatePurpose.CONFIRMATION
+    replicates = load_replicates(study, database, purpose=fresh)
+    if replicates.empty:
+        return None
+    splits = _splits(database, study, fresh)
+    return ConfirmationFrames(
+        replicates=replicates,
+        members=load_members(study, database, purpose=fresh),
+        splits=splits[splits["replicate"].isin(replicates["replicate"])].reset_index(drop=True),
+    )
+
+
 def load_splits(study: str, storage: str) -> pd.DataFrame:
-    """A study's splits, a row per replicate: the columns of Measurements.splits."""
+    """The splits of a study's search, a row per replicate: the columns of Measurements.splits."""
     with open_database(storage, create=False) as database:
         return _splits(database, study)
 
 
-def _splits(database: "Database", study: str) -> pd.DataFrame:
-    rows = read_splits(database, study)
+def _splits(
+    database: "Database", study: str, purpose: ReplicatePurpose = ReplicatePurpose.SEARCH
+) -> pd.DataFrame:
+    rows = read_splits(database, study, purpose)
     return pd.DataFrame(
         {
             "replicate": [row.replicate for row in rows],

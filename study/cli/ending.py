@@ -42,6 +42,10 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         stdout.print(table)
         if spec.claims and outcome.ending is not Ending.STOPPED:
             _show_verdicts(spec, outcome.storage_url)
+    if spec.confirm is not None and outcome.complete:
+        from study.cli.confirmed import print_confirmed
+
+        print_confirmed(spec.name, outcome.storage_url)
     option = storage_option(outcome.storage_url)
     if outcome.ending is Ending.STOPPED:
         again = f"study resume {spec.name} --detach{option}"

@@ -1,7 +1,7 @@
 """The studies of a database, as tables for a person."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -13,6 +13,7 @@ from storage.studies.names import list_names_without_run
 from storage.studies.runs import StudyRun, read_run
 from storage.studies.splits import constant_test_accuracy, read_splits
 from storage.tables.status import RunStatus
+from storage.trials.confirmations import confirmed_replicates
 from study.errors import InvalidInput
 from study.specification.stored import stored_specification
 
@@ -52,6 +53,7 @@ def status_table(name: str, storage: str) -> Table:
         run = read_run(database, name)
         constant = constant_test_accuracy(read_splits(database, name))
         summaries = list_runs(database)
+        confirmed = confirmed_replicates(database, run.study)
         (summary,) = [summary for summary in summaries if summary.run.study == run.study]
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     # As Text: errors have words in brackets, which would be taken for markup.
@@ -61,6 +63,7 @@ def status_table(name: str, storage: str) -> Table:
         table.add_row(
             "base rate", f"{constant:.3f} of test examples are of the most frequent class"
         )
+    table.add_row("confirmed", Text(_confirmed(confirmed)))
     if run.error is not None:
         table.add_row("error", Text(run.error))
     for reason, count in _reasons(load_results(name, storage)):
@@ -121,6 +124,17 @@ def _specified(run: StudyRun, summary: RunSummary) -> dict[str, str]:
         "data": f"{spec.data.source} ({_data_hash(run)})",
         "sampler": spec.sampler.value,
     }
+
+
+def _confirmed(replicates: Mapping[int, int]) -> str:
+    """Which trials were trained on how many fresh replicates."""
+    numbers = sorted(set(replicates.values()), reverse=True)
+    by_number = [(n, [t for t, own in replicates.items() if own == n]) for n in numbers]
+    parts = [
+        f"trial{'s' * (len(trials) > 1)} {', '.join(map(str, trials))} on {n} fresh replicates"
+        for n, trials in by_number
+    ]
+    return "; ".join(parts) or "no trial"
 
 
 def _objectives(run: StudyRun) -> list[str]:

@@ -85,6 +85,7 @@ class Coordinator:
     _next_occupancy: float = float("-inf")
     _next_snapshot: float = float("-inf")
     _began: float = field(init=False)
+    _seconds: float | None = None  # once the search has ended
     _ended: Ending | None = None
     _outage: DatabaseOutage = field(init=False)
     _ledger: Ledger = field(init=False)
@@ -131,6 +132,7 @@ class Coordinator:
             unfinished = self.dispatcher.cancel_all()
         self._ended = ending
         self._put_back(unfinished)
+        self._seconds = self.seconds_spent
         self._show_snapshot()
         self.progress.record_event(self.tally.ended_event(ending.value, self.seconds_spent))
         return ending
@@ -150,7 +152,9 @@ class Coordinator:
 
     @property
     def seconds_spent(self) -> float:
-        """The study's running time over all launches."""
+        """How long the study has been searched, over all launches."""
+        if self._seconds is not None:
+            return self._seconds
         return self.seconds_before + self.clock() - self._began
 
     def _ending(self) -> Ending | None:

@@ -42,6 +42,7 @@ class Dispatcher:
     next_stop gives the epoch to which a trial goes on from the one it is at; share how many of the
     pool's slots may be filled, where the cluster is not this study's alone. record_event
     takes what becomes of cohorts, which cohort_name names after their ticket in the pool.
+    Replicates are numbered from first_replicate on.
     """
 
     pool: Pool
@@ -53,6 +54,7 @@ class Dispatcher:
     clock: Callable[[], float] = time.monotonic
     record_event: Callable[[Event], None] = lambda _: None
     cohort_name: Callable[[int], str] = str
+    first_replicate: int = 0
     _slowest_pace: float | None = None
     _seconds: float = 0.0
     _network_epochs: float = 0.0
@@ -215,6 +217,7 @@ class Dispatcher:
             first_epoch=epoch,
             last_epoch=until,
             label_noise=self.label_noise,
+            first_replicate=self.first_replicate,
         )
         states = {id(c.state): c.state for c in attempt.cohort if c.state is not None}
         ticket = self.pool.submit(segment, list(states.values()))

@@ -12,7 +12,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.reading.recorded_trial import RecordedTrial
-from storage.trials.records import FinishedTrial
+from storage.trials.records import Confirmation, FinishedTrial
 from study.coordinator.dispatcher import TrainedTrial
 from study.coordinator.retries import UntrainableTrial
 from study.specification.space import typed_configuration
@@ -71,6 +71,19 @@ def rows_of(
         members=_rows(measured, "members"),
         learning_curves=_rows(measured, "curve"),
         layer_statistics=_rows(measured, "layers"),
+    )
+
+
+def confirmed(spec: StudySpec, trained: TrainedTrial) -> Confirmation:
+    """The rows of the replicates that confirm a trial; its own row, of results, is the search's."""
+    measured = rows_of(spec, trained.work, trained.measured, trained.report)
+    return Confirmation(
+        number=trained.work.trial,
+        fingerprint=trained.report.fingerprint,
+        replicates=measured.replicates,
+        members=measured.members,
+        learning_curves=measured.learning_curves,
+        layer_statistics=measured.layer_statistics,
     )
 
 

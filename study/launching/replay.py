@@ -1,13 +1,15 @@
 """Replaying a trial: train it again, alone, and compare every number with the recorded ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isclose, isnan
 from typing import TYPE_CHECKING, Any
 
 from storage.database.opening import open_database
 from storage.reading.recorded_trial import RecordedTrial, Rows, read_recorded_trial
 from storage.studies.runs import StudyRun, read_run
+from storage.studies.splits import ReplicatePurpose
+from storage.trials.confirmations import confirmation_environments
 from storage.trials.records import FinishedTrial
 from study.coordinator import rows
 from study.errors import InvalidInput
@@ -65,7 +67,8 @@ class Replay:
 
 
 def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None = None) -> Replay:
-    """Train one trial of a study alone, in this process, and compare.
+    """Train one trial of a study alone, in this process, and compare; with the fresh replicates
+    that it was confirmed on, if it was.
 
     The comparison is exact where this environment has the trial's fingerprint. data stands in for
     a source that was in memory.
@@ -77,9 +80,15 @@ def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None 
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
         recorded = read_recorded_trial(database, name, trial)
+        fresh = read_recorded_trial(database, name, trial, ReplicatePurpose.CONFIRMATION)
+        environments = confirmation_environments(database, run.study_id, trial)
     if not recorded.replicates:
         raise InvalidInput(f"trial {trial} of study {name!r} failed; there is nothing to replay")
-    return retrain(training_of(run, trial, recorded, data), recorded).replay
+    training = training_of(run, trial, recorded, data)
+    searched = retrain(training, recorded).replay
+    if not fresh.replicates:
+        return searched
+    return _both(searched, _retrain_fresh(training, fresh, environments))
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +141,36 @@ def retrain(training: TrainingToRepeat, recorded: RecordedTrial) -> Retrained:
     compared, unrecorded, differences = compare(recorded, again, tolerance)
     replayed = Replay(work.trial, exact, tolerance, compared, unrecorded, tuple(differences))
     return Retrained(replayed, report, state)
+
+
+def _retrain_fresh(
+    training: TrainingToRepeat, recorded: RecordedTrial, environments: frozenset[str]
+) -> Replay:
+    """Train the replicates that confirmed the trial again, and compare; they have no results."""
+    from workers.training.train import train_segment
+
+    numbers = [int(row["replicate"]) for row in recorded.replicates]
+    settings = replace(training.segment.settings, replicates=len(numbers))
+    segment = replace(training.segment, settings=settings, first_replicate=min(numbers))
+    report, _ = train_segment(segment, training.dataset)
+    (work,) = segment.trials
+    again = rows.rows_of(training.spec, work, report.trials[0], report)
+    exact = environments == {report.fingerprint}
+    tolerance = 0.0 if exact else TOLERANCE
+    of_replicates = replace(recorded, result={}), replace(again, result={})
+    compared, unrecorded, differences = compare(*of_replicates, tolerance)
+    return Replay(work.trial, exact, tolerance, compared, unrecorded, tuple(differences))
+
+
+def _both(first: Replay, second: Replay) -> Replay:
+    return Replay(
+        trial=first.trial,
+        exact=first.exact and second.exact,
+        tolerance=max(first.tolerance, second.tolerance),
+        compared=first.compared + second.compared,
+        unrecorded=first.unrecorded + second.unrecorded,
+        differences=first.differences + second.differences,
+    )
 
 
 def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> Dataset:

@@ -10,6 +10,7 @@ from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT
 from study.errors import InvalidInput
+from study.launching.fresh_training import parts_of_best
 from study.launching.plan import Plan, bounds_of
 from study.specification.spec import StudySpec, identity
 from study.specification.stored import stored_specification
@@ -46,7 +47,14 @@ def as_begun(spec: StudySpec, run: StudyRun | None) -> StudySpec:
 
 
 def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
-    """Whether nothing is left to do: no trial to finish, none to create, or no time."""
+    """Whether nothing is left to do: neither to search nor to confirm."""
+    if not search_is_over(spec, trials, study_id):
+        return False
+    return spec.confirm is None or not parts_of_best(spec, spec.confirm, trials, study_id)
+
+
+def search_is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
+    """Whether there is no trial to finish, none to create, or no time."""
     bounds = bounds_of(spec)
     seconds = trials.get_study_user_attrs(study_id).get(SECONDS_SPENT, 0.0)
     if bounds.seconds is not None and seconds >= bounds.seconds:

@@ -18,6 +18,7 @@ from study.coordinator.dispatcher import Dispatcher
 from study.coordinator.tally import Tally
 from study.coordinator.trial_source import TrialSource
 from study.errors import StudyFailed
+from study.launching.fresh_training import confirm_best
 from study.launching.lease import Heartbeat
 from study.launching.plan import Plan, copies_in_test
 from study.launching.recorded_splits import stored_split
@@ -71,13 +72,14 @@ def run_coordinator(
     on_stopped: Callable[[Lease], object],
     on_pool_lost: Callable[[Lease, str], object],
 ) -> Ending:
-    """Run the study until its ending, and write the status that follows from it.
+    """Run the study until its ending, confirm what it found where its specification says so, and
+    write the status that follows.
 
     on_stopped writes what a study becomes that was stopped before its ending, on_pool_lost one
     whose pool was lost on the way, with the reason.
 
     Raises:
-        StudyFailed: every trial failed, or the pool was lost.
+        StudyFailed: every trial failed, the pool was lost, or a trial could not be confirmed.
         LeaseLost: another coordinator has the study.
         StorageError: the database was lost on the way.
     """
@@ -133,10 +135,19 @@ def run_coordinator(
         want_slots=heartbeat.want,
         seconds_before=spent,
     )
+    unconfirmed: str | None = None
     try:
         heartbeat.join(pool.cluster, pool.slots())
         with stopping_on_signals(coordinator.stop):
             ending = coordinator.run()
+        if ending in _STATUS_AFTER and spec.confirm is not None:
+            coordinator.retry_until_done(coordinator.save_time)
+            confirmed = confirm_best(
+                *(database, spec, spec.confirm, plan.dataset, heartbeat, pool, progress),
+                retry=coordinator.retry_until_done,
+            )
+            unconfirmed = confirmed.reason
+            ending = Ending.STOPPED if confirmed.stopped else ending
     except PoolUnavailable as lost:
         reason = f"what trained its trials was lost: {lost}"
         coordinator.retry_until_done(coordinator.save_time)
@@ -155,7 +166,11 @@ def run_coordinator(
         raise StudyFailed(f"study {spec.name!r} ended: {reason}")
     else:
         status = _STATUS_AFTER[ending]
-        coordinator.retry_until_done(lambda: set_status(database, heartbeat.lease(), status))
+        coordinator.retry_until_done(
+            lambda: set_status(database, heartbeat.lease(), status, unconfirmed)
+        )
+        if unconfirmed is not None:
+            raise StudyFailed(f"study {spec.name!r} is {status.value}, but {unconfirmed}")
     return ending
 
 

@@ -19,6 +19,11 @@ def stop_study(name: str, storage: str, *, timeout: float) -> str:
     """
     with open_database(storage, create=False) as database:
         before = read_run(database, name)
+        if before.status in ENDED and before.owner is not None and not is_gone(before.owner):
+            return (
+                f"study {name!r} was {before.status.value} already; {before.owner} confirms trials "
+                "of it, and stops where Ctrl-C is pressed there"
+            )
         if before.status in ENDED:
             return f"study {name!r} was {before.status.value} already"
         gone = before.owner is None or is_gone(before.owner)

@@ -221,6 +221,34 @@ class TrialFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmationBegan(Event):
+    """These trials are trained on so many replicates that chose nothing."""
+
+    name: ClassVar[str] = "confirmation began"
+    trials: tuple[int, ...]
+    replicates: int
+
+    @property
+    def line(self) -> str:
+        which = f"trial{'s' * (len(self.trials) > 1)} {', '.join(map(str, self.trials))}"
+        return f"confirming {which} on {self.replicates} fresh replicates"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsConfirmed(Event):
+    """The fresh replicates of these trials are in the database; trials may be all or some."""
+
+    name: ClassVar[str] = "trials confirmed"
+    trials: tuple[int, ...]
+    replicates: int
+
+    @property
+    def line(self) -> str:
+        which = f"trial{'s' * (len(self.trials) > 1)} {', '.join(map(str, self.trials))}"
+        return f"confirmed {which} on {self.replicates} fresh replicates"
+
+
+@dataclass(frozen=True, slots=True)
 class Occupancy(Event):
     """How many slots of the pool train a cohort just now, and trials in them."""
 

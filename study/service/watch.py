@@ -18,7 +18,7 @@ from study.coordinator.tally import Tally
 from study.errors import StudyFailed
 from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import bounds_of
-from study.launching.resuming import is_over
+from study.launching.resuming import search_is_over
 from study.monitoring.progress import Progress, Snapshot
 from study.specification.spec import StudySpec
 from study.specification.stored import stored_specification
@@ -61,7 +61,7 @@ def _raise_if_failed(run: StudyRun) -> None:
 def _ending_of(run: StudyRun, spec: StudySpec, trials: TrialStorage) -> Ending:
     if run.status is RunStatus.STOPPED:
         return Ending.STOPPED
-    return Ending.BUDGET if is_over(spec, trials, run.study_id) else Ending.EXHAUSTED
+    return Ending.BUDGET if search_is_over(spec, trials, run.study_id) else Ending.EXHAUSTED
 
 
 @dataclass(slots=True)

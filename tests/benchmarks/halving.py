@@ -28,7 +28,7 @@ def train(folder: str, seed: int, pruner: str, sampler: str) -> tuple[pd.DataFra
         "digits",
         overrides=[
             *(f"seed={seed}", f"pruner={pruner}", f"sampler={sampler}", "training.replicates=1"),
-            *(f"training.epochs={EPOCHS}", f"budget.trials={TRIALS}"),
+            *(f"training.epochs={EPOCHS}", f"budget.trials={TRIALS}", "confirm=null"),
         ],
     )
     began = time.perf_counter()

@@ -75,12 +75,13 @@ STUDIES = {"reference": REFERENCE, "digits": "digits"}
 
 def specification(text: str, trials: int, *overrides: str) -> StudySpec:
     """One of the studies, with its budget; text may be the name of a built-in one."""
+    changed = [f"budget.trials={trials}", "confirm=null", *overrides]
     if "\n" not in text:
-        return read_specification(text, overrides=[f"budget.trials={trials}", *overrides])
+        return read_specification(text, overrides=changed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.yaml"
         path.write_text(text)
-        return read_specification(str(path), overrides=[f"budget.trials={trials}", *overrides])
+        return read_specification(str(path), overrides=changed)
 
 
 class Notes(NoProgress):

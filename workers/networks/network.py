@@ -28,13 +28,13 @@ class Network:
 
 
 def enumerate_networks(
-    trials: Sequence[TrialWork], settings: TrainingSettings
+    trials: Sequence[TrialWork], settings: TrainingSettings, first_replicate: int = 0
 ) -> tuple[Network, ...]:
     """All networks of the trials: trial by trial, replicate by replicate, member by member."""
     return tuple(
         Network(work.trial, work.configuration, replicate, member)
         for work in trials
-        for replicate in range(settings.replicates)
+        for replicate in range(first_replicate, first_replicate + settings.replicates)
         for member in range(work.configuration.ensemble_size)
     )
 
@@ -53,9 +53,13 @@ def cohort_key(configuration: Configuration) -> tuple[str, int, int]:
 
 
 def group_networks(
-    networks: Sequence[Network], training_examples: Sequence[int], overhead: float = OVERHEAD
+    networks: Sequence[Network],
+    training_examples: Sequence[int] | Mapping[int, int],
+    overhead: float = OVERHEAD,
 ) -> tuple[tuple[Network, ...], ...]:
     """Networks that one program trains: of equal topology, padded width and similar batches.
+
+    training_examples are those of each replicate, by its number.
 
     Batches within a factor of two may share a program: all rows are padded to the most that one of
     them has, and all steps are computed that one of them takes. They do where that costs less than

@@ -143,8 +143,7 @@ def simulated_measurements(work: TrialWork, segment: Segment) -> TrialMeasuremen
         diverged=0,
         seconds=0.0,
         replicates=tuple(
-            _replicate(configuration, replicate, segment)
-            for replicate in range(segment.settings.replicates)
+            _replicate(configuration, replicate, segment) for replicate in segment.replicates
         ),
     )
 

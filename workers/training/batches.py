@@ -32,7 +32,7 @@ class EpochBatches:
 
 def network_steps(network: Network, examples: Examples) -> int:
     """Steps per epoch; the last may have fewer examples."""
-    count = used_examples(network.configuration, len(examples.splits[network.replicate].train))
+    count = used_examples(network.configuration, len(examples.split(network.replicate).train))
     return -(-count // network.configuration.batch_size)
 
 
@@ -49,7 +49,7 @@ def draw_batches(
     table = np.empty((max(steps), len(networks), rows), np.int64)
     weights = np.zeros((max(steps), len(networks), rows))
     for k, network in enumerate(networks):
-        split = examples.splits[network.replicate]
+        split = examples.split(network.replicate)
         offset = examples.row_offset(network.replicate)
         count = used_examples(network.configuration, len(split.train))
         size = min(network.configuration.batch_size, count)

@@ -37,12 +37,12 @@ class Cohort:
         segment, examples = self.segment, self.examples
         self.networks = {
             (n.trial, n.replicate, n.member): n
-            for n in enumerate_networks(segment.trials, segment.settings)
+            for n in enumerate_networks(segment.trials, segment.settings, segment.first_replicate)
         }
         self.truths = {
             (work.trial, replicate): examples.truth(work.configuration, replicate)
             for work in segment.trials
-            for replicate in range(segment.settings.replicates)
+            for replicate in segment.replicates
         }
         self.predictions: dict[Key, Predictions] = {}
         self.overflowing: set[Key] = set()
@@ -60,7 +60,7 @@ class Cohort:
         self.programs: list[Program] = []
 
     def _build(self, networks: Sequence[Network]) -> list[Program]:
-        counts = [len(split.train) for split in self.examples.splits]
+        counts = {r: len(self.examples.split(r).train) for r in self.segment.replicates}
         overhead = GPU_OVERHEAD if self.examples.features.is_cuda else OVERHEAD
         return [
             Program(group, self.examples, self.segment.settings, self.segment.seed)
@@ -235,7 +235,7 @@ class Cohort:
                 measure_curve_point(
                     self._members(predictions, trial, replicate), truths[trial, replicate], epoch
                 )
-                for replicate in range(len(state.curve))
+                for replicate in self.segment.replicates
             )
             curve = tuple((*known, point) for known, point in zip(state.curve, points, strict=True))
             self.trials[trial] = replace(state, curve=curve)
@@ -250,7 +250,7 @@ class Cohort:
         for trial, state in self.trials.items():
             size = state.work.configuration.ensemble_size
             layers = []
-            for replicate, earlier in enumerate(state.layers):
+            for replicate, earlier in zip(self.segment.replicates, state.layers, strict=True):
                 keys = [(trial, replicate, member) for member in range(size)]
                 own = [found[key] for key in keys if key in found]
                 first = tuple(s for s in earlier if s.epoch == 0)
@@ -307,7 +307,7 @@ class Cohort:
         trial, size = state.work.trial, state.work.configuration.ensemble_size
         networks = [
             [self._as_reported(state, replicate, member) for member in range(size)]
-            for replicate in range(self.segment.settings.replicates)
+            for replicate in self.segment.replicates
         ]
         return TrialMeasurements(
             trial=trial,
@@ -319,14 +319,14 @@ class Cohort:
                 measure_replicate(
                     replicate,
                     self._members(self.predictions, trial, replicate),
-                    networks[replicate],
+                    networks[place],
                     self.truths[trial, replicate],
                     self.segment.last_epoch,
-                    state.curve[replicate],
-                    state.layers[replicate],
+                    state.curve[place],
+                    state.layers[place],
                     noisy=self.segment.label_noise > 0.0,
                 )
-                for replicate in range(self.segment.settings.replicates)
+                for place, replicate in enumerate(self.segment.replicates)
             ),
         )
 

@@ -108,7 +108,7 @@ def take_ensemble(
     (see reported_weights), None where one diverged."""
     (work,) = segment.trials
     examples = _examples(segment, dataset)
-    train = examples.splits[replicate].train
+    train = examples.split(replicate).train
     topology = network_topology(work.configuration.topology, segment.settings)
     layout = SliceLayout(
         topology,
@@ -181,4 +181,5 @@ def _examples(segment: Segment, dataset: Dataset) -> Examples:
         torch.float32,
         torch.device("cpu"),
         refit=segment.refit,
+        first_replicate=segment.first_replicate,
     )

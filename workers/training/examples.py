@@ -20,8 +20,8 @@ from workers.training.metrics import GroundTruth
 class Examples:
     """N examples of R replicates, which differ in splits, standardization and label noise.
 
-    features [R · N, I] and targets [R · N, O] are replicate after replicate. labels [R, N] are
-    those trained on; clean_labels [N] the true ones.
+    features [R · N, I] and targets [R · N, O] are replicate after replicate, from the one numbered
+    first_replicate on. labels [R, N] are those trained on; clean_labels [N] the true ones.
     """
 
     splits: tuple[Split, ...]
@@ -31,6 +31,7 @@ class Examples:
     clean_labels: npt.NDArray[np.int64]
     task: Task
     inputs: int
+    first_replicate: int = 0
 
     @property
     def count(self) -> int:
@@ -39,11 +40,16 @@ class Examples:
 
     def row_offset(self, replicate: int) -> int:
         """Row of a replicate's first example."""
-        return replicate * self.count
+        return (replicate - self.first_replicate) * self.count
+
+    def split(self, replicate: int) -> Split:
+        """A replicate's split."""
+        return self.splits[replicate - self.first_replicate]
 
     def truth(self, configuration: Configuration, replicate: int) -> GroundTruth:
         """What predictions of a replicate's networks are judged by."""
-        split, labels = self.splits[replicate], self.labels[replicate]
+        split = self.split(replicate)
+        labels = self.labels[replicate - self.first_replicate]
         train = split.train[: used_examples(configuration, len(split.train))]
         return GroundTruth(
             task=self.task,
@@ -65,13 +71,18 @@ def prepare_examples(
     device: torch.device,
     *,
     refit: bool = False,
+    first_replicate: int = 0,
 ) -> Examples:
-    """Split, preprocess and corrupt the data of all replicates, and put them on the device."""
-    splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in range(replicates))
+    """Split, preprocess and corrupt the data of so many replicates, and put them on the device."""
+    numbers = range(first_replicate, first_replicate + replicates)
+    splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in numbers)
     count, task = dataset.examples, dataset.task
     inputs, outputs = splits[0].features.shape[1], pad(task.outputs)
     labels = np.stack(
-        [noisy_labels(dataset, split.train, seed, r, label_noise) for r, split in enumerate(splits)]
+        [
+            noisy_labels(dataset, split.train, seed, r, label_noise)
+            for r, split in zip(numbers, splits, strict=True)
+        ]
     )
     features = np.zeros((replicates, count, pad(inputs)))
     features[:, :count, :inputs] = np.stack([split.features for split in splits])
@@ -84,4 +95,5 @@ def prepare_examples(
         clean_labels=dataset.target,
         task=task,
         inputs=inputs,
+        first_replicate=first_replicate,
     )

@@ -38,7 +38,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     """
     networks, examples = program.networks, program.examples
     used = [
-        min(PROBE_EXAMPLES, used_examples(n.configuration, len(examples.splits[n.replicate].train)))
+        min(PROBE_EXAMPLES, used_examples(n.configuration, len(examples.split(n.replicate).train)))
         for n in networks
     ]
     rows = pad(max(used))
@@ -47,7 +47,7 @@ def probe_layers(program: Program) -> list[list[NetworkLayer]]:
     weights = np.zeros((len(networks), rows, 1))
     for k, network in enumerate(networks):
         offset = examples.row_offset(network.replicate)
-        own = examples.splits[network.replicate].train[: used[k]]
+        own = examples.split(network.replicate).train[: used[k]]
         table[k] = offset + own[0]
         table[k, : used[k]] = offset + own
         weights[k, : used[k]] = 1.0 / used[k]

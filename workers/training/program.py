@@ -35,7 +35,7 @@ class Program(Predictor):
         stacks = [Stack(self.parameters, like.dtype, like.device) for _ in range(3)]
         self.gradients, self.first, self.second = stacks
         own_rows = [
-            batch_rows(network, len(examples.splits[network.replicate].train))
+            batch_rows(network, len(examples.split(network.replicate).train))
             for network in networks
         ]
         self.rows = max(own_rows)

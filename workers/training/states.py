@@ -35,7 +35,7 @@ class NetworkState:
 class TrialState:
     """A trial after `epoch` epochs: its networks by (replicate, member), and what was measured.
 
-    curve and layers hold one entry per replicate.
+    curve and layers hold one entry per replicate of the segment, in their order.
     """
 
     work: TrialWork

@@ -48,6 +48,7 @@ def train_segment(
             dtype,
             place,
             refit=segment.refit,
+            first_replicate=segment.first_replicate,
         )
         measured: list[TrialMeasurements] = []
         after: list[TrialState] = []

@@ -51,6 +51,11 @@ from storage.studies.transitions import request_stop, set_status
 from storage.tables.optuna_schema import metadata as optunas
 from storage.tables.schema import metadata as ours
 from storage.tables.status import RunStatus
+from storage.trials.confirmations import (
+    confirmation_environments,
+    confirmed_replicates,
+    write_confirmations,
+)
 from storage.trials.storage import TrialStorage
 from tests.integration.storage.studies import finished, make_run, new_trial, take_lease
 
@@ -80,6 +85,9 @@ def everything(database: Database) -> Iterator[Callable[[], Any]]:
     yield lambda: update_specification(database, lease, {}, "0" * 64)
     yield lambda: read_splits(database, "digits")
     yield lambda: write_splits(database, lease, [])
+    yield lambda: write_confirmations(database, lease, [])
+    yield lambda: confirmed_replicates(database, "digits")
+    yield lambda: confirmation_environments(database, study_id, 0)
     yield lambda: acquire_lease(database, "digits", Owner.this_process(), 1.0)
     yield lambda: renew_lease(database, lease)
     yield lambda: release_lease(database, lease)

@@ -22,6 +22,7 @@ from study.monitoring.metrics import Metrics
 LOGGED_ONLY = {
     *("study began", "stop requested", "process started", "process ended", "trial failed"),
     "copies in test",
+    *("confirmation began", "trials confirmed"),
 }
 
 

@@ -1,0 +1,153 @@
+"""What a configuration does on replicates that chose nothing.
+
+The winner of a search is picked by networks whose seeds and splits suited it, so its own figures
+are too good. Those of fresh replicates are not: their mean is that of the configuration, and how
+far they lie apart says what to expect of the next network.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from study.analysis.gap import generalization_gaps
+from study.analysis.intervals.random_effects import CONFIDENCE, BoolArray, FloatArray
+from study.analysis.measurements import ConfirmationFrames, Measurements
+from study.analysis.proportions import share_interval
+from study.specification.spec import Objective
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmedTrial:
+    """A trial on k fresh replicates, beside what the search's own replicates said of it.
+
+    test_low to test_high is the interval of the configuration's test accuracy, gap_low to gap_high
+    of its generalization gap, failed_low to failed_high of the share of seeds that fail. members is
+    the size of its ensembles.
+
+    next_low to next_high is where one next network's accuracy on these test examples is to be
+    expected. observed: it is the range that was seen, in which the next one lies with a chance of
+    (k − 1) / (k + 1); some seeds failed and others did not, and no one spread describes both.
+    """
+
+    trial: int
+    replicates: int
+    members: int
+    train_accuracy: float
+    test_accuracy: float
+    test_low: float
+    test_high: float
+    generalization_gap: float
+    gap_low: float
+    gap_high: float
+    next_low: float
+    next_high: float
+    observed: bool
+    failed: int
+    failed_low: float
+    failed_high: float
+    search_replicates: int
+    search_test_accuracy: float
+
+    @property
+    def luck(self) -> float:
+        """How much better the networks were that the search saw: of a winner, selection luck."""
+        return self.search_test_accuracy - self.test_accuracy
+
+
+def confirmed_trials(measurements: Measurements) -> tuple[ConfirmedTrial, ...]:
+    """Every confirmed trial, in the order of the study's first objective, the best one first."""
+    frames = measurements.confirmation
+    if frames is None:
+        return ()
+    objective = Objective(measurements.specification["objective"][0])
+    confirmed = measurements.results[
+        measurements.results["trial"].isin(frames.replicates["trial"])
+    ].sort_values(objective.value, ascending=objective.direction == "minimize", kind="stable")
+    searched = int(measurements.specification["training"]["replicates"])
+    return tuple(_confirmed(frames, row, searched) for _, row in confirmed.iterrows())
+
+
+def _confirmed(frames: ConfirmationFrames, row: "pd.Series", searched: int) -> ConfirmedTrial:
+    own = frames.replicates[frames.replicates["trial"] == row["trial"]].sort_values("replicate")
+    splits = frames.splits[frames.splits["replicate"].isin(own["replicate"])]
+    members = frames.members[frames.members["trial"] == row["trial"]]
+    gap = generalization_gaps(own, splits).iloc[0]
+    failed = failed_seeds(own, members, splits)
+    count, failures = len(own), int(failed.sum())
+    accuracy = own["test_accuracy"].to_numpy(dtype=np.float64)
+    observed = 0 < failures < count
+    low, high = (
+        (float(accuracy.min()), float(accuracy.max())) if observed else next_accuracy(accuracy)
+    )
+    failed_low, failed_high = share_interval(failures, count)
+    return ConfirmedTrial(
+        trial=int(row["trial"]),
+        replicates=count,
+        members=int(row["ensemble_size"]),
+        **{
+            name: float(gap[name])
+            for name in (
+                *("train_accuracy", "test_accuracy", "test_low", "test_high"),
+                *("generalization_gap", "gap_low", "gap_high"),
+            )
+        },
+        next_low=low,
+        next_high=high,
+        observed=observed,
+        failed=failures,
+        failed_low=failed_low,
+        failed_high=failed_high,
+        search_replicates=searched,
+        search_test_accuracy=float(row["test_accuracy"]),
+    )
+
+
+def next_accuracy(accuracy: FloatArray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Where one further draw from where these [k] are from is to be expected, k ≥ 2.
+
+    Student's prediction interval, mean ± t · s · √(1 + 1/k): for accuracies that lie around one
+    value (Hahn and Meeker, Statistical Intervals, 1991, chapter 4). Within [0, 1].
+    """
+    count = len(accuracy)
+    quantile = float(stats.t.ppf(0.5 + confidence / 2.0, count - 1))
+    reach = quantile * float(accuracy.std(ddof=1)) * float(np.sqrt(1.0 + 1.0 / count))
+    mean = float(accuracy.mean())
+    return max(mean - reach, 0.0), min(mean + reach, 1.0)
+
+
+def failed_seeds(
+    replicates: pd.DataFrame, members: pd.DataFrame, splits: pd.DataFrame
+) -> BoolArray:
+    """Of each of one trial's replicates, in their order, whether its seed failed: all its networks
+    diverged, or they did not learn their training set together.
+
+    Not learned is a training loss that is not below what the frequencies of the classes alone give,
+    by more than chance: the likelihood ratio 2 n (entropy − loss) stays below the 95 % quantile of
+    chi-square with a degree of freedom for every class but one (Wilks, Annals of Mathematical
+    Statistics 9, 1938). Where an earlier version did not record the classes, it is a training
+    accuracy not above that of the most frequent one.
+    """
+    diverged = members.groupby("replicate")["diverged"].all()
+    by_replicate = splits.set_index("replicate")
+    return np.array(
+        [
+            bool(diverged.get(row["replicate"], False))
+            or not _learned(row, by_replicate.loc[row["replicate"]])
+            for _, row in replicates.iterrows()
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _learned(replicate: "pd.Series", split: "pd.Series") -> bool:
+    if split["train_classes"] is None:
+        majority = split["majority_test_accuracy"]
+        return bool(pd.isna(majority) or replicate["train_accuracy"] > majority)
+    counts: npt.NDArray[np.int64] = np.asarray(split["train_classes"])
+    seen = counts[counts > 0]
+    entropy = float(stats.entropy(seen))
+    deviance = 2.0 * float(replicate["train_examples"]) * (entropy - replicate["train_loss"])
+    return bool(deviance > stats.chi2.ppf(CONFIDENCE, max(len(seen) - 1, 1)))

@@ -1,0 +1,86 @@
+"""Sentences on what a confirmation found, and on what is not known without one: pure functions."""
+
+from study.analysis.confirmation import ConfirmedTrial
+from study.analysis.measurements import Measurements
+from study.analysis.search.seed_luck import expected_luck
+from study.analysis.trials import distinct_trials
+from study.report.style import percent, points
+from study.specification.spec import Objective
+
+SMALLEST_LUCK = 0.0005
+"""Less is no tenth of a point."""
+
+
+def headline(confirmed: ConfirmedTrial) -> str:
+    """What the trial's configuration does, and what one next network of it is to be expected to."""
+    own = confirmed
+    single = "network" if own.members == 1 else f"ensemble of {own.members}"
+    return (
+        f"Confirmed on {own.replicates} fresh replicates, trial {own.trial} is right on "
+        f"{percent(own.test_accuracy)} of test examples (95 % interval {percent(own.test_low)} to "
+        f"{percent(own.test_high)}); {_next(own, single)}; {_failures(own)}."
+    )
+
+
+def _next(own: ConfirmedTrial, single: str) -> str:
+    between = f"between {percent(own.next_low)} and {percent(own.next_high)}"
+    if own.observed:
+        return f"the {own.replicates} lay {between}"
+    return f"one next {single} will probably be {between}"
+
+
+def _failures(own: ConfirmedTrial) -> str:
+    high = percent(own.failed_high, 0)
+    if own.failed == 0:
+        return f"none of {own.replicates} seeds failed, so of all seeds at most {high} probably do"
+    if own.failed == own.replicates:
+        return f"all {own.replicates} seeds failed to learn the training set"
+    low = percent(own.failed_low, 0)
+    return f"{own.failed} of {own.replicates} seeds failed (of all seeds, {low} to {high} do)"
+
+
+def selection_luck(confirmed: ConfirmedTrial) -> str:
+    """How far the search's own figure was off; "" where fresh replicates do not say that it was."""
+    own = confirmed
+    if own.search_test_accuracy <= own.test_high:
+        return ""
+    return (
+        f"The {own.search_replicates} replicates of the search gave trial {own.trial} "
+        f"{percent(own.search_test_accuracy)}: {points(own.luck, sign=False)} points of that were "
+        "the luck of the seeds that it was picked with."
+    )
+
+
+def unconfirmed(measurements: Measurements, best: int) -> str:
+    """What to think of the best trial's test accuracy; "" where it is confirmed, or where nothing
+    was picked by luck: one trial alone, or an objective that no seed changes."""
+    objective = Objective(measurements.specification["objective"][0])
+    alone = len(distinct_trials(measurements.results)) < 2
+    if alone or objective is Objective.PARAMETERS or _is_confirmed(measurements, best):
+        return ""
+    found = _how_lucky(measurements, objective)
+    return f"These are the networks that were picked; {found}."
+
+
+def _how_lucky(measurements: Measurements, objective: Objective) -> str:
+    measure = f"study confirm {measurements.run.study} measures it"
+    luck = expected_luck(measurements.results, measurements.replicates, objective)
+    if luck is None:
+        return (
+            "how much of their accuracy is the luck of their seeds cannot be said from one "
+            f"replicate ({measure})"
+        )
+    if luck.contenders < 2:
+        return "no other trial came near enough to have won with other seeds"
+    if luck.excess < SMALLEST_LUCK:
+        return "seeds differ so little in this study that luck had hardly a part in it"
+    return (
+        "the configuration's own accuracy is probably lower, by about "
+        f"{points(luck.excess, sign=False)} points: with other seeds, any of {luck.contenders} "
+        f"trials could have been the best (an estimate, without seeds that fail; {measure})"
+    )
+
+
+def _is_confirmed(measurements: Measurements, trial: int) -> bool:
+    frames = measurements.confirmation
+    return frames is not None and bool((frames.replicates["trial"] == trial).any())
