@@ -15,7 +15,7 @@ def print_confirmed(study: str, storage: str, trials: Collection[int] | None = N
     from study.analysis.confirmation import confirmed_trials
     from study.analysis.measurements import load_measurements
     from study.cli.tables import data_console
-    from study.report.confirmation import headline
+    from study.report.sentences.confirmation import headline
 
     found = confirmed_trials(load_measurements(study, storage))
     shown = [own for own in found if trials is None or own.trial in trials]

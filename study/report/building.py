@@ -15,7 +15,6 @@ from study.analysis import (
 from study.errors import InvalidInput, nearest
 from study.report.answer import answer, cautions
 from study.report.effects import effects_figure, importances_figure
-from study.report.losses import loss_gap_sentence
 from study.report.overview import accuracy_against_gap, incumbent_over_time
 from study.report.style import percent, points
 from study.report.training import (
@@ -82,8 +81,8 @@ def build_report(measurements: Measurements) -> Report:
     pictures = [picture(measurements, name) for name in FIGURES]
     return Report(
         study=measurements.run.study,
-        answer=_answer(measurements, best),
-        cautions=cautions(measurements),
+        answer=answer(measurements, best),
+        cautions=cautions(measurements, best),
         claims=verdicts(measurements, claims) if claims else None,
         pictures=[drawn for drawn in pictures if drawn is not None],
         best=best,
@@ -92,13 +91,6 @@ def build_report(measurements: Measurements) -> Report:
         facts=how_it_was_run(measurements),
         failures=failures(measurements),
     )
-
-
-def _answer(measurements: Measurements, best: int) -> tuple[str, ...]:
-    """The sentences on top; what is said of losses joins them where it is not said already."""
-    said = answer(measurements, best)
-    more = loss_gap_sentence(measurements, best)
-    return said if more is None or more in said else (*said, more)
 
 
 def picture(measurements: Measurements, name: str) -> Picture | None:

@@ -14,7 +14,7 @@ from study.analysis.comparison import (
     paired_difference,
 )
 from study.errors import InvalidInput
-from study.report.data_notes import few_replicates
+from study.report.sentences.data_notes import few_replicates
 from study.report.style import shown_p
 from study.report.trials import best_trial, described, is_truth_table
 

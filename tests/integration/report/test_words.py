@@ -10,7 +10,7 @@ import pytest
 
 from study.analysis import load_measurements
 from study.report.building import build_report
-from study.report.losses import late_training, loss_gap_sentence
+from study.report.sentences.losses import late_training, loss_gap_sentence
 from study.report.markdown import as_markdown
 from study.report.page import as_page
 from workers.segment import CURVE_EXAMPLES

@@ -15,7 +15,7 @@ from study.analysis.confirmation import (
 )
 from study.analysis.measurements import ConfirmationFrames, Measurements
 from study.analysis.search.seed_luck import luck_of_winner
-from study.report.confirmation import headline, selection_luck, unconfirmed
+from study.report.sentences.confirmation import headline, selection_luck, unconfirmed
 from tests.benchmarks.simulated import as_study
 
 HALVES = np.array([50, 50])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from study.analysis import Measurements
-from study.report.data_notes import (
+from study.report.sentences.data_notes import (
     COVERED_WITH_FEW,
     copies,
     few_replicates,
