@@ -15,7 +15,7 @@ from study.analysis import (
 from study.errors import InvalidInput, nearest
 from study.report.answer import answer, cautions
 from study.report.effects import effects_figure, importances_figure
-from study.report.losses import loss_gap_sentence
+from study.report.losses import balanced_sentence, loss_gap_sentence
 from study.report.overview import accuracy_against_gap, incumbent_over_time
 from study.report.style import percent, points
 from study.report.training import (
@@ -95,10 +95,10 @@ def build_report(measurements: Measurements) -> Report:
 
 
 def _answer(measurements: Measurements, best: int) -> tuple[str, ...]:
-    """The sentences on top; what is said of losses joins them where it is not said already."""
+    """The sentences on top; balanced accuracy and loss join them where not said already."""
     said = answer(measurements, best)
-    more = loss_gap_sentence(measurements, best)
-    return said if more is None or more in said else (*said, more)
+    more = (balanced_sentence(measurements, best), loss_gap_sentence(measurements, best))
+    return (*said, *(word for word in more if word is not None and word not in said))
 
 
 def picture(measurements: Measurements, name: str) -> Picture | None:
