@@ -8,12 +8,12 @@ far they lie apart says what to expect of the next network.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
 from study.analysis.gap import generalization_gaps
-from study.analysis.intervals.random_effects import CONFIDENCE, BoolArray, FloatArray
+from study.analysis.intervals.random_effects import CONFIDENCE, FloatArray
+from study.analysis.learning import failed_seeds
 from study.analysis.measurements import ConfirmationFrames, Measurements
 from study.analysis.proportions import share_interval
 from study.specification.spec import Objective
@@ -116,38 +116,3 @@ def next_accuracy(accuracy: FloatArray, confidence: float = CONFIDENCE) -> tuple
     reach = quantile * float(accuracy.std(ddof=1)) * float(np.sqrt(1.0 + 1.0 / count))
     mean = float(accuracy.mean())
     return max(mean - reach, 0.0), min(mean + reach, 1.0)
-
-
-def failed_seeds(
-    replicates: pd.DataFrame, members: pd.DataFrame, splits: pd.DataFrame
-) -> BoolArray:
-    """Of each of one trial's replicates, in their order, whether its seed failed: all its networks
-    diverged, or they did not learn their training set together.
-
-    Not learned is a training loss that is not below what the frequencies of the classes alone give,
-    by more than chance: the likelihood ratio 2 n (entropy − loss) stays below the 95 % quantile of
-    chi-square with a degree of freedom for every class but one (Wilks, Annals of Mathematical
-    Statistics 9, 1938). Where an earlier version did not record the classes, it is a training
-    accuracy not above that of the most frequent one.
-    """
-    diverged = members.groupby("replicate")["diverged"].all()
-    by_replicate = splits.set_index("replicate")
-    return np.array(
-        [
-            bool(diverged.get(row["replicate"], False))
-            or not _learned(row, by_replicate.loc[row["replicate"]])
-            for _, row in replicates.iterrows()
-        ],
-        dtype=np.bool_,
-    )
-
-
-def _learned(replicate: "pd.Series", split: "pd.Series") -> bool:
-    if split["train_classes"] is None:
-        majority = split["majority_test_accuracy"]
-        return bool(pd.isna(majority) or replicate["train_accuracy"] > majority)
-    counts: npt.NDArray[np.int64] = np.asarray(split["train_classes"])
-    seen = counts[counts > 0]
-    entropy = float(stats.entropy(seen))
-    deviance = 2.0 * float(replicate["train_examples"]) * (entropy - replicate["train_loss"])
-    return bool(deviance > stats.chi2.ppf(CONFIDENCE, max(len(seen) - 1, 1)))

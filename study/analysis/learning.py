@@ -38,10 +38,30 @@ def learned(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":
         error = np.sqrt(constant * (1.0 - constant) / examples)
         return _bools(results["train_accuracy"] > constant + ONE_SIDED * error)
     counts = [np.asarray(row) for row in splits["train_classes"]]
-    entropy = float(np.mean([_cross_entropy(own, own) for own in counts]))
-    chance = float(stats.chi2.ppf(1.0 - SIGNIFICANCE, max(len(counts[0]) - 1, 1)))
+    entropy = float(np.mean([stats.entropy(own) for own in counts]))
     explained = 2.0 * examples * (entropy - results["train_loss"])
-    return _bools(explained > chance) | associated(results, splits)
+    knows_more = _bools(explained > _chance(int((counts[0] > 0).sum())))
+    return knows_more | associated(results, splits)
+
+
+def failed_seeds(
+    replicates: pd.DataFrame, members: pd.DataFrame, splits: pd.DataFrame
+) -> "pd.Series[bool]":
+    """Per row of replicates, whether its seed failed: all its networks diverged, or they did not
+    learn their training set together, by the rule of `learned` without its second half."""
+    networks = members.groupby(["trial", "replicate"])["diverged"].all()
+    keys = pd.MultiIndex.from_frame(replicates[["trial", "replicate"]])
+    diverged = networks.reindex(keys, fill_value=False).to_numpy(dtype=bool)
+    by_replicate = splits.set_index("replicate").loc[replicates["replicate"]]
+    constant = by_replicate["majority_test_accuracy"].to_numpy(dtype=np.float64)
+    if is_truth_table(splits) or not classes_recorded(splits):
+        knows_more = np.isnan(constant) | (replicates["train_accuracy"].to_numpy() > constant)
+    else:
+        counts = np.stack([np.asarray(row) for row in by_replicate["train_classes"]])
+        entropy = stats.entropy(counts, axis=1)
+        explained = 2.0 * replicates["train_examples"] * (entropy - replicates["train_loss"])
+        knows_more = explained.to_numpy(dtype=np.float64) > _chance(int((counts[0] > 0).sum()))
+    return pd.Series(diverged | ~knows_more, replicates.index)
 
 
 def memorized(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":
@@ -96,6 +116,11 @@ def is_truth_table(splits: pd.DataFrame) -> bool:
     """Whether all examples there are serve for training, validation and test: no gap to measure."""
     first = splits.iloc[0]
     return bool(np.array_equal(first["validation_index"], first["test_index"]))
+
+
+def _chance(classes: int) -> float:
+    """The deviance that frequencies of classes explain by chance alone, in 95 of 100 cases."""
+    return float(stats.chi2.ppf(1.0 - SIGNIFICANCE, max(classes - 1, 1)))
 
 
 def _bools(answers: Any) -> "pd.Series[bool]":

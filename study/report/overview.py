@@ -33,7 +33,7 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
     has_learned = learned(kept, measurements.splits)
     figure = go.Figure()
     for label, rows, colour in (
-        ("learned nothing", kept[~has_learned], GREY),
+        ("did not learn its training set", kept[~has_learned], GREY),
         ("trials", kept[has_learned], TEST),
     ):
         if rows.empty:

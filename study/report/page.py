@@ -64,7 +64,7 @@ def _picture(picture: Picture, *, tools: bool = True) -> str:
         picture.figure,
         include_plotlyjs=False,
         full_html=False,
-        config=CONFIG if tools else {**CONFIG, "displayModeBar": False},
+        config={**CONFIG} if tools else {**CONFIG, "displayModeBar": False},
         div_id=picture.name,
     )
     caption = f"<figcaption>{escape(picture.caption)}</figcaption>"

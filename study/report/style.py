@@ -1,7 +1,8 @@
 """How every picture looks, and how it says that it only describes."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import plotly.graph_objects as go
@@ -22,14 +23,16 @@ BASE_RATE = "most frequent class"
 # What a picture's buttons may do: an allow-list, so that what a later plotly.js brings, such as
 # an upload, is not there until somebody wants it. The last lines are the same said twice.
 BUTTONS = ("zoom2d", "pan2d", "resetScale2d", "toImage")
-CONFIG: dict[str, Any] = {
-    "displaylogo": False,
-    "responsive": True,
-    "showTips": False,
-    "modeBarButtons": [list(BUTTONS[:2]), [BUTTONS[2]], [BUTTONS[3]]],
-    "showSendToCloud": False,
-    "plotlyServerURL": "",
-}
+CONFIG: Mapping[str, Any] = MappingProxyType(
+    {
+        "displaylogo": False,
+        "responsive": True,
+        "showTips": False,
+        "modeBarButtons": [list(BUTTONS[:2]), [BUTTONS[2]], [BUTTONS[3]]],
+        "showSendToCloud": False,
+        "plotlyServerURL": "",
+    }
+)
 
 
 def styled(figure: go.Figure, title: str, *, height: int, descriptive: bool) -> go.Figure:

@@ -1,6 +1,6 @@
 """Which networks learned something, and which learned by heart."""
 
-from study.analysis import Measurements, distinct_trials, learned
+from study.analysis import Measurements, distinct_trials, learned, learning
 from study.analysis.learning import memorized
 from study.report.style import percent
 from study.report.trials import is_truth_table, number
@@ -40,6 +40,26 @@ def learned_by_heart(measurements: Measurements) -> str | None:
         f"{is_no_better} no better on the test set than a constant prediction ({rate} right). "
         f"{learn}, was learned by heart: this is the worst overfitting there is, and it counts in "
         "all effects."
+    )
+
+
+def failed_seeds(measurements: Measurements) -> str | None:
+    """Seeds that failed in trials of which others learned; None where there are none."""
+    if is_truth_table(measurements):
+        return None
+    kept = distinct_trials(measurements.results)
+    names = kept.loc[learned(kept, measurements.splits), "trial"]
+    rows = measurements.replicates[measurements.replicates["trial"].isin(names)]
+    if rows.empty:
+        return None
+    failed = learning.failed_seeds(rows, measurements.members, measurements.splits)
+    if not failed.any():
+        return None
+    trials = int(rows.loc[failed, "trial"].nunique())
+    return (
+        f"{int(failed.sum())} of {number(len(rows), 'seed')} failed, in {number(trials, 'trial')}: "
+        "their networks diverged or did not learn their training set, though other seeds of the "
+        "same trials did. Means over replicates are means over both kinds."
     )
 
 

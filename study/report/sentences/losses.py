@@ -1,4 +1,5 @@
-"""What the loss says beside the accuracy: its gap, and whether that grows while accuracy rests.
+"""What is said beside the accuracy: balanced accuracy, the loss and its gap, and whether that grows
+while accuracy rests.
 
 A network that is right as often as before may still grow surer of its mistakes. Accuracy does not
 see that, the loss does: it is −ln of the probability that was given to the right class, in nats.
@@ -12,7 +13,7 @@ from scipy import stats
 
 from study.analysis import Measurements
 from study.analysis.intervals.random_effects import CONFIDENCE, FloatArray
-from study.report.style import estimated, points
+from study.report.style import estimated, percent, points
 from study.report.trials import is_truth_table, nats
 from workers.segment import CURVE_EXAMPLES
 
@@ -43,6 +44,23 @@ class LateTraining:
         of what it was: the whole of its interval does."""
         still = -STANDS_STILL < self.test_accuracy.low <= self.test_accuracy.high < STANDS_STILL
         return self.loss_gap.low > 0.0 and still
+
+
+def balanced_sentence(measurements: Measurements, trial: int) -> str | None:
+    """The trial's balanced test accuracy, beside what any constant answer has: 1 / classes.
+
+    None where an earlier version recorded no balanced accuracy or no numbers of classes.
+    """
+    rows = measurements.replicates
+    own = rows.loc[rows["trial"] == trial, "balanced_test_accuracy"].dropna()
+    counts = measurements.splits["test_classes"].iloc[0]
+    if own.empty or counts is None:
+        return None
+    present = int((np.asarray(counts) > 0).sum())
+    return (
+        f"With every class counted alike it is right on {percent(own.mean())} (balanced accuracy); "
+        f"whoever always says the same class is so on {percent(1.0 / present)}."
+    )
 
 
 def loss_gap_sentence(measurements: Measurements, trial: int) -> str | None:

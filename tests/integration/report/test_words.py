@@ -10,9 +10,13 @@ import pytest
 
 from study.analysis import load_measurements
 from study.report.building import build_report
-from study.report.sentences.losses import late_training, loss_gap_sentence
 from study.report.markdown import as_markdown
 from study.report.page import as_page
+from study.report.sentences.losses import (
+    balanced_sentence,
+    late_training,
+    loss_gap_sentence,
+)
 from workers.segment import CURVE_EXAMPLES
 
 EPOCHS = (1, 2, 4, 7, 10)
@@ -80,6 +84,21 @@ def test_no_loss_gap_is_said_of_a_truth_table(grid):
     assert loss_gap_sentence(replace(grid, splits=splits), 0) is None
 
 
+def test_balanced_accuracy_is_said_beside_that_of_a_constant_answer(grid):
+    own = grid.replicates[grid.replicates["trial"] == 0]
+    said = balanced_sentence(grid, 0)
+    assert f"right on {100 * own['balanced_test_accuracy'].mean():.1f} % (balanced" in said
+    assert "same class is so on 33.3 %" in said  # wine has three
+
+
+@pytest.mark.parametrize(
+    ("frame", "column"), [("replicates", "balanced_test_accuracy"), ("splits", "test_classes")]
+)
+def test_balanced_accuracy_is_not_said_where_it_was_not_recorded(grid, frame, column):
+    lacking = getattr(grid, frame).assign(**{column: np.nan if frame == "replicates" else None})
+    assert balanced_sentence(replace(grid, **{frame: lacking}), 0) is None
+
+
 def test_a_gap_that_grows_while_accuracy_rests_is_said(grid):
     measurements = with_curve(grid, (0.3, 0.3, 0.3, 0.5, 0.8), (0.5, 0.7, 0.9, 0.9, 0.9))
     late = late_training(measurements, 0)
@@ -113,9 +132,10 @@ def test_the_last_epoch_is_left_out_where_its_train_loss_is_of_other_examples(gr
     assert (late.first, late.last) == (4, 7)
 
 
-def test_the_sentence_stands_once_among_the_answers(grid):
+@pytest.mark.parametrize("sentence", [balanced_sentence, loss_gap_sentence])
+def test_a_sentence_stands_once_among_the_answers(grid, sentence):
     report = build_report(grid)
-    assert report.answer.count(loss_gap_sentence(grid, report.best)) == 1
+    assert report.answer.count(sentence(grid, report.best)) == 1
 
 
 def visible(page):

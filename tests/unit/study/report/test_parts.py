@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from study.report.building import without_folders
 from study.report.glossary import TERMS, labels_of, terms_in
-from study.report.sentences.losses import Change, LateTraining, change_of
 from study.report.markdown import claim_cells
 from study.report.overview import pareto_front, staircase
+from study.report.sentences.losses import Change, LateTraining, change_of
 from study.report.style import CONFIG, draw_base_rate, estimated, percent
 from study.report.trials import file_name
 
