@@ -79,9 +79,10 @@ def _confirmed(frames: ConfirmationFrames, row: "pd.Series", searched: int) -> C
     count, failures = len(own), int(failed.sum())
     accuracy = own["test_accuracy"].to_numpy(dtype=np.float64)
     observed = 0 < failures < count
-    low, high = (
-        (float(accuracy.min()), float(accuracy.max())) if observed else next_accuracy(accuracy)
-    )
+    examples = len(splits["test_index"].iloc[0])
+    low, high = float(accuracy.min()), float(accuracy.max())
+    if not observed:
+        low, high = next_accuracy(accuracy, examples)
     failed_low, failed_high = share_interval(failures, count)
     return ConfirmedTrial(
         trial=int(row["trial"]),
@@ -105,14 +106,19 @@ def _confirmed(frames: ConfirmationFrames, row: "pd.Series", searched: int) -> C
     )
 
 
-def next_accuracy(accuracy: FloatArray, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Where one further draw from where these [k] are from is to be expected, k ≥ 2.
+def next_accuracy(
+    accuracy: FloatArray, examples: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Where one further draw from where these [k] are from is to be expected, k ≥ 2; each is a
+    share of `examples`.
 
     Student's prediction interval, mean ± t · s · √(1 + 1/k): for accuracies that lie around one
-    value (Hahn and Meeker, Statistical Intervals, 1991, chapter 4). Within [0, 1].
+    value (Hahn and Meeker, Statistical Intervals, 1991, chapter 4). Within [0, 1], and never
+    narrower than one example more or less: equal accuracies do not make the next one certain.
     """
     count = len(accuracy)
     quantile = float(stats.t.ppf(0.5 + confidence / 2.0, count - 1))
     reach = quantile * float(accuracy.std(ddof=1)) * float(np.sqrt(1.0 + 1.0 / count))
+    reach = max(reach, 1.0 / examples)
     mean = float(accuracy.mean())
     return max(mean - reach, 0.0), min(mean + reach, 1.0)

@@ -47,6 +47,8 @@ def trained(losses, accuracies=None, *, diverged=(), members=1, classes=HALVES, 
             "replicate": numbers,
             "train_classes": [classes] * len(losses),
             "majority_test_accuracy": 0.5,
+            "validation_index": [np.arange(10)] * len(losses),
+            "test_index": [np.arange(10, 20)] * len(losses),
         }
     )
     return replicates, own, splits
@@ -74,10 +76,14 @@ def test_where_classes_were_not_recorded_the_training_accuracy_decides():
 
 
 def test_the_range_of_the_next_network_is_students_and_stays_within_0_and_1():
-    low, high = next_accuracy(np.array([0.5, 0.6, 0.7]))
+    low, high = next_accuracy(np.array([0.5, 0.6, 0.7]), 40)
     reach = 4.3027 * 0.1 * np.sqrt(4 / 3)  # Student's quantile for two degrees of freedom
     assert (low, high) == pytest.approx((0.6 - reach, 1.0), abs=1e-4)
-    assert next_accuracy(np.array([0.9, 0.9])) == (0.9, 0.9)
+
+
+def test_the_range_of_the_next_network_is_never_a_single_value():
+    assert next_accuracy(np.array([0.9, 0.9]), 40) == pytest.approx((0.875, 0.925))
+    assert next_accuracy(np.array([1.0, 1.0]), 40) == (0.975, 1.0)
 
 
 def confirmed_study(accuracies=(0.9,) * 10, *, dead=(), classes=HALVES, searched=0.95):

@@ -1,5 +1,6 @@
 """Studies with a known truth, made of numbers: what sentences are tried on."""
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ def situation(
     replicates: int = 3,
     *,
     accuracy: Any = 0.85,
+    luck: float = 0.005,
     train_accuracy: Any = 0.95,
     train_loss: Any = 0.2,
     test_loss: Any = 0.4,
@@ -32,18 +34,25 @@ def situation(
     states: dict[int, str] | None = None,
     diverged: Any = 0,
     hyperparameters: dict[str, Any] | None = None,
+    groups: int | None = None,
+    copies: int = 0,
+    fixed_split: bool = False,
+    curve: Sequence[float] = (),
     **specification: Any,
 ) -> Measurements:
     """A study of two classes, of which the more frequent has the share `majority`.
 
     accuracy, train_accuracy, the losses, balanced and diverged are of all trials, or one for each;
-    around accuracy the replicates have half a point of luck, and examples are hard or easy for all.
-    states name the trials that are not complete. specification replaces sections of the study's.
+    around accuracy the replicates have this luck, and examples are hard or easy for all.
+    states name the trials that are not complete. groups is how many groups the test set has, copies
+    how many test examples were trained on; with fixed_split all replicates validate on the same
+    examples. curve are test losses at the first, the middle and the last epoch. specification
+    replaces sections of the study's.
     """
     generator = np.random.default_rng(seed)
     means = np.broadcast_to(np.asarray(accuracy, dtype=float), trials)
     sides = {
-        side: _outcomes(generator, means, replicates, count)
+        side: _outcomes(generator, means, luck, replicates, count)
         for side, count in (("validation", 200), ("test", EXAMPLES))
     }
     train = np.broadcast_to(np.asarray(train_accuracy, dtype=float), trials)[:, None]
@@ -56,16 +65,25 @@ def situation(
     results["diverged"] = np.broadcast_to(diverged, trials)
     even = results["test_accuracy"] if balanced is None else balanced
     results["balanced_test_accuracy"] = np.broadcast_to(even, trials)
+    rows = _replicates(train, sides, results)
+    splits = _splits(replicates, majority, truth_table=truth_table, recorded=classes_recorded)
+    splits["test_copies"] = [np.arange(EXAMPLES) < copies] * replicates
+    if fixed_split:
+        splits["validation_index"] = [splits["validation_index"].iloc[0]] * replicates
+    if groups is not None:
+        splits["groups"] = 2 * groups
+        splits["test_groups"] = [np.arange(EXAMPLES) % groups] * replicates
+        splits["validation_groups"] = [groups + np.arange(200) % groups] * replicates
     document = {"name": "a study", "data": {"source": "wine"}, "sampler": "random"} | specification
     spec = StudySpec.model_validate(document)
     return Measurements(
         run=_run(spec),
         results=results,
-        replicates=_replicates(train, sides),
-        members=pd.DataFrame(),
-        learning_curves=pd.DataFrame(),
+        replicates=rows,
+        members=rows[["trial", "replicate"]].assign(member=0, diverged=False),
+        learning_curves=_curves(trials, replicates, spec.training.epochs, curve, train_loss),
         layer_statistics=pd.DataFrame(),
-        splits=_splits(replicates, majority, truth_table=truth_table, recorded=classes_recorded),
+        splits=splits,
     )
 
 
@@ -74,12 +92,12 @@ def with_results(measurements: Measurements, **columns: Any) -> Measurements:
     return replace(measurements, results=measurements.results.assign(**columns))
 
 
-def _outcomes(generator, means, replicates, examples):
-    """[T, R, N] of exactly about these means: which examples are right is shared luck."""
+def _outcomes(generator, means, luck, replicates, examples):
+    """[T, R, N] of about these means: which examples are hard is the same for all."""
     difficulty = generator.random(examples)
-    luck = generator.normal(0.0, 0.005, (len(means), replicates, 1))
+    own = generator.normal(0.0, luck, (len(means), replicates, 1))
     noise = generator.normal(0.0, 0.02, (len(means), replicates, examples))
-    return difficulty + noise < means[:, None, None] + luck
+    return difficulty + noise < means[:, None, None] + own
 
 
 def _results(trials, train, sides, states, hyperparameters):
@@ -103,7 +121,30 @@ def _results(trials, train, sides, states, hyperparameters):
     )
 
 
-def _replicates(train, sides):
+def _curves(trials, replicates, epochs, curve, train_loss):
+    shape = [(t, r, e) for t in range(trials) for r in range(replicates) for e in range(len(curve))]
+    at = [1, epochs // 2, epochs - 1]  # the last epoch's train loss is of other examples
+    return pd.DataFrame(
+        [
+            {
+                "trial": trial,
+                "replicate": replicate,
+                "epoch": at[place],
+                "train_loss": np.broadcast_to(train_loss, trials)[trial],
+                "test_loss": curve[place] + 0.001 * replicate * place,
+                "test_accuracy": 0.85,
+                "validation_accuracy": 0.85,
+            }
+            for trial, replicate, place in shape
+        ],
+        columns=[
+            *("trial", "replicate", "epoch", "train_loss", "test_loss", "test_accuracy"),
+            "validation_accuracy",
+        ],
+    )
+
+
+def _replicates(train, sides, results):
     trials, replicates = train.shape
     packed = {
         f"{side}_correct": [
@@ -117,6 +158,12 @@ def _replicates(train, sides):
             "replicate": np.tile(np.arange(replicates), trials),
             "train_accuracy": train.ravel(),
             **packed,
+            **{
+                name: np.repeat(results[name].to_numpy(), replicates)
+                for name in ("train_loss", "validation_loss", "test_loss", "balanced_test_accuracy")
+            },
+            "validation_accuracy": sides["validation"].mean(axis=2).ravel(),
+            "test_accuracy": sides["test"].mean(axis=2).ravel(),
             "train_examples": 1000,
             "validation_examples": sides["validation"].shape[2],
             "test_examples": sides["test"].shape[2],

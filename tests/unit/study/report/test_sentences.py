@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -11,8 +11,19 @@ import pytest
 
 import study.report.sentences
 from study.analysis import Measurements
-from study.report.sentences import causes, cautions, learning, selection, winner
+from study.analysis.confirmation import confirmed_trials
+from study.report.sentences import (
+    causes,
+    cautions,
+    data_notes,
+    learning,
+    losses,
+    selection,
+    winner,
+)
+from study.report.sentences.confirmation import headline, selection_luck, unconfirmed
 from study.report.trials import best_trial
+from tests.unit.study.analysis.test_confirmation import confirmed_study
 from tests.unit.study.report.situations import situation, with_results
 
 Situation = Callable[[], Measurements]
@@ -59,6 +70,15 @@ class Case:
     wrong: Situation
 
 
+GROUPED = {"source": "patients.csv", "target": "ill", "group": "patient"}
+
+
+def one_seed_failed():
+    m = situation()
+    losses = m.replicates["train_loss"].where(m.replicates.index != 4, 0.6932)
+    return replace(m, replicates=m.replicates.assign(train_loss=losses))
+
+
 def says(function):
     """The sentence of a function that takes the best trial as well."""
     return lambda m: function(m, best_trial(m))
@@ -66,6 +86,20 @@ def says(function):
 
 def moves(m):
     return " ".join(causes.what_moves(m))
+
+
+def confirmed(sentence):
+    """The sentence of a function that takes a confirmed trial."""
+
+    def said(m):
+        found = confirmed_trials(m)
+        return sentence(found[0]) if found else None
+
+    return said
+
+
+def said_of_replicates(m):
+    return data_notes.few_replicates(len(m.splits))
 
 
 CASES = {
@@ -171,6 +205,86 @@ CASES = {
         Case(learning.learned_by_heart, "12 of 12 trials fit their training", by_heart, situation),
         Case(learning.learned_by_heart, "learned by heart", by_heart, stuck),
     ],
+    "learning.failed_seeds": [
+        Case(learning.failed_seeds, "1 of 36 seeds failed, in 1 trial", one_seed_failed, situation),
+        Case(learning.failed_seeds, "failed", one_seed_failed, stuck),
+    ],
+    "confirmation.headline": [
+        Case(confirmed(headline), "Confirmed on 10 fresh replicates", confirmed_study, situation),
+        Case(
+            confirmed(headline), "one next network will probably be between", confirmed_study,
+            lambda: confirmed_study([0.9] * 8 + [0.1, 0.12], dead=(8, 9)),
+        ),
+        Case(
+            confirmed(headline), "2 of 10 seeds failed",
+            lambda: confirmed_study([0.9] * 8 + [0.1, 0.12], dead=(8, 9)), confirmed_study,
+        ),
+    ],
+    "confirmation.selection_luck": [
+        Case(
+            confirmed(selection_luck), "were the luck of the seeds", confirmed_study,
+            lambda: confirmed_study(searched=0.9),
+        ),
+    ],
+    "confirmation.unconfirmed": [
+        Case(
+            says(unconfirmed), "These are the networks that were picked", situation,
+            confirmed_study,
+        ),
+        Case(
+            says(unconfirmed), "is probably lower",
+            lambda: situation(luck=0.05), lambda: situation(luck=0.05, replicates=1),
+        ),
+        Case(
+            says(unconfirmed), "cannot be said from one replicate",
+            lambda: situation(replicates=1), situation,
+        ),
+        Case(says(unconfirmed), "picked", situation, lambda: situation(1)),
+        Case(says(unconfirmed), "picked", situation, lambda: situation(objective=["parameters"])),
+    ],
+    "data_notes.groups_as_units": [
+        Case(
+            data_notes.groups_as_units, "a group is the unit of every interval",
+            lambda: situation(groups=20, data=GROUPED), situation,
+        ),
+        Case(
+            data_notes.groups_as_units, "are too narrow", lambda: situation(data=GROUPED),
+            lambda: situation(groups=20, data=GROUPED),
+        ),
+    ],
+    "data_notes.copies": [
+        Case(says(data_notes.copies), "100 of the 400 test rows", lambda: situation(copies=100),
+             situation),
+        Case(says(data_notes.copies), "says nothing of new rows", lambda: situation(copies=400),
+             lambda: situation(copies=100)),
+    ],
+    "data_notes.shared_training_rows": [
+        Case(
+            data_notes.shared_training_rows, "All replicates train on the same rows",
+            lambda: situation(fixed_split=True), situation,
+        ),
+    ],
+    "data_notes.few_replicates": [
+        Case(said_of_replicates, "One replicate", lambda: situation(replicates=1), situation),
+        Case(said_of_replicates, "about 88 %", lambda: situation(replicates=2), situation),
+        Case(said_of_replicates, "about 92 %", situation, lambda: situation(replicates=5)),
+    ],
+    "losses.balanced_sentence": [
+        Case(
+            says(losses.balanced_sentence), "With every class counted alike it is right on 70.0 %",
+            lambda: situation(balanced=0.7), lambda: situation(classes_recorded=False),
+        ),
+    ],
+    "losses.loss_gap_sentence": [
+        Case(
+            says(losses.loss_gap_sentence), "a loss gap of 0.2", situation,
+            lambda: situation(truth_table=True),
+        ),
+        Case(
+            says(losses.loss_gap_sentence), "while test accuracy stood still",
+            lambda: situation(curve=[0.3, 0.4, 0.8]), lambda: situation(curve=[0.3, 0.4, 0.4]),
+        ),
+    ],
     "learning.diverged_networks": [
         Case(
             learning.diverged_networks, "2 networks of 1 trial diverged",
@@ -229,6 +343,7 @@ def test_every_sentence_of_the_report_has_a_case():
     for file in folder.glob("[a-z]*.py"):
         module = import_module(f"study.report.sentences.{file.stem}")
         for name, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ == module.__name__ and not name.startswith("_"):
+            own = function.__module__ == module.__name__ and not name.startswith("_")
+            if own and "str" in str(inspect.signature(function).return_annotation):
                 sentences.add(f"{file.stem}.{name}")
     assert sentences == set(CASES)
