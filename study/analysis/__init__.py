@@ -15,6 +15,7 @@ from study.analysis.comparison import (
     mcnemar,
     paired_difference,
 )
+from study.analysis.confirmation import confirmed_trials
 from study.analysis.effects.finding import Finding
 from study.analysis.effects.importance import importances
 from study.analysis.effects.marginal import marginal_effects
@@ -36,6 +37,7 @@ __all__ = [
     "Measurements",
     "Outcomes",
     "compare_trials",
+    "confirmed_trials",
     "corrected_resampled_t",
     "distinct_trials",
     "ensemble_curve",
