@@ -56,6 +56,8 @@ def take_step(
         "error": error,
         "finished_at": now if status in ENDED else None,
     }
+    if status in ENDED:  # it wants nothing of its cluster, though its lease is held for a moment
+        values |= {"cluster": None, "slots_wanted": 0}
     if status is RunStatus.RUNNING and run.started_at is None:
         values["started_at"] = now
     own = study_runs.c.study_id == run.study_id

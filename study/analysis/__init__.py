@@ -15,6 +15,7 @@ from study.analysis.comparison import (
     mcnemar,
     paired_difference,
 )
+from study.analysis.confirmation import confirmed_trials
 from study.analysis.effects.causes import Causes, causes_of
 from study.analysis.effects.finding import Finding
 from study.analysis.effects.importance import importances
@@ -40,6 +41,7 @@ __all__ = [
     "Outcomes",
     "causes_of",
     "compare_trials",
+    "confirmed_trials",
     "corrected_resampled_t",
     "distinct_trials",
     "ensemble_curve",

@@ -3,7 +3,7 @@
 import gzip
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from storage.database.engine import Database
 from storage.reading.counts import count_finished
 from storage.studies.runs import StudyRun, read_run
+from storage.trials.confirmations import confirmed_replicates
 from study.dashboard.headers import scripts_of
 from study.dashboard.pages import links_back
 
@@ -31,10 +32,11 @@ class Busy(Exception):
 @dataclass(frozen=True, slots=True)
 class Edition:
     """The state of a study that a report was computed from; while it is the same, the report is
-    kept."""
+    kept. confirmed are the fresh replicates of each confirmed trial."""
 
     run: StudyRun
     finished: int
+    confirmed: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class Reports:
         run = read_run(self._database, study)
         # Who works on it, and until when, is in no report.
         still = replace(run, owner=None, lease_epoch=0, lease_expires_at=None, claim_after=None)
-        return Edition(still, count_finished(self._database, run.study_id))
+        finished = count_finished(self._database, run.study_id)
+        return Edition(still, finished, confirmed_replicates(self._database, study))
 
     def _find(self, edition: Edition) -> ReportPage | None:
         kept = self._kept.get(edition.run.study_id)

@@ -47,7 +47,7 @@ def selection_luck(confirmed: ConfirmedTrial) -> str:
     return (
         f"The {own.search_replicates} replicates of the search gave trial {own.trial} "
         f"{percent(own.search_test_accuracy)}: {points(own.luck, sign=False)} points of that were "
-        "the luck of the seeds that it was picked with."
+        "the luck of its seeds and splits."
     )
 
 

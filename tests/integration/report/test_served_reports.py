@@ -12,6 +12,7 @@ from storage.studies.deletion import rename_study
 from storage.studies.runs import read_run
 from study.dashboard import reports as computing
 from study.dashboard.reports import Busy, Reports
+from study.launching.confirming import confirm
 from study.launching.launch import launch
 from study.specification.files import validated
 from tests.integration.dashboard.conftest import Served, serving
@@ -78,6 +79,17 @@ def test_a_renamed_study_goes_on_and_its_report_is_computed_anew_once(sqlite_url
         assert b"3 finished trials" in gzip.decompress(reports.page("two").compressed)
         assert reports.page("two") is not second
         assert len(computed) == 3
+
+
+def test_a_confirmation_has_the_report_computed_anew(sqlite_url):
+    launch(validated(ONE, "one"), storage=sqlite_url, ray="serial")
+    with open_database(sqlite_url) as database:
+        reports = Reports(database, sqlite_url)
+        first = reports.page("one")
+        confirm("one", storage=sqlite_url, cluster="serial")
+        second = reports.page("one")
+        assert second is not first
+        assert reports.page("one") is second
 
 
 def test_one_report_is_computed_at_a_time_and_few_wait(storage, monkeypatch):

@@ -15,9 +15,12 @@ from storage.reading.frames import (
     load_results,
 )
 from storage.reading.recorded_trial import read_recorded_trial
+from storage.studies.cluster_demand import read_demand, write_demand
 from storage.studies.deletion import delete_study, rename_study
 from storage.studies.leases import release_lease
 from storage.studies.splits import ReplicatePurpose, StoredSplit, read_splits, write_splits
+from storage.studies.transitions import set_status
+from storage.tables.status import RunStatus
 from storage.trials.confirmations import (
     confirmation_environments,
     confirmed_replicates,
@@ -178,3 +181,16 @@ def test_optunas_own_delete_takes_confirmations_along(database: Database):
     release_lease(database, lease)
     TrialStorage(database).delete_study(lease.study_id)
     assert rows(database) == none_of(rows(database))
+
+
+def test_a_study_that_has_ended_and_is_held_has_its_share_of_the_cluster(database: Database):
+    make_run(database, "at work")
+    mine = take_lease(database, "at work")
+    make_run(database, "confirming")
+    lease = take_lease(database, "confirming")
+    set_status(database, lease, RunStatus.RUNNING)
+    set_status(database, lease, RunStatus.FINISHED)
+    write_demand(database, lease, "ray:a", 3)
+    assert read_demand(database, mine, "ray:a").wanted_by_others == (3,)
+    release_lease(database, lease)
+    assert read_demand(database, mine, "ray:a").wanted_by_others == ()
