@@ -25,7 +25,8 @@ class Segment:
     first_epoch 0 begins from initial weights; any other value needs the trials' states.
     seed is the study's: a trial's numbers follow from it, its configuration and the data alone.
     refit says that validation examples are trained on as well: what is measured on them then is no
-    validation.
+    validation. shuffle, where it is not None, says that every replicate trains on a permutation of
+    its training labels, the one of that number: the labels then say nothing of the features.
     """
 
     trials: tuple[TrialWork, ...]
@@ -35,6 +36,7 @@ class Segment:
     last_epoch: int
     label_noise: float = 0.0
     refit: bool = False
+    shuffle: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,4 +181,5 @@ def _examples(segment: Segment, dataset: Dataset) -> Examples:
         torch.float32,
         torch.device("cpu"),
         refit=segment.refit,
+        shuffle=segment.shuffle,
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workers.configuration import Configuration
 from workers.data import Dataset, Split
-from workers.data.splitting import cached_split, noisy_labels
+from workers.data.splitting import cached_split, noisy_labels, shuffled_labels
 from workers.networks.network import used_examples
 from workers.networks.shapes import pad
 from workers.tasks.task import Task
@@ -65,14 +65,21 @@ def prepare_examples(
     device: torch.device,
     *,
     refit: bool = False,
+    shuffle: int | None = None,
 ) -> Examples:
-    """Split, preprocess and corrupt the data of all replicates, and put them on the device."""
+    """Split, preprocess and corrupt the data of all replicates, and put them on the device.
+
+    refit and shuffle are those of a Segment.
+    """
     splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in range(replicates))
     count, task = dataset.examples, dataset.task
     inputs, outputs = splits[0].features.shape[1], pad(task.outputs)
     labels = np.stack(
         [noisy_labels(dataset, split.train, seed, r, label_noise) for r, split in enumerate(splits)]
     )
+    if shuffle is not None:
+        for r, split in enumerate(splits):
+            labels[r] = shuffled_labels(labels[r], split.train, seed, r, shuffle)
     features = np.zeros((replicates, count, pad(inputs)))
     features[:, :count, :inputs] = np.stack([split.features for split in splits])
     targets = task.code(labels, outputs)

@@ -48,6 +48,7 @@ def train_segment(
             dtype,
             place,
             refit=segment.refit,
+            shuffle=segment.shuffle,
         )
         measured: list[TrialMeasurements] = []
         after: list[TrialState] = []
