@@ -19,6 +19,7 @@ class Purpose(IntEnum):
     DROPOUT = 5
     LABEL_NOISE = 6
     REFIT = 7
+    SHUFFLED_LABELS = 8
 
 
 def random_generator(seed: int, purpose: Purpose, *names: int) -> np.random.Generator:

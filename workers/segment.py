@@ -29,6 +29,8 @@ class Segment:
     refit says that validation examples are trained on as well: what is measured on them then is no
     validation. Replicates are numbered from first_replicate on: a replicate's random streams follow
     from its number, so that it is the same in whichever range it is trained.
+    validation. shuffle, where it is not None, says that every replicate trains on a permutation of
+    its training labels, the one of that number: the labels then say nothing of the features.
     """
 
     trials: tuple[TrialWork, ...]
@@ -44,6 +46,8 @@ class Segment:
     def replicates(self) -> range:
         """The numbers of the replicates."""
         return range(self.first_replicate, self.first_replicate + self.settings.replicates)
+
+    shuffle: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

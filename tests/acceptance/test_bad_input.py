@@ -112,6 +112,15 @@ def test_an_unknown_name_is_answered_with_those_there_are(study, small, refused)
     assert "small" in refused("status", "smal")
 
 
+def test_a_control_of_what_is_not_there_or_cannot_be_guessed(study, small, refused):
+    study.write("table.yaml", "name: table\ndata: {source: xor}\nsampler: grid\n"
+                "training: {epochs: 1}\n")  # fmt: skip
+    assert study.run("launch", "table.yaml", "--ray", "serial").code == 0
+    assert "no study is called 'nowhere'" in refused("control", "nowhere")
+    assert "no results of a trial 9" in refused("control", "table", "9")
+    assert "complete truth table" in refused("control", "table")
+
+
 def test_options_that_are_wrong(refused):
     assert "'--trials'" in refused("launch", "--trials", "many")
     assert "--format: found 'xml'" in refused("results", "digits", "--format", "xml")

@@ -154,6 +154,16 @@ def noisy_labels(
     return labels
 
 
+def shuffled_labels(
+    labels: IntArray, train: IntArray, seed: int, replicate: int, shuffle: int
+) -> IntArray:
+    """labels [N] with those of the training examples in another order, the one of that number."""
+    rng = random_generator(seed, Purpose.SHUFFLED_LABELS, replicate, shuffle)
+    found = labels.copy()
+    found[train] = labels[rng.permutation(train)]
+    return found
+
+
 def _divide(
     dataset: Dataset, pool: IntArray, fraction: float, rng: np.random.Generator, field: str
 ) -> tuple[IntArray, IntArray]:

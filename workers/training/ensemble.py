@@ -182,4 +182,5 @@ def _examples(segment: Segment, dataset: Dataset) -> Examples:
         torch.device("cpu"),
         refit=segment.refit,
         first_replicate=segment.first_replicate,
+        shuffle=segment.shuffle,
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workers.configuration import Configuration
 from workers.data import Dataset, Split
-from workers.data.splitting import cached_split, noisy_labels
+from workers.data.splitting import cached_split, noisy_labels, shuffled_labels
 from workers.networks.network import used_examples
 from workers.networks.shapes import pad
 from workers.tasks.task import Task
@@ -72,8 +72,12 @@ def prepare_examples(
     *,
     refit: bool = False,
     first_replicate: int = 0,
+    shuffle: int | None = None,
 ) -> Examples:
-    """Split, preprocess and corrupt the data of so many replicates, and put them on the device."""
+    """Split, preprocess and corrupt the data of so many replicates, and put them on the device.
+
+    refit, first_replicate and shuffle are those of a Segment.
+    """
     numbers = range(first_replicate, first_replicate + replicates)
     splits = tuple(cached_split(dataset, seed, r, refit=refit) for r in numbers)
     count, task = dataset.examples, dataset.task
@@ -84,6 +88,9 @@ def prepare_examples(
             for r, split in zip(numbers, splits, strict=True)
         ]
     )
+    if shuffle is not None:
+        for place, (r, split) in enumerate(zip(numbers, splits, strict=True)):
+            labels[place] = shuffled_labels(labels[place], split.train, seed, r, shuffle)
     features = np.zeros((replicates, count, pad(inputs)))
     features[:, :count, :inputs] = np.stack([split.features for split in splits])
     targets = task.code(labels, outputs)

@@ -49,6 +49,7 @@ def train_segment(
             place,
             refit=segment.refit,
             first_replicate=segment.first_replicate,
+            shuffle=segment.shuffle,
         )
         measured: list[TrialMeasurements] = []
         after: list[TrialState] = []
