@@ -19,6 +19,9 @@ from study.report.style import shown_p
 from study.report.trials import best_trial, described, is_truth_table
 
 QUANTITIES = ("test_accuracy", "generalization_gap")
+HEADINGS = (
+    "against", "quantity", "difference in points", "95 % interval", "p (Holm)", "method",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +70,15 @@ def compare(study: str, others: Sequence[str], storage: str) -> Table:
         ),
         caption_justify="left",
     )
-    for heading in ("against", "quantity", "difference", "95 % interval", "p (Holm)", "method"):
+    for heading in HEADINGS:
         table.add_column(heading)
     for row in rows.to_dict("records"):
         found = row["found"]
         table.add_row(
             row["second"],
             row["quantity"].replace("_", " "),
-            f"{found.estimate:+.4f}",
-            f"{found.low:+.4f} to {found.high:+.4f}",
+            f"{100 * found.estimate:+.2f}",
+            f"{100 * found.low:+.2f} to {100 * found.high:+.2f}",
             shown_p(row["p_holm"]),
             found.method,
         )

@@ -19,7 +19,7 @@ def as_markdown(report: Report) -> str:
         parts += ["## Claims", claims_table(report.claims)]
     parts += [
         "## The best configurations",
-        table_of(report.best_table.columns, rows_of(report.best_table)),
+        _best(report.best_table),
     ]
     parts += ["## The best configuration, to copy", f"```yaml\n{report.configuration}```"]
     facts = [(label, text) for label, text in report.facts.items()]
@@ -31,9 +31,15 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def rows_of(table: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The rows of a table of texts."""
-    return list(table.itertuples(index=False, name=None))
+def _best(table: pd.DataFrame) -> str:
+    head, *rows = turned(table)
+    return table_of(head, rows)
+
+
+def turned(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """A table of texts, a row per column: its heading, then a cell per trial. A dozen things about
+    five trials are too wide the other way round."""
+    return [(str(heading), *table[heading]) for heading in table.columns]
 
 
 CLAIM_HEAD = ("claim", "verdict", "quantity", "estimate", "difference (95 % interval)", "p (Holm)")

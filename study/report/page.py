@@ -9,7 +9,7 @@ import plotly.io
 
 from study.report.building import Picture, Report
 from study.report.glossary import labels_of, terms_in
-from study.report.markdown import CLAIM_HEAD, claim_cells, rows_of
+from study.report.markdown import CLAIM_HEAD, claim_cells, turned
 from study.report.style import CONFIG
 
 
@@ -87,12 +87,12 @@ def _claim(cells: tuple[str, ...]) -> str:
 
 
 def _best(table: pd.DataFrame) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in table.columns)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows_of(table)
-    )
-    return f"<div class='wide'><table><tr>{head}</tr>{rows}</table></div>"
+        f"<tr><th>{escape(heading)}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for heading, *cells in turned(table)
+    )  # fmt: skip
+    return f"<table class='best'>{rows}</table>"
 
 
 def _glossary(body: str, pictures: list[Picture]) -> str:

@@ -135,6 +135,17 @@ def accuracy_interval(
     return np.where(endless, 0.0, low), np.where(endless, 1.0, high)
 
 
+def mean_accuracy_interval(
+    accuracy: float, precision: Precision, examples: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """accuracy_interval of one mean accuracy, such as that of many trials; NaN where its precision
+    is not known. It stays within 0 and 1 and is never empty, however much the trials vary."""
+    if np.isnan(precision.variance) or np.isnan(accuracy):
+        return float("nan"), float("nan")
+    low, high = accuracy_interval(np.asarray(accuracy), precision, examples, confidence)
+    return float(low), float(high)
+
+
 def crossed_bootstrap(
     values: npt.NDArray[np.generic],
     offsets: FloatArray | None = None,

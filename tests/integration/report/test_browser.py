@@ -1,6 +1,7 @@
 """The page in a real browser: it draws, it does not complain, it asks nobody for anything."""
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 
@@ -67,6 +68,13 @@ def test_a_page_draws_without_a_complaint_and_without_a_request(visit, storage, 
     assert seen.elements.count('class="main-svg"') >= 8
     assert seen.console == []
     assert seen.requests == set()
+
+
+def test_a_page_has_four_buttons_a_picture_and_none_that_uploads(visit, storage, tmp_path):
+    page = tmp_path / "effects.html"
+    write_report("grid", storage, None, "accuracy-gap", page)
+    titles = re.findall(r'class="modebar-btn[^"]*"[^>]*data-title="([^"]*)"', visit(page).elements)
+    assert sorted(titles) == ["Download plot as a PNG", "Pan", "Reset axes", "Zoom"]
 
 
 def test_a_complaint_and_a_request_would_be_noticed(visit, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 from rich.console import Console
 
+from study.analysis import load_measurements
 from study.errors import InvalidInput
 from study.report.comparison import compare
 
@@ -37,6 +38,14 @@ def test_the_best_trials_of_studies_on_the_same_splits_are_paired(storage):
 def test_studies_with_splits_of_their_own_are_compared_as_independent(storage):
     text = printed(compare("grid", ["one"], storage))
     assert text.count("independent") == 2
+
+
+def test_differences_are_in_points(storage):
+    measurements = load_measurements("grid", storage)
+    accuracy = measurements.results.set_index("trial")["test_accuracy"]
+    text = printed(compare("grid", ["0", "1"], storage))
+    assert "difference in points" in text
+    assert f"{100 * (accuracy[0] - accuracy[1]):+.2f}" in text
 
 
 @pytest.mark.parametrize(

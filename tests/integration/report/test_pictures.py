@@ -11,6 +11,7 @@ import pytest
 from study.analysis import load_measurements
 from study.launching.launch import launch
 from study.report.building import build_report, picture
+from study.report.markdown import as_markdown
 from study.report.outputs.dashboard_figures import UPLOADS, _pictures
 from study.report.page import as_page, picture_page
 from study.report.style import BASE_RATE
@@ -75,6 +76,14 @@ def test_the_table_of_the_best_says_what_they_are_and_how_well_they_do(grid):
     assert table["balanced test"][0] == f"{100 * row['balanced_test_accuracy']:.1f} %"
     assert float(table["loss gap"][0]) == pytest.approx(row["loss_gap"], abs=0.0006)
     assert " to " in table["test (95 %)"][0]
+
+
+def test_the_page_and_markdown_have_a_column_for_each_of_the_best(grid):
+    report = build_report(grid)
+    first = report.best_table.iloc[0]
+    row = re.search(r"<tr><th>activation</th>(.*?)</tr>", as_page(report)).group(1)
+    assert re.findall(r"<td>(.*?)</td>", row)[0] == first["activation"]
+    assert f"| activation | {first['activation']} |" in as_markdown(report)
 
 
 def test_what_an_earlier_version_did_not_record_is_a_dash(grid):
