@@ -28,8 +28,9 @@ class Segment:
     seed is the study's: a trial's numbers follow from it, its configuration and the data alone.
     refit says that validation examples are trained on as well: what is measured on them then is no
     validation. Replicates are numbered from first_replicate on: a replicate's random streams follow
-    from its number, so that it is the same in whichever range it is trained. shuffle, where it is not None, says that every replicate trains on a permutation of
-    its training labels, the one of that number: the labels then say nothing of the features.
+    from its number, so that it is the same in whichever range it is trained. shuffle, where it is
+    not None, says that every replicate trains on a permutation of its training labels, the one of
+    that number: the labels then say nothing of the features.
     """
 
     trials: tuple[TrialWork, ...]

@@ -18,9 +18,9 @@ from study.coordinator.fresh_replicates import (
     best_and_baseline,
     still_to_train,
 )
+from study.coordinator.split_rows import stored_split
 from study.errors import InvalidInput
 from study.launching.lease import Heartbeat
-from study.launching.recorded_splits import stored_split
 from study.launching.sharing import fair_share
 from study.launching.signals import stopping_on_signals
 from study.monitoring.progress import Progress

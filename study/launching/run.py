@@ -15,13 +15,13 @@ from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import SECONDS_SPENT, Coordinator, Ending, cohort_name
 from study.coordinator.dispatcher import Dispatcher
+from study.coordinator.split_rows import stored_split
 from study.coordinator.tally import Tally
 from study.coordinator.trial_source import TrialSource
 from study.errors import StudyFailed
 from study.launching.fresh_training import confirm_best
 from study.launching.lease import Heartbeat
 from study.launching.plan import Plan, copies_in_test
-from study.launching.recorded_splits import stored_split
 from study.launching.sharing import fair_share
 from study.launching.signals import stopping_on_signals
 from study.monitoring.events import DatabaseUsed
