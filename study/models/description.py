@@ -41,7 +41,7 @@ class NumberFeature(DescriptionPart):
 
     missing_indicator says whether a further input is 1 where the number was missing. trained and
     indicator_trained say whether these inputs varied in training; one that did not stays 0, as its
-    weights were never trained.
+    weights were never trained. (They are 0 as well, but where time steps share them.)
     """
 
     kind: Literal["number"] = "number"

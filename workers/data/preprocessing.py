@@ -37,6 +37,14 @@ class Preprocessing:
         """Number of inputs of a network."""
         return len(self.fill) + sum(self.indicated) + sum(map(len, self.shown))
 
+    @property
+    def untrained(self) -> BoolArray:
+        """Which inputs of a network [features] are 0 for every example because they did not vary in
+        training. Levels that were not shown are not among them."""
+        indicators = np.asarray(self.indicators_trained, bool)[np.asarray(self.indicated, bool)]
+        categories = np.ones(sum(map(len, self.shown)), bool)
+        return ~np.concatenate([np.asarray(self.numbers_trained, bool), indicators, categories])
+
     def apply(self, numeric: FloatArray, categorical: IntArray) -> FloatArray:
         """Standardized numbers, indicators of missing ones and one-hot categories: [N, features].
 

@@ -16,7 +16,7 @@ import torch
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import Dataset, Preprocessing
 from workers.data.dataset import FloatArray, IntArray
-from workers.data.preprocessing import fit_preprocessing
+from workers.data.preprocessing import BoolArray, fit_preprocessing
 from workers.networks.arithmetic import independent_arithmetic
 from workers.networks.layers.layout import SliceLayout
 from workers.networks.network import LARGEST_PROGRAM, Network
@@ -117,14 +117,18 @@ def take_ensemble(
         examples.task.outputs,
         segment.settings,
     ).parameters
+    preprocessing = fit_preprocessing(dataset, train)
     return TrainedEnsemble(
         configuration=work.configuration,
         settings=segment.settings,
-        preprocessing=fit_preprocessing(dataset, train),
+        preprocessing=preprocessing,
         task=examples.task,
         target=examples.truth(work.configuration, replicate).summary,
         members=tuple(
-            None if numbers is None else _named_weights(numbers, layout) for numbers in members
+            None
+            if numbers is None
+            else _without_untrained(_named_weights(numbers, layout), preprocessing.untrained)
+            for numbers in members
         ),
     )
 
@@ -169,6 +173,20 @@ def _named_weights(
         own.name: np.ascontiguousarray((matrix[0] if own.is_bias else matrix).numpy())
         for matrix, own in zip(matrices, layout.of_network(0), strict=True)
     }
+
+
+def _without_untrained(weights: Weights, untrained: BoolArray) -> Weights:
+    """The weights, 0 where they read inputs that are always 0.
+
+    So a program that does not look at which inputs were trained predicts the same. Not where time
+    steps share weights (recurrent).
+    """
+    cleared = dict(weights)
+    for name, matrix in weights.items():
+        first = name.startswith("hidden.1.") and name.endswith(".weight")
+        if first and untrained.any() and len(matrix) == len(untrained):
+            cleared[name] = np.where(untrained[:, None], np.float32(0.0), matrix)
+    return cleared
 
 
 def _examples(segment: Segment, dataset: Dataset) -> Examples:

@@ -8,6 +8,7 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
 SPECIFICATION = """\
 name: constant
@@ -69,6 +70,9 @@ def test_it_counts_for_nothing_in_training_in_figures_and_in_predictions(rows):
     truth = pd.read_csv(rows.folder / "test.csv")["y"]
     assert (found["predicted"] == truth).mean() == pytest.approx(recorded_test_accuracy(rows))
     pd.testing.assert_frame_equal(found, predicted(rows, "plain.csv"), atol=1e-5)
+    weights = load_file(rows.folder / "model" / "weights.safetensors")["members.0.hidden.1.weight"]
+    read = (weights != 0).all(axis=1).tolist()  # a, b, later, fixed, and whether later is missing
+    assert read == [True, True, True, False, False]
     said = rows.run("predict", "model", "test.csv").err
     assert "column 'later': " in said
     assert "column 'fixed': it was always 3 in training, and counts for nothing" in said
