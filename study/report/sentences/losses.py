@@ -59,7 +59,8 @@ def balanced_sentence(measurements: Measurements, trial: int) -> str | None:
     present = int((np.asarray(counts) > 0).sum())
     return (
         f"With every class counted alike, trial {trial} is right on {percent(own.mean())} "
-        f"(balanced accuracy); whoever always says the same class is so on {percent(1.0 / present)}."
+        "(balanced accuracy); whoever always says the same class is so on "
+        f"{percent(1.0 / present)}."
     )
 
 
@@ -76,9 +77,10 @@ def loss_gap_sentence(measurements: Measurements, trial: int) -> str | None:
         return None
     train, test = (own[name].to_numpy(dtype=np.float64) for name in ("train_loss", "test_loss"))
     gap = change_of(test - train)
+    shown = estimated(gap.mean, gap.low, gap.high, nats)
     words = (
         f"The loss of trial {trial} is {nats(test.mean())} nats on test examples and "
-        f"{nats(train.mean())} on training examples, a loss gap of {estimated(gap.mean, gap.low, gap.high, nats)}."
+        f"{nats(train.mean())} on training examples, a loss gap of {shown}."
     )
     late = late_training(measurements, trial)
     if late is None or not late.gap_alone_grows:
