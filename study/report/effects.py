@@ -8,10 +8,11 @@ from plotly.subplots import make_subplots
 
 from study.analysis import Measurements, distinct_trials, importances, learned, marginal_effects
 from study.analysis.effects.causes import Answer, Causes, causes_of
-from study.report.style import GAP, GREY, INK, TEST, styled
-from study.report.trials import is_truth_table, varying
+from study.report.style import GAP, GREY, INK, TEST, note_base_rate, styled
+from study.report.trials import base_rate, is_truth_table, varying
 
-BOTH = (("generalization_gap", "gap", GAP), ("test_accuracy", "test accuracy", TEST))
+GAP_COLUMN = "generalization_gap"
+BOTH = ((GAP_COLUMN, "gap", GAP), ("test_accuracy", "test accuracy", TEST))
 
 
 def quantities(measurements: Measurements) -> tuple[tuple[str, str, str], ...]:
@@ -57,7 +58,9 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
         cols=len(shown),
         vertical_spacing=0.35 / len(names) if len(names) > 1 else 0.0,
         subplot_titles=[
-            f"{name.replace('_', ' ')}: {label}" for name in names for _, label, _ in shown
+            f"{name.replace('_', ' ')}: {label} ({'points' if quantity == GAP_COLUMN else '%'})"
+            for name in names
+            for quantity, label, _ in shown
         ],
     )
     populations = [("all trials", False)]
@@ -91,6 +94,7 @@ def effects_figure(measurements: Measurements) -> go.Figure | None:
                     col=column,
                 )
     figure.update_annotations(font_size=13)
+    note_base_rate(figure, base_rate(measurements))
     figure.update_xaxes(type="category", tickangle=0, tickfont={"size": 11})
     title = "Mean per level, with 95 % intervals"
     height = 130 + 210 * len(names)
@@ -103,17 +107,23 @@ def _levels(
 ) -> go.Scatter:
     return go.Scatter(
         x=own["level"],
-        y=own["mean"],
-        error_y={"type": "data", "array": own["high"] - own["mean"], "thickness": 1.5},
+        y=100 * own["mean"],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": 100 * (own["high"] - own["mean"]),
+            "arrayminus": 100 * (own["mean"] - own["low"]),
+            "thickness": 1.5,
+        },
         mode="lines+markers" if ordered else "markers",
         name=label,
         legendgroup=label,
         showlegend=named,
         line={"color": colour, "width": 1},
         marker={"size": 8},
-        customdata=own[["trials", "low", "high"]],
+        customdata=own[["trials", "low", "high"]] * [1, 100, 100],
         hovertemplate=(
-            "%{x}: %{y:.3f} (%{customdata[1]:.3f} to %{customdata[2]:.3f}), "
+            "%{x}: %{y:.1f} (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
             "%{customdata[0]} trials<extra></extra>"
         ),
     )

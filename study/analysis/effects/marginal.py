@@ -8,7 +8,12 @@ import pandas as pd
 from study.analysis.effects.finding import Finding
 from study.analysis.effects.population import population_of
 from study.analysis.intervals.multiplicity import holm
-from study.analysis.intervals.random_effects import CONFIDENCE
+from study.analysis.intervals.random_effects import (
+    CONFIDENCE,
+    Precision,
+    mean_accuracy_interval,
+)
+from study.analysis.intervals.responses import Response
 
 QUANTITIES = ("test_accuracy", "generalization_gap")
 COLUMNS = [
@@ -55,7 +60,8 @@ def marginal_effects(
             inside = (levels == label).to_numpy()
             mean, of_mean = response.contrast([inside], complete=complete)
             effect, of_effect = response.contrast([inside, ~inside], complete=complete)
-            margin, effect_margin = of_mean.margin(confidence), of_effect.margin(confidence)
+            low, high = _interval(response, mean, of_mean, confidence)
+            effect_margin = of_effect.margin(confidence)
             found.append(
                 {
                     "hyperparameter": name,
@@ -63,8 +69,8 @@ def marginal_effects(
                     "position": position,
                     "trials": int(inside.sum()),
                     "mean": mean,
-                    "low": mean - float(margin),
-                    "high": mean + float(margin),
+                    "low": low,
+                    "high": high,
                     "effect": effect,
                     "effect_low": effect - float(effect_margin),
                     "effect_high": effect + float(effect_margin),
@@ -74,3 +80,13 @@ def marginal_effects(
         adjusted = holm([row["p_value"] for row in found])
         rows += [{**row, "p_holm": p} for row, p in zip(found, adjusted, strict=True)]
     return Finding(pd.DataFrame(rows, columns=COLUMNS), descriptive)
+
+
+def _interval(
+    response: Response, mean: float, precision: Precision, confidence: float
+) -> tuple[float, float]:
+    """Of the mean of a level: an accuracy's stays within 0 and 1."""
+    if response.is_accuracy and response.correct is not None:
+        return mean_accuracy_interval(mean, precision, response.correct.shape[2], confidence)
+    margin = float(precision.margin(confidence))
+    return mean - margin, mean + margin

@@ -31,6 +31,11 @@ class Response:
     sign: float
     fixed_examples: bool
 
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether it is the share of examples that are right, and nothing beside it."""
+        return self.sign > 0.0 and self.correct is not None
+
     def only(self, chosen: BoolArray) -> "Response":
         """Of some of the trials, chosen [T]."""
         correct = None if self.correct is None else self.correct[chosen]
