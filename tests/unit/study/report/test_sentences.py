@@ -222,7 +222,7 @@ CASES = {
     ],
     "confirmation.selection_luck": [
         Case(
-            confirmed(selection_luck), "were the luck of the seeds", confirmed_study,
+            confirmed(selection_luck), "were the luck of its seeds and splits", confirmed_study,
             lambda: confirmed_study(searched=0.9),
         ),
     ],
@@ -271,7 +271,7 @@ CASES = {
     ],
     "losses.balanced_sentence": [
         Case(
-            says(losses.balanced_sentence), "With every class counted alike it is right on 70.0 %",
+            says(losses.balanced_sentence), "is right on 70.0 % (balanced accuracy)",
             lambda: situation(balanced=0.7), lambda: situation(classes_recorded=False),
         ),
     ],
