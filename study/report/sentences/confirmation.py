@@ -77,7 +77,7 @@ def _how_lucky(measurements: Measurements, objective: Objective) -> str:
     return (
         "the configuration's own accuracy is probably lower, by about "
         f"{points(luck.excess, sign=False)} points: with other seeds, any of {luck.contenders} "
-        f"trials could have been the best (an estimate, without seeds that fail; {measure})"
+        f"trials could have been the best (an estimate; {measure})"
     )
 
 
