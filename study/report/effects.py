@@ -132,12 +132,13 @@ def _levels(
 def importances_figure(measurements: Measurements) -> go.Figure | None:
     """Both measures for the quantities that something is known to move; None where nothing is."""
     names = varying(measurements)
-    # The forest of a quantity that nothing is known to move would rank its noise.
-    shown = [
-        entry
-        for entry in quantities(measurements)
-        if found_causes(measurements, entry[0]).answer is Answer.CAUSES
-    ]
+    # The forest of a quantity that nothing is known to move would rank its noise, and of a grid of
+    # a few trials none is grown.
+    shown = []
+    for entry in quantities(measurements):
+        causes = found_causes(measurements, entry[0])
+        if causes.answer is Answer.CAUSES and causes.r_squared is not None:
+            shown.append(entry)
     if not shown or len(names) < 2:
         return None
     figure = make_subplots(

@@ -12,6 +12,7 @@ import pytest
 import study.report.sentences
 from study.analysis import Measurements
 from study.analysis.confirmation import confirmed_trials
+from study.report.effects import importances_figure
 from study.report.sentences import (
     causes,
     cautions,
@@ -347,3 +348,17 @@ def test_every_sentence_of_the_report_has_a_case():
             if own and "str" in str(inspect.signature(function).return_annotation):
                 sentences.add(f"{file.stem}.{name}")
     assert sentences == set(CASES)
+
+
+def test_of_a_whole_grid_of_few_trials_causes_are_named_and_no_importances_drawn():
+    grid = situation(
+        4,
+        replicates=5,
+        train_accuracy=[0.97, 0.97, 0.91, 0.91],
+        hyperparameters={"depth": [1, 2, 1, 2], "dropout": [0.0, 0.0, 0.3, 0.3]},
+        search={"depth": [1, 2], "dropout": [0.0, 0.3]},
+        sampler="grid",
+    )
+    assert "dropout 0.3 against 0" in moves(grid)
+    assert importances_figure(grid) is None
+    assert importances_figure(planted()) is not None
