@@ -38,7 +38,7 @@ def learned_by_heart(measurements: Measurements) -> str | None:
     return (
         f"{len(worst)} of {len(kept)} trials {fit} training examples ({accuracy} right) and "
         f"{is_no_better} no better on the test set than a constant prediction ({rate} right). "
-        f"{learn}, was learned by heart: this is the worst overfitting there is, and it counts in "
+        f"{learn} was learned by heart: this is the worst overfitting there is, and it counts in "
         "all effects."
     )
 
