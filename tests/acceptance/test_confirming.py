@@ -224,6 +224,8 @@ def test_a_study_that_somebody_works_on_or_that_has_not_ended_is_not_confirmed(s
         ran = study.run("confirm", "slow", *SERIAL)
         assert ran.code == 3
         assert "is being worked on by" in ran.err
+        said = study.run("stop", "slow").err
+        assert "was finished already; process 1 on elsewhere confirms trials of it" in said
         with database.write() as connection:
             connection.exec_driver_sql(
                 f"UPDATE study_runs SET owner = NULL, status = 'running' "

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from study import InvalidInput, StudySpec, launch, load_members, load_replicates, load_results
+from study import (
+    InvalidInput,
+    StudySpec,
+    confirm,
+    launch,
+    load_members,
+    load_replicates,
+    load_results,
+)
 
 
 def spec(name: str = "arrays", **changes: object) -> StudySpec:
@@ -48,6 +56,17 @@ def test_a_study_of_arrays_in_memory(storage):
     assert len(load_replicates("arrays", storage)) == 4
     assert len(load_members("arrays", storage)) == 8
     assert load_results("arrays", storage).equals(results)
+
+
+def test_a_study_of_arrays_in_memory_is_confirmed_on_the_same_arrays(storage):
+    launch(spec(), data=two_clouds(), storage=storage, ray="serial")
+    with pytest.raises(InvalidInput, match="the data of study 'arrays' have changed"):
+        confirm("arrays", data=two_clouds(122), storage=storage, cluster="serial")
+    outcome = confirm("arrays", [1], data=two_clouds(), storage=storage, cluster="serial")
+    assert outcome.trials == (1,)
+    fresh = load_replicates("arrays", storage, purpose="confirmation")
+    assert fresh["replicate"].tolist() == list(range(2, 12))
+    assert fresh["test_accuracy"].min() > 0.9
 
 
 def test_the_same_study_with_other_arrays_is_refused(storage):
