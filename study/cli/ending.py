@@ -34,12 +34,11 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         varying = varying_hyperparameters(results)
         stdout = data_console()
         table = as_table(best, title, varying=varying, width=stdout.width)
+        stdout.print(table)
         if outcome.constant_accuracy is not None:
-            table.caption = (
+            stdout.print(
                 f"always saying the most frequent class: test {outcome.constant_accuracy:.3f}"
             )
-            table.caption_justify = "left"
-        stdout.print(table)
         if spec.claims and outcome.ending is not Ending.STOPPED:
             _show_verdicts(spec, outcome.storage_url)
     if spec.confirm is not None and outcome.complete:
@@ -57,8 +56,8 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         raise typer.Exit(ExitCode.INTERRUPTED)
     if outcome.all_diverged:
         say(
-            f"study {spec.name!r}: all networks of all {outcome.complete} trials diverged, so "
-            "nothing was learned; try smaller learning rates"
+            f"study {spec.name!r}: all networks of every trial diverged, so nothing was learned; "
+            "try smaller learning rates"
         )
         raise typer.Exit(ExitCode.FAILED)
 

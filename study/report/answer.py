@@ -28,7 +28,8 @@ def answer(measurements: Measurements, best: int) -> tuple[str, ...]:
         selection.corrected_for_the_pick(measurements),
         selection.cost_of_searching_on(measurements),
     )
-    paragraphs = (how_well, luck, what_moves(measurements))
+    first = (learning.all_diverged(measurements),)
+    paragraphs = (first, how_well, luck, what_moves(measurements))
     joined = (" ".join(sentence for sentence in said if sentence) for said in paragraphs)
     return tuple(paragraph for paragraph in joined if paragraph)
 
@@ -36,7 +37,6 @@ def answer(measurements: Measurements, best: int) -> tuple[str, ...]:
 def cautions(measurements: Measurements, best: int) -> list[str]:
     """What must be known before any number of the study is believed; the gravest first."""
     said = (
-        learning.all_diverged(measurements),
         caution.chosen_by_results(measurements),
         caution.ended_by_results(measurements),
         learning.not_learned(measurements),

@@ -22,6 +22,7 @@ def test_a_study_ends_with_its_best_trials_and_what_to_do_next(study, small, ray
     ran = study.run("launch", small, *ray)
     assert ran.code == 0, ran.err
     assert "Best of 6 trials by validation_accuracy" in ran.out
+    assert "always saying the most frequent class: test 0." in ran.out
     assert "study results small" in ran.err
     assert "study dashboard" in ran.err
     assert "6/6 trials done" in ran.err
@@ -168,3 +169,20 @@ def _wait_for_running_trials(file: Path) -> None:
         finally:
             database.close()
     pytest.fail("no trial was running after two minutes")
+
+
+def test_a_study_whose_networks_all_diverge_has_failed(study):
+    spec = study.write(
+        "diverging.yaml",
+        {
+            "name": "diverging",
+            "data": {"source": "wine"},
+            "search": {"width": 8, "optimizer": "sgd", "learning_rate": 1e6},
+            "training": {"epochs": 3, "replicates": 2},
+            "sampler": "grid",
+        },
+    )
+    ran = study.run("launch", spec, "--ray", "serial")
+    assert ran.code == 1
+    assert "all networks of every trial diverged" in ran.err
+    assert "base rate" in study.run("status", "diverging").out

@@ -13,15 +13,13 @@ def not_learned(measurements: Measurements) -> str | None:
     if nothing == 0:
         return None
     if is_truth_table(measurements):
-        return (
-            f"{nothing} of {len(kept)} trials learned nothing of the table; effects are also given "
-            "without them."
+        words = f"{nothing} of {len(kept)} trials learned nothing of the table"
+    else:
+        words = (
+            f"{nothing} of {len(kept)} trials did not learn their training set: their loss on it "
+            "is that of knowing only how frequent its classes are, and such a network has no gap"
         )
-    return (
-        f"{nothing} of {len(kept)} trials did not learn their training set: their loss on it is "
-        "that of knowing only how frequent its classes are. Such a network has no gap, so effects "
-        "are also given without them."
-    )
+    return f"{words}." if nothing == len(kept) else f"{words}. Effects are those of the others."
 
 
 def learned_by_heart(measurements: Measurements) -> str | None:
@@ -84,6 +82,6 @@ def all_diverged(measurements: Measurements) -> str | None:
     if (kept["diverged"].fillna(0) < networks).any():
         return None
     return (
-        f"All networks of all {number(len(kept), 'trial')} diverged; nothing below is worth "
-        "reading. Try a smaller learning rate."
+        f"All networks diverged, those of every trial ({len(kept)}): nothing was learned, and "
+        "nothing below says anything about the data. Try a smaller learning rate."
     )

@@ -206,6 +206,12 @@ def test_a_study_in_which_everything_fails_ends_early(bench):
     assert len(states(bench, spec)) < 200
 
 
+def test_a_study_of_few_trials_that_all_fail_has_failed_too(bench):
+    spec = spec_of(trials=2)
+    assert bench.run(spec, lambda segment: FailureKind.ERROR) is Ending.HOPELESS
+    assert states(bench, spec) == ["FAIL"] * 2
+
+
 def test_optuna_shows_the_four_metrics_of_every_trial_as_numbers(bench):
     spec = spec_of(trials=4)
     bench.run(spec)

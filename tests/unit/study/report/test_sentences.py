@@ -12,6 +12,7 @@ import pytest
 import study.report.sentences
 from study.analysis import Measurements
 from study.analysis.confirmation import confirmed_trials
+from study.report.answer import answer
 from study.report.effects import importances_figure
 from study.report.sentences import (
     causes,
@@ -58,6 +59,15 @@ def stuck(**more):
     """Networks that know how frequent classes are and no more."""
     return situation(
         accuracy=0.5, train_accuracy=0.5, train_loss=0.6932, test_loss=0.6932, balanced=0.5, **more
+    )
+
+
+def half_stuck():
+    """Six trials that learned, and six that did not."""
+    return situation(
+        train_loss=[0.2] * 6 + [0.6932] * 6,
+        balanced=[0.8] * 6 + [0.5] * 6,
+        hyperparameters=LEVELS,
     )
 
 
@@ -183,9 +193,7 @@ CASES = {
         Case(moves, "can be told from the luck of 3 seeds", nothing_matters, planted),
         Case(moves, "no effect", lambda: planted(sampler="tpe"), planted),
         Case(
-            moves, "6 trials learned something, and it takes 8", lambda: situation(
-                train_loss=[0.2] * 6 + [0.6932] * 6, balanced=[0.8] * 6 + [0.5] * 6,
-                hyperparameters=LEVELS), planted,
+            moves, "6 trials learned something, and it takes 8", half_stuck, planted,
         ),
         Case(moves, "no hyperparameter was varied", situation, planted),
         Case(
@@ -196,6 +204,7 @@ CASES = {
     "learning.not_learned": [
         Case(learning.not_learned, "12 of 12 trials did not learn", stuck, by_heart),
         Case(learning.not_learned, "did not learn", stuck, situation),
+        Case(learning.not_learned, "Effects are those of the others", half_stuck, stuck),
         Case(
             learning.not_learned, "learned nothing of the table",
             lambda: situation(truth_table=True, train_accuracy=0.45),
@@ -294,7 +303,7 @@ CASES = {
     ],
     "learning.all_diverged": [
         Case(
-            learning.all_diverged, "All networks of all 12 trials diverged",
+            learning.all_diverged, "All networks diverged, those of every trial (12)",
             lambda: situation(diverged=3), lambda: situation(diverged=[2] + [3] * 11),
         ),
     ],
@@ -362,3 +371,10 @@ def test_of_a_whole_grid_of_few_trials_causes_are_named_and_no_importances_drawn
     assert "dropout 0.3 against 0" in moves(grid)
     assert importances_figure(grid) is None
     assert importances_figure(planted()) is not None
+
+
+def test_a_study_whose_networks_all_diverged_says_so_before_anything_else():
+    diverged = situation(diverged=3)
+    assert answer(diverged, best_trial(diverged))[0].startswith("All networks diverged")
+    fine = situation()
+    assert answer(fine, best_trial(fine))[0].startswith("Of 12 configurations")
