@@ -13,9 +13,10 @@ from scipy import stats
 
 from study.analysis.gap import generalization_gaps
 from study.analysis.intervals.random_effects import CONFIDENCE, FloatArray
-from study.analysis.learning import failed_seeds
+from study.analysis.learning import failed_seeds, learned
 from study.analysis.measurements import ConfirmationFrames, Measurements
 from study.analysis.proportions import share_interval
+from study.analysis.trials import distinct_trials
 from study.specification.spec import Objective
 
 
@@ -26,6 +27,9 @@ class ConfirmedTrial:
     test_low to test_high is the interval of the configuration's test accuracy, gap_low to gap_high
     of its generalization gap, failed_low to failed_high of the share of seeds that fail. members is
     the size of its ensembles.
+
+    fragile: seeds of trials that learned failed in the search, so that seeds of this trial may fail
+    too, though none did here.
 
     next_low to next_high is where one next network's accuracy on these test examples is to be
     expected. observed: it is the range that was seen, in which the next one lies with a chance of
@@ -48,6 +52,7 @@ class ConfirmedTrial:
     failed: int
     failed_low: float
     failed_high: float
+    fragile: bool
     search_replicates: int
     search_test_accuracy: float
 
@@ -67,10 +72,21 @@ def confirmed_trials(measurements: Measurements) -> tuple[ConfirmedTrial, ...]:
         measurements.results["trial"].isin(frames.replicates["trial"])
     ].sort_values(objective.value, ascending=objective.direction == "minimize", kind="stable")
     searched = int(measurements.specification["training"]["replicates"])
-    return tuple(_confirmed(frames, row, searched) for _, row in confirmed.iterrows())
+    fragile = bool(failed_among_learned(measurements).any())
+    return tuple(_confirmed(frames, row, searched, fragile) for _, row in confirmed.iterrows())
 
 
-def _confirmed(frames: ConfirmationFrames, row: "pd.Series", searched: int) -> ConfirmedTrial:
+def failed_among_learned(measurements: Measurements) -> "pd.Series[bool]":
+    """Per replicate of the search, of trials that learned, whether its seed failed."""
+    kept = distinct_trials(measurements.results)
+    names = kept.loc[learned(kept, measurements.splits), "trial"]
+    rows = measurements.replicates[measurements.replicates["trial"].isin(names)]
+    return failed_seeds(rows, measurements.members, measurements.splits)
+
+
+def _confirmed(
+    frames: ConfirmationFrames, row: "pd.Series", searched: int, fragile: bool
+) -> ConfirmedTrial:
     own = frames.replicates[frames.replicates["trial"] == row["trial"]].sort_values("replicate")
     splits = frames.splits[frames.splits["replicate"].isin(own["replicate"])]
     members = frames.members[frames.members["trial"] == row["trial"]]
@@ -101,6 +117,7 @@ def _confirmed(frames: ConfirmationFrames, row: "pd.Series", searched: int) -> C
         failed=failures,
         failed_low=failed_low,
         failed_high=failed_high,
+        fragile=fragile,
         search_replicates=searched,
         search_test_accuracy=float(row["test_accuracy"]),
     )

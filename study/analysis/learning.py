@@ -57,10 +57,11 @@ def failed_seeds(
     if is_truth_table(splits) or not classes_recorded(splits):
         knows_more = np.isnan(constant) | (replicates["train_accuracy"].to_numpy() > constant)
     else:
-        counts = np.stack([np.asarray(row) for row in by_replicate["train_classes"]])
-        entropy = stats.entropy(counts, axis=1)
+        counts = [np.asarray(row) for row in by_replicate["train_classes"]]
+        entropy = np.array([stats.entropy(own) for own in counts])
+        chance = np.array([_chance(int((own > 0).sum())) for own in counts])
         explained = 2.0 * replicates["train_examples"] * (entropy - replicates["train_loss"])
-        knows_more = explained.to_numpy(dtype=np.float64) > _chance(int((counts[0] > 0).sum()))
+        knows_more = explained.to_numpy(dtype=np.float64) > chance
     return pd.Series(diverged | ~knows_more, replicates.index)
 
 

@@ -31,6 +31,12 @@ def _next(own: ConfirmedTrial, single: str) -> str:
 
 def _failures(own: ConfirmedTrial) -> str:
     high = percent(own.failed_high, 0)
+    if own.failed == 0 and own.fragile:
+        return (
+            f"none of {own.replicates} seeds failed, but seeds of this study do, and of all seeds "
+            f"of this trial up to {high} may: the interval is of seeds that do not fail (where one "
+            "in ten does, it holds the mean of all seeds in two of three studies)"
+        )
     if own.failed == 0:
         return f"none of {own.replicates} seeds failed, so of all seeds at most {high} probably do"
     if own.failed == own.replicates:

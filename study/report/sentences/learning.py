@@ -1,6 +1,7 @@
 """Which networks learned something, and which learned by heart."""
 
-from study.analysis import Measurements, distinct_trials, learned, learning
+from study.analysis import Measurements, distinct_trials, learned
+from study.analysis.confirmation import failed_among_learned
 from study.analysis.learning import memorized
 from study.report.style import percent
 from study.report.trials import is_truth_table, number
@@ -45,19 +46,14 @@ def failed_seeds(measurements: Measurements) -> str | None:
     """Seeds that failed in trials of which others learned; None where there are none."""
     if is_truth_table(measurements):
         return None
-    kept = distinct_trials(measurements.results)
-    names = kept.loc[learned(kept, measurements.splits), "trial"]
-    rows = measurements.replicates[measurements.replicates["trial"].isin(names)]
-    if rows.empty:
-        return None
-    failed = learning.failed_seeds(rows, measurements.members, measurements.splits)
+    failed = failed_among_learned(measurements)
     if not failed.any():
         return None
-    trials = int(rows.loc[failed, "trial"].nunique())
+    trials = int(measurements.replicates.loc[failed.index[failed], "trial"].nunique())
     return (
-        f"{int(failed.sum())} of {number(len(rows), 'seed')} failed, in {number(trials, 'trial')}: "
-        "their networks diverged or did not learn their training set, though other seeds of the "
-        "same trials did. Means over replicates are means over both kinds."
+        f"{int(failed.sum())} of {number(len(failed), 'seed')} failed, in "
+        f"{number(trials, 'trial')}: their networks diverged or did not learn their training set, "
+        "though other seeds of the same trials did. Means over replicates are means over both kinds."
     )
 
 

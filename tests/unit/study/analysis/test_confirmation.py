@@ -86,7 +86,9 @@ def test_the_range_of_the_next_network_is_never_a_single_value():
     assert next_accuracy(np.array([1.0, 1.0]), 40) == (0.975, 1.0)
 
 
-def confirmed_study(accuracies=(0.9,) * 10, *, dead=(), classes=HALVES, searched=0.95):
+def confirmed_study(
+    accuracies=(0.9,) * 10, *, dead=(), classes=HALVES, searched=0.95, failed_in_search=0
+):
     """A study of two trials, of which trial 1, the winner, is confirmed."""
     generator = np.random.default_rng(0)
     search = as_study({"ensemble_size": 1}, np.ones((2, 3)), *[np.ones((2, 3, 40), bool)] * 2)
@@ -114,16 +116,23 @@ def confirmed_study(accuracies=(0.9,) * 10, *, dead=(), classes=HALVES, searched
         ),
         splits=confirmed.splits.assign(replicate=numbers, train_classes=[classes] * fresh),
     )
-    results = search.results.assign(validation_accuracy=[0.9, 0.96], test_accuracy=[0.9, searched])
+    results = search.results.assign(
+        validation_accuracy=[0.9, 0.96],
+        test_accuracy=[0.9, searched],
+        train_loss=0.1,
+        balanced_test_accuracy=0.9,
+    )
+    losses = np.where(np.arange(6) < failed_in_search, np.log(2.0), 0.1)
+    rows = search.replicates.assign(train_loss=losses, train_examples=100)
     specification = {"objective": ["validation_accuracy"], "training": {"replicates": 3}}
     return Measurements(
         run=SimpleNamespace(study="made up", specification=specification),
         results=results,
-        replicates=search.replicates,
-        members=pd.DataFrame(),
+        replicates=rows,
+        members=rows[["trial", "replicate"]].assign(member=0, diverged=False),
         learning_curves=pd.DataFrame(),
         layer_statistics=pd.DataFrame(),
-        splits=search.splits,
+        splits=search.splits.assign(train_classes=[HALVES] * 3, test_classes=[HALVES] * 3),
         confirmation=frames,
     )
 
@@ -168,6 +177,7 @@ TRIAL = ConfirmedTrial(
     next_low=0.9,
     next_high=0.94,
     observed=False,
+    fragile=False,
     failed=0,
     failed_low=0.0,
     failed_high=0.278,

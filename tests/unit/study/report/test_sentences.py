@@ -229,6 +229,10 @@ CASES = {
             confirmed(headline), "2 of 10 seeds failed",
             lambda: confirmed_study([0.9] * 8 + [0.1, 0.12], dead=(8, 9)), confirmed_study,
         ),
+        Case(
+            confirmed(headline), "the interval is of seeds that do not fail",
+            lambda: confirmed_study(failed_in_search=1), confirmed_study,
+        ),
     ],
     "confirmation.selection_luck": [
         Case(
