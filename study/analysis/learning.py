@@ -52,17 +52,18 @@ def failed_seeds(
     networks = members.groupby(["trial", "replicate"])["diverged"].all()
     keys = pd.MultiIndex.from_frame(replicates[["trial", "replicate"]])
     diverged = networks.reindex(keys, fill_value=False).to_numpy(dtype=bool)
-    by_replicate = splits.set_index("replicate").loc[replicates["replicate"]]
-    constant = by_replicate["majority_test_accuracy"].to_numpy(dtype=np.float64)
+    by_replicate = splits.set_index("replicate")
+    number = replicates["replicate"]
     if is_truth_table(splits) or not classes_recorded(splits):
-        knows_more = np.isnan(constant) | (replicates["train_accuracy"].to_numpy() > constant)
+        constant = number.map(by_replicate["majority_test_accuracy"]).astype("float64")
+        knows_more = constant.isna() | (replicates["train_accuracy"] > constant)
     else:
-        counts = [np.asarray(row) for row in by_replicate["train_classes"]]
-        entropy = np.array([stats.entropy(own) for own in counts])
-        chance = np.array([_chance(int((own > 0).sum())) for own in counts])
+        classes = by_replicate["train_classes"].map(np.asarray)
+        entropy = number.map(classes.map(stats.entropy))
+        chance = number.map(classes.map(lambda own: _chance(int((own > 0).sum()))))
         explained = 2.0 * replicates["train_examples"] * (entropy - replicates["train_loss"])
-        knows_more = explained.to_numpy(dtype=np.float64) > chance
-    return pd.Series(diverged | ~knows_more, replicates.index)
+        knows_more = explained > chance
+    return pd.Series(diverged | ~knows_more.to_numpy(dtype=bool), replicates.index)
 
 
 def memorized(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":

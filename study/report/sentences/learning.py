@@ -53,7 +53,7 @@ def failed_seeds(measurements: Measurements) -> str | None:
     return (
         f"{int(failed.sum())} of {number(len(failed), 'seed')} failed, in "
         f"{number(trials, 'trial')}: their networks diverged or did not learn their training set, "
-        "though other seeds of the same trials did. Means over replicates are means over both kinds."
+        "though other seeds of the same trials did. Means over replicates are over both kinds."
     )
 
 
