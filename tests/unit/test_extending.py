@@ -79,9 +79,10 @@ def apply(patch: str, folder: Path, *, but: str | None = None) -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    ignored = shutil.ignore_patterns("__pycache__", "data", "chaos", "acceptance", "benchmarks")
+    # What is compiled is copied along: it is used where its source is unchanged, to the second.
+    ignored = shutil.ignore_patterns("data", "chaos", "acceptance", "benchmarks")
     for name in COPIED:
-        skipped = ignored if name == "tests" else shutil.ignore_patterns("__pycache__")
+        skipped = ignored if name == "tests" else None
         shutil.copytree(ROOT / name, tmp_path / name, ignore=skipped)
     for name in ("pyproject.toml", "docs"):
         (tmp_path / name).symlink_to(ROOT / name)
