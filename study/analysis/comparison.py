@@ -14,6 +14,7 @@ from study.analysis.intervals.random_effects import (
     FloatArray,
     Precision,
     crossed_precision,
+    never_certain,
 )
 from study.errors import InvalidInput
 
@@ -90,6 +91,7 @@ def crossed_difference(
 ) -> Difference:
     """The mean of offsets [R] + values [R, N], both differences already: see crossed_precision."""
     precision = crossed_precision(values, offsets, fixed_examples=fixed_examples)
+    precision = never_certain(precision, values.shape[-1])
     estimate = np.asarray(values.mean() + (0.0 if offsets is None else offsets.mean()))
     margin = float(precision.margin(confidence))
     return Difference(
@@ -169,12 +171,11 @@ def corrected_resampled_t(
         raise InvalidInput("the corrected resampled t needs at least 2 replicates")
     estimate = float(np.mean(differences))
     ratio = 1.0 / count + validation_examples / train_examples
-    error = float(np.sqrt(ratio * np.var(differences, ddof=1)))
+    # At least that of one example more or less in one of the replicates.
+    variance = max(float(np.var(differences, ddof=1)), 1.0 / (count * validation_examples**2))
+    error = float(np.sqrt(ratio * variance))
     margin = float(stats.t.ppf(0.5 + confidence / 2, count - 1)) * error
-    if error > 0.0:
-        p_value = float(2.0 * stats.t.sf(abs(estimate) / error, count - 1))
-    else:
-        p_value = 1.0 if estimate == 0.0 else 0.0
+    p_value = float(2.0 * stats.t.sf(abs(estimate) / error, count - 1))
     return Difference(estimate, estimate - margin, estimate + margin, p_value, "nadeau-bengio")
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from study.analysis.gap import generalization_gaps
 from study.analysis.intervals.random_effects import CONFIDENCE, FloatArray
-from study.analysis.learning import failed_seeds, learned
+from study.analysis.learning import failed_seeds, is_truth_table, learned
 from study.analysis.measurements import ConfirmationFrames, Measurements
 from study.analysis.proportions import share_interval
 from study.analysis.trials import distinct_trials
@@ -72,7 +72,9 @@ def confirmed_trials(measurements: Measurements) -> tuple[ConfirmedTrial, ...]:
         measurements.results["trial"].isin(frames.replicates["trial"])
     ].sort_values(objective.value, ascending=objective.direction == "minimize", kind="stable")
     searched = int(measurements.specification["training"]["replicates"])
-    fragile = bool(failed_among_learned(measurements).any())
+    # Of a truth table all there is was trained on: a seed that fails is in its mean and interval.
+    table = is_truth_table(measurements.splits)
+    fragile = not table and bool(failed_among_learned(measurements).any())
     return tuple(_confirmed(frames, row, searched, fragile) for _, row in confirmed.iterrows())
 
 

@@ -51,6 +51,16 @@ class Precision:
         return np.asarray(np.where(np.isnan(error), np.nan, np.where(error > 0, p, exact)))
 
 
+def never_certain(precision: Precision, examples: int) -> Precision:
+    """The precision of a difference of shares of so many examples, of which one might have come out
+    otherwise on either side: no difference is known without any error because few replicates agree.
+
+    That is the error of Bonett and Price's interval (Statistics in Medicine 31, 2012) where nobody
+    disagrees: √2 / (N + 2).
+    """
+    return Precision(np.maximum(precision.variance, 2.0 / (examples + 2) ** 2), precision.degrees)
+
+
 def crossed_precision(
     values: npt.NDArray[np.generic],
     offsets: FloatArray | None = None,

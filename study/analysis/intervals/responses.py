@@ -12,6 +12,7 @@ from study.analysis.intervals.random_effects import (
     Precision,
     crossed_precision,
     interaction_variance,
+    never_certain,
 )
 
 UNKNOWN = Precision(np.asarray(np.nan), np.asarray(1.0))
@@ -74,7 +75,8 @@ class Response:
         if self.correct is None:
             return crossed_precision(np.zeros((len(offsets), 1)), offsets, fixed_examples=True)
         values = self.sign * np.einsum("t,trn->rn", weights, self.correct)
-        return crossed_precision(values, offsets, fixed_examples=self.fixed_examples)
+        precision = crossed_precision(values, offsets, fixed_examples=self.fixed_examples)
+        return precision if self.fixed_examples else never_certain(precision, values.shape[1])
 
     def _sampled(self, groups: list[BoolArray]) -> Precision:
         """The trials are a sample, as are the replicates and examples that they share.

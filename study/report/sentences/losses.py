@@ -113,17 +113,20 @@ def late_training(measurements: Measurements, trial: int) -> LateTraining | None
     gap = (curves["test_loss"] - curves["train_loss"]).rename("loss_gap")
     quantities = ["loss_gap", "test_accuracy"]
     wide = curves.assign(loss_gap=gap).pivot_table(quantities, index="replicate", columns="epoch")
-    loss_gap, accuracy = (change_of(_difference(wide, q, first, last)) for q in quantities)
-    return LateTraining(first, last, loss_gap, accuracy)
+    loss_gap, accuracy = (_difference(wide, q, first, last) for q in quantities)
+    one = 1.0 / len(measurements.splits["test_index"].iloc[0])
+    return LateTraining(first, last, change_of(loss_gap), change_of(accuracy, one))
 
 
-def change_of(values: FloatArray) -> Change:
-    """The mean of one value per replicate, with Student's interval."""
+def change_of(values: FloatArray, least: float = 0.0) -> Change:
+    """The mean of one value per replicate, with Student's interval, which reaches at least so far
+    on either side."""
     count, mean = len(values), float(np.mean(values))
     if count < 2:
         return Change(mean, float("nan"), float("nan"))
     error = float(np.std(values, ddof=1)) / count**0.5
     margin = float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, count - 1)) * error
+    margin = max(margin, least)
     return Change(mean, mean - margin, mean + margin)
 
 

@@ -42,7 +42,7 @@ def grid(storage):
     return load_measurements("grid", storage)
 
 
-def with_curve(grid, test_losses, test_accuracies, *, replicates=2, examples=100):
+def with_curve(grid, test_losses, test_accuracies, *, replicates=2, examples=100, tested=1000):
     """The study as if trial 0 had been measured at EPOCHS: test losses and accuracies are per
     epoch; the second replicate's differ from the first's by a little."""
     training = grid.run.specification["training"] | {"epochs": EPOCHS[-1]}
@@ -63,6 +63,7 @@ def with_curve(grid, test_losses, test_accuracies, *, replicates=2, examples=100
         run=replace(grid.run, specification=grid.run.specification | {"training": training}),
         learning_curves=pd.DataFrame(rows),
         replicates=grid.replicates.assign(train_examples=examples),
+        splits=grid.splits.assign(test_index=[np.arange(1000, 1000 + tested)] * len(grid.splits)),
     )
 
 
@@ -104,6 +105,12 @@ def test_a_gap_that_grows_while_accuracy_rests_is_said(grid):
     late = late_training(measurements, 0)
     assert (late.first, late.last) == (4, 10)
     assert "From epoch 4 to epoch 10 that gap grew by 0.50" in loss_gap_sentence(measurements, 0)
+
+
+def test_of_few_test_examples_nobody_knows_whether_accuracy_rests(grid):
+    curve = (0.3, 0.3, 0.3, 0.5, 0.8), (0.9,) * 5
+    assert "From epoch" in loss_gap_sentence(with_curve(grid, *curve), 0)
+    assert "From epoch" not in loss_gap_sentence(with_curve(grid, *curve, tested=50), 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from study.analysis import generalization_gaps, holm, mcnemar
-from study.analysis.comparison import compare_trials, corrected_resampled_t, paired_difference
+from study.analysis.comparison import (
+    compare_trials,
+    corrected_resampled_t,
+    crossed_difference,
+    paired_difference,
+)
 from study.analysis.intervals.correctness import outcomes_on_test, outcomes_on_validation
 from study.analysis.intervals.random_effects import accuracy_interval, crossed_precision
 from study.analysis.proportions import share_difference
@@ -202,3 +207,13 @@ def test_shares_are_compared_by_fishers_exact_test():
 def test_tables_are_plain_frames():
     study = planted_study(np.random.default_rng(0), trials=3)
     assert isinstance(generalization_gaps(study.replicates, study.splits), pd.DataFrame)
+
+
+def test_no_difference_is_known_without_any_error():
+    alike = np.zeros((3, 100))
+    found = crossed_difference(alike, None)
+    assert found.low < 0.0 < found.high
+    assert found.p_value == 1.0
+    again = corrected_resampled_t(np.array([0.02, 0.02, 0.02]), 50, 200)
+    assert again.low < 0.02 < again.high
+    assert again.p_value > 0.0
