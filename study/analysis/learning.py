@@ -67,20 +67,29 @@ def failed_seeds(
 
 
 def memorized(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":
-    """Per row of results, whether it learned its training set and nothing that helps on the test
-    set: neither its accuracy, nor its balanced accuracy, nor its loss there is better than that of
-    the constant prediction, the first two by more than their error."""
+    """Per row of results, whether it knows most of its training set and nothing that helps on the
+    test set.
+
+    It knows most where it is right on more than half of the training examples that the constant
+    prediction gets wrong, and is better there than on the test set by more than the error of both
+    accuracies. Nothing helps where neither accuracy nor balanced accuracy nor loss on the test set
+    is better than that of the constant prediction, the first two by more than their error.
+    """
     constant = float(splits["majority_test_accuracy"].mean())
     if is_truth_table(splits) or not classes_recorded(splits):
         return pd.Series(False, results.index)
     examples = len(splits["test_index"].iloc[0])
-    bound = constant + ONE_SIDED * np.sqrt(constant * (1.0 - constant) / examples)
+    variance = constant * (1.0 - constant)
+    error = np.sqrt(variance / examples)
+    of_gap = np.sqrt(variance / examples + variance / float(splits["train_examples"].mean()))
+    fits = results["train_accuracy"] > (1.0 + constant) / 2.0
+    overfits = results["train_accuracy"] - results["test_accuracy"] > ONE_SIDED * of_gap
     no_better = (
-        (results["test_accuracy"] <= bound)
+        (results["test_accuracy"] <= constant + ONE_SIDED * error)
         & ~associated(results, splits)
         & (results["test_loss"] >= constant_test_loss(splits))
     )
-    return learned(results, splits) & _bools(no_better)
+    return learned(results, splits) & _bools(fits & overfits & no_better)
 
 
 def associated(results: pd.DataFrame, splits: pd.DataFrame) -> "pd.Series[bool]":

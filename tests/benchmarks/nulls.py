@@ -77,9 +77,9 @@ NULLS = (
 )  # fmt: skip
 
 PLANTED = Family(
-    "dropout of 0.3 against 0",
+    "dropout of 0.2 against 0",
     {"depth": 2, **{name: NOTHING[name] for name in ("width", "batch_size", "weight_decay")},
-     "learning_rate": 3e-3, "dropout": [0.0, 0.3]},
+     "learning_rate": 3e-3, "dropout": [0.0, 0.2]},
     {"epochs": 15, "replicates": 5},
     examples=1000,
     moved=("dropout", -1),

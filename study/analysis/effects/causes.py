@@ -1,12 +1,13 @@
 """What may be said to move a quantity: only what can be told from luck.
 
 A hyperparameter is named where the difference of its levels is significant beside all others that
-were searched, and a forest over all of them predicts trials that it has not seen. The first tests
-one hyperparameter at a time, and the second knows nothing of luck that trials share: neither is
-enough. A sample of fewer than FEWEST_TRIALS trials says nothing. A whole grid is no sample, and may
-be smaller; no forest is then grown, since there is nothing that it has not seen.
+were searched, and a forest predicts trials that it has not seen, and worse so without it. The first
+tests one hyperparameter at a time, and the second knows nothing of luck that trials share: neither
+is enough. A sample of fewer than FEWEST_TRIALS trials says nothing. A whole grid is no sample, and
+may be smaller; no forest is then grown, since there is nothing that it has not seen.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -14,15 +15,17 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from study.analysis.effects.importance import importances
+from study.analysis.effects.importance import out_of_bag_r_squared
 from study.analysis.effects.population import Population, population_of
 from study.analysis.effects.significance import LuckOfLevels, compared_levels, luck_of_levels
+from study.analysis.intervals.correctness import IntArray
 from study.analysis.trials import distinct_trials
 
 SIGNIFICANCE = 0.05
 FEWEST_TRIALS = 8
 FEWEST_REPLICATES = 2
 LEAST_R_SQUARED = 0.1
+LEAST_GAIN = 0.01  # of R², by knowing the hyperparameter
 WORTH_KNOWING = 0.02  # the effect that a larger study is to be large enough for
 POWER = 0.8
 MOST_REPLICATES = 50
@@ -38,6 +41,24 @@ class Answer(Enum):
     LUCK = "luck"
 
 
+class Shortage(Enum):
+    """What a study has too little of to see an effect of WORTH_KNOWING."""
+
+    REPLICATES = "replicates"
+    TRIALS = "trials"
+    EXAMPLES = "test examples"
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """What would tell an effect of WORTH_KNOWING from luck with a probability of POWER, if luck
+    stays as it was measured: so many replicates, or None where more of them alone would not do,
+    because there is a shortage of something else, or of more than MOST_REPLICATES."""
+
+    replicates: int | None
+    shortage: Shortage
+
+
 @dataclass(frozen=True, eq=False)
 class Causes:
     """quantity, and the answer to what moves it.
@@ -45,9 +66,9 @@ class Causes:
     table: all hyperparameters that were tested, with the columns of compared_levels. named: those
     of its rows that are causes, the largest difference first; none unless answer is CAUSES.
     r_squared: of the forest, out of bag; None where no forest was grown. trials and replicates are
-    what the answer rests on. enough_replicates: how many would tell an effect of WORTH_KNOWING from
-    luck with a probability of POWER, whichever hyperparameter has it; None where more replicates
-    alone would not do, because the trials differ too much, or where it was not asked.
+    what the answer rests on. enough: what it would take, where the answer is LUCK. selected: the
+    hyperparameters on whose levels it depends whether a trial learned. Those that did are then no
+    fair sample of the others' levels, so that what goes with one of these may be another's work.
     """
 
     quantity: str
@@ -57,7 +78,8 @@ class Causes:
     r_squared: float | None
     trials: int
     replicates: int
-    enough_replicates: int | None
+    enough: Enough | None
+    selected: tuple[str, ...]
 
 
 def causes_of(
@@ -73,16 +95,14 @@ def causes_of(
 
     Of a trial that learned nothing the gap is none, and its hyperparameters would look like cures.
     """
-    population = population_of(
-        results, replicates, splits, hyperparameters, quantity, only_learned=True
-    )
+    frames = (results, replicates, splits, hyperparameters, quantity)
+    population = population_of(*frames, only_learned=True)
     trials, count = population.response.by_replicate.shape
     # Without those that did not learn a grid is no whole grid any more.
     complete = complete and trials == len(distinct_trials(results))
     varying = [n for n in hyperparameters if len(population.of(n).cat.categories) > 1]
     table = compared_levels(population, complete=complete)
-    significant = table[table["p_holm"] < SIGNIFICANCE]
-    r_squared, enough = None, None
+    named, r_squared, enough = table.head(0), None, None
     if not hyperparameters:
         answer = Answer.NOTHING_VARIES
     elif trials < FEWEST_TRIALS and not complete:
@@ -92,41 +112,85 @@ def causes_of(
     elif count < FEWEST_REPLICATES:
         answer = Answer.ONE_REPLICATE
     else:
-        if trials >= FEWEST_TRIALS:
-            kept = results[results["trial"].isin(population.response.trials)]
-            r_squared = importances(kept, splits, varying, quantity).r_squared
-        known = r_squared is None or r_squared > LEAST_R_SQUARED
-        answer = Answer.CAUSES if known and not significant.empty else Answer.LUCK
+        kept = results[results["trial"].isin(population.response.trials)]
+        named, r_squared = _named(table, kept, varying, quantity)
+        answer = Answer.LUCK if named.empty else Answer.CAUSES
         if answer is Answer.LUCK:
-            enough = _enough_replicates(population, varying, complete=complete)
+            enough = _enough(population, varying, complete=complete)
+    everyone = population_of(*frames, only_learned=False)
+    selected = _selected(everyone.levels, population.response.trials, hyperparameters)
+    return Causes(quantity, answer, table, named, r_squared, trials, count, enough, selected)
+
+
+def _named(
+    table: pd.DataFrame, kept: pd.DataFrame, varying: list[str], quantity: str
+) -> tuple[pd.DataFrame, float | None]:
+    """The rows that are causes, and the forest's R², None where too few trials are left for one."""
+    significant = table[table["p_holm"] < SIGNIFICANCE]
     order = significant["difference"].abs().sort_values(ascending=False, kind="stable").index
-    named = significant.loc[order] if answer is Answer.CAUSES else significant.head(0)
-    return Causes(quantity, answer, table, named, r_squared, trials, count, enough)
+    significant = significant.loc[order]
+    if len(kept) < FEWEST_TRIALS:
+        return significant, None
+    r_squared = out_of_bag_r_squared(kept, varying, quantity)
+    if r_squared <= LEAST_R_SQUARED:
+        return table.head(0), r_squared
+    gains = [
+        r_squared - out_of_bag_r_squared(kept, [n for n in varying if n != own], quantity)
+        for own in significant["hyperparameter"]
+    ]
+    return significant[np.array(gains, dtype=np.float64) > LEAST_GAIN], r_squared
 
 
-def _enough_replicates(population: Population, varying: list[str], *, complete: bool) -> int | None:
-    needed = []
-    for name in varying:
-        luck = luck_of_levels(population.response, population.of(name), complete=complete)
-        needed.append(replicates_for(luck, len(varying)))
-    known = [count for count in needed if count is not None]
-    return max(known) if len(known) == len(needed) else None
+def _selected(
+    levels: pd.DataFrame, learned: IntArray, hyperparameters: list[str]
+) -> tuple[str, ...]:
+    """The hyperparameters with whose levels learning is associated (chi-square, Bonferroni)."""
+    inside = np.isin(levels.index.to_numpy(), learned)
+    if inside.all() or not inside.any():
+        return ()
+    found = []
+    for name in hyperparameters:
+        counts = pd.crosstab(levels[name], inside)
+        p_value = stats.chi2_contingency(counts.to_numpy()).pvalue if len(counts) > 1 else 1.0
+        if p_value < SIGNIFICANCE / len(hyperparameters):
+            found.append(name)
+    return tuple(found)
 
 
-def replicates_for(luck: LuckOfLevels, tested: int, effect: float = WORTH_KNOWING) -> int | None:
-    """How many replicates would show an effect between two levels with a probability of POWER, if
-    luck stays as it was measured and `tested` hyperparameters are tested; None for more than
-    MOST_REPLICATES, or unknown.
+def _enough(population: Population, varying: list[str], *, complete: bool) -> Enough:
+    """For whichever hyperparameter it would take most."""
+    needed = [
+        enough_for(
+            luck_of_levels(population.response, population.of(name), complete=complete),
+            len(varying),
+        )
+        for name in varying
+    ]
+    hopeless = [need for need in needed if need.replicates is None]
+    return hopeless[0] if hopeless else max(needed, key=lambda need: need.replicates or 0)
+
+
+def enough_for(luck: LuckOfLevels, tested: int, effect: float = WORTH_KNOWING) -> Enough:
+    """What would show an effect between any two levels, where `tested` hyperparameters are tested.
 
     By Student's quantiles with Bonferroni's correction for pairs and hyperparameters.
     """
-    levels = len(luck.means)
+    levels = len(luck.rows)
     tail = SIGNIFICANCE / (levels * (levels - 1) * tested)
-    fewest, second, *_ = np.argsort(luck.trials, kind="stable")
+    last = replace(luck, replicates=MOST_REPLICATES)
+    worst = max(
+        itertools.combinations(range(levels), 2),
+        key=lambda pair: np.nan_to_num(last.error_of_difference(*pair)[0], nan=np.inf),
+    )
     for replicates in range(FEWEST_REPLICATES, MOST_REPLICATES + 1):
-        larger = replace(luck, replicates=replicates)
-        variance, degrees = larger.error_of_difference(int(fewest), int(second))
+        variance, degrees = replace(luck, replicates=replicates).error_of_difference(*worst)
         away = stats.t.isf(tail, degrees) + stats.t.isf(1.0 - POWER, degrees)
         if away * np.sqrt(variance) <= effect:
-            return replicates
-    return None
+            return Enough(replicates, Shortage.REPLICATES)
+    parts = {
+        Shortage.REPLICATES: last.error_of_difference(*worst)[0]
+        - float(luck.trials[worst[0]] + luck.trials[worst[1]] + luck.by_example[worst]),
+        Shortage.TRIALS: float(luck.trials[worst[0]] + luck.trials[worst[1]]),
+        Shortage.EXAMPLES: float(luck.by_example[worst]),
+    }
+    return Enough(None, max(parts, key=lambda part: np.nan_to_num(parts[part], nan=np.inf)))

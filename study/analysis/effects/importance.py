@@ -65,6 +65,19 @@ def importances(
     return Finding(table, descriptive, r_squared)
 
 
+def out_of_bag_r_squared(
+    results: pd.DataFrame, hyperparameters: list[str], quantity: str, seed: int = 0
+) -> float:
+    """How much of the quantity's variance over these trials a forest over these hyperparameters
+    knows out of bag: about 0 or negative where it knows nothing."""
+    varying = [name for name in hyperparameters if results[name].nunique(dropna=False) > 1]
+    values = results[quantity].to_numpy(dtype=np.float64)
+    if not varying or np.ptp(values) == 0.0:
+        return 0.0
+    points = np.column_stack([_position(results[name]) for name in varying])
+    return variance_shares(points, values, seed)[1]
+
+
 def _is_choice(values: "pd.Series[float]") -> bool:
     return isinstance(values.dtype, pd.CategoricalDtype) or values.nunique() <= MOST_LEVELS
 

@@ -6,12 +6,13 @@ streams, another batch size another order: all trials of a level then share a dr
 of the next level do not, however many trials there are. So levels are compared as treatments in a
 randomized block design whose blocks are the replicates (Fisher, The design of experiments, 1935):
 the error of a level's mean is estimated from how much differences between levels change from
-replicate to replicate. To it come what trials of one level differ in, where they are a sample of
-the search space, and what levels differ in from one test example to the next.
+replicate to replicate. To it come what trials of a level differ in, where they are a sample of the
+search space, and what two levels differ in from one test example to the next.
 
-All pairs of levels are compared with Tukey's studentized range in the form of Games and Howell
-(Journal of Educational Statistics 1, 1976), so that the largest difference may be quoted though it
-was picked for being the largest. Over the hyperparameters the p-values are Holm's.
+All pairs of levels are compared with Tukey's studentized range, each with an error of its own as
+Games and Howell do (Journal of Educational Statistics 1, 1976), so that the largest difference may
+be quoted though it was picked for being the largest. Over the hyperparameters the p-values are
+Holm's.
 """
 
 import itertools
@@ -24,7 +25,12 @@ from scipy import optimize, stats
 
 from study.analysis.effects.population import Population
 from study.analysis.intervals.multiplicity import holm
-from study.analysis.intervals.random_effects import CONFIDENCE, BoolArray, FloatArray
+from study.analysis.intervals.random_effects import (
+    CONFIDENCE,
+    BoolArray,
+    FloatArray,
+    interaction_variance,
+)
 from study.analysis.intervals.responses import Response
 
 COLUMNS = [
@@ -59,35 +65,45 @@ def compared_levels(
 
 @dataclass(frozen=True, eq=False)
 class LuckOfLevels:
-    """Means of L levels [L] over R replicates, trials per level [L], and the mean squares of what
-    makes the means differ without any effect.
+    """Means of L levels [L] over R replicates, and what makes them differ without any effect.
 
-    by_replicate: of level × replicate, per replicate, (L − 1)(R − 1) degrees of freedom.
-    by_example: what level × example has beyond level × replicate × example, as part of a mean's
-    variance. among_trials: of trials within a level beyond what replicates explain, with
-    trial_degrees; 0 where trials are no sample. NaN where unknown.
+    rows [L, R] are the means by replicate. by_replicate is the mean square of level × replicate,
+    with (L − 1)(R − 1) degrees of freedom. by_example [L, L] is what two levels differ in from one
+    test example to the next, beyond chance, as a part of the variance of their difference. trials
+    [L] are the variances of the levels' means among trials beyond what replicates explain, with
+    trial_degrees [L]; 0 where the trials are no sample, NaN where unknown.
     """
 
-    means: FloatArray
-    trials: FloatArray
+    rows: FloatArray
     replicates: int
     by_replicate: float
-    by_example: float
-    among_trials: float
-    trial_degrees: float
+    by_example: FloatArray
+    trials: FloatArray
+    trial_degrees: FloatArray
+
+    @property
+    def means(self) -> FloatArray:
+        """[L]"""
+        return np.asarray(self.rows.mean(axis=1))
 
     def error_of_difference(self, first: int, second: int) -> tuple[float, float]:
         """The variance of the difference of two levels' means, and its degrees of freedom
-        (Satterthwaite, Biometrics Bulletin 2, 1946)."""
-        levels = len(self.means)
-        if self.replicates < 2 or np.isnan(self.among_trials):
+        (Satterthwaite, Biometrics Bulletin 2, 1946).
+
+        What replicates make of it is pooled over all levels, which have few degrees of freedom, but
+        is at least what they make of these two: a level whose seeds fail now and then must not
+        borrow the calm of the others.
+        """
+        levels = len(self.rows)
+        own = float(self.trials[first] + self.trials[second])
+        if self.replicates < 2 or np.isnan(own):
             return float("nan"), 1.0
-        shared = 2.0 * self.by_replicate / self.replicates
-        own = self.among_trials * float(1.0 / self.trials[first] + 1.0 / self.trials[second])
-        variance = shared + own + 2.0 * self.by_example
+        of_pair = float((self.rows[first] - self.rows[second]).var(ddof=1)) / 2.0
+        shared = 2.0 * max(self.by_replicate, of_pair) / self.replicates
+        variance = shared + own + float(self.by_example[first, second])
         spread = shared**2 / ((levels - 1) * (self.replicates - 1))
-        if own > 0.0:
-            spread += own**2 / self.trial_degrees
+        for level in (first, second):
+            spread += float(self.trials[level] ** 2 / self.trial_degrees[level])
         return variance, max(variance**2 / spread, 1.0)
 
 
@@ -95,17 +111,16 @@ def luck_of_levels(response: Response, levels: "pd.Series[Any]", *, complete: bo
     """From the trials' response and their levels [T], a categorical without unused categories."""
     codes = levels.cat.codes.to_numpy()
     inside = [codes == place for place in range(len(levels.cat.categories))]
-    rows = np.stack([response.by_replicate[own].mean(axis=0) for own in inside])  # [L, R]
-    replicates = rows.shape[1]
-    trials = np.array([own.sum() for own in inside], dtype=np.float64)
-    among, degrees = (0.0, 1.0) if complete else _among_trials(response.by_replicate, inside)
+    rows = np.stack([response.by_replicate[own].mean(axis=0) for own in inside])
+    trials, degrees = np.zeros(len(inside)), np.ones(len(inside))
+    if not complete:
+        trials, degrees = _among_trials(response.by_replicate, inside)
     return LuckOfLevels(
-        means=rows.mean(axis=1),
-        trials=trials,
-        replicates=replicates,
+        rows=rows,
+        replicates=rows.shape[1],
         by_replicate=_by_replicate(rows, response),
         by_example=_by_example(response, inside),
-        among_trials=among,
+        trials=trials,
         trial_degrees=degrees,
     )
 
@@ -117,44 +132,58 @@ def _by_replicate(rows: FloatArray, response: Response) -> float:
         return float("nan")
     interaction = rows - rows.mean(axis=0) - rows.mean(axis=1, keepdims=True) + rows.mean()
     square = float((interaction**2).sum()) / ((levels - 1) * (replicates - 1))
-    examples = 1 if response.correct is None else response.correct.shape[2]
-    return float(max(square, 1.0 / (examples**2 * replicates)))
+    if response.correct is None:
+        return float(square)
+    return float(max(square, 1.0 / (response.correct.shape[2] ** 2 * replicates)))
 
 
-def _by_example(response: Response, inside: list[BoolArray]) -> float:
-    if response.correct is None or response.fixed_examples or response.correct.shape[1] < 2:
-        return 0.0
+def _by_example(response: Response, inside: list[BoolArray]) -> FloatArray:
+    levels = len(inside)
+    nothing = np.zeros((levels, levels))
+    if response.correct is None or response.fixed_examples:
+        return nothing
+    _, replicates, examples = response.correct.shape
+    if replicates < 2 or examples < 2:
+        return nothing
     table = np.stack([response.correct[own].mean(axis=0) for own in inside])  # [L, R, N]
-    levels, replicates, examples = table.shape
-    table -= table.mean(axis=0)
-    over_replicates = table.mean(axis=1)
-    over_replicates -= over_replicates.mean(axis=1, keepdims=True)
-    of_example = float((over_replicates**2).sum()) * replicates
-    both = table - table.mean(axis=2, keepdims=True) - over_replicates[:, None, :]
-    chance = float((both**2).sum()) / ((levels - 1) * (replicates - 1) * (examples - 1))
-    square = of_example / ((levels - 1) * (examples - 1))
-    return float(max(square - chance, 0.0) / (replicates * examples))
+    for first, second in itertools.combinations(range(levels), 2):
+        difference = table[first] - table[second]
+        columns, rows = difference.mean(axis=0), difference.mean(axis=1)
+        chance = interaction_variance(difference, rows, columns) / replicates
+        excess = max(float(columns.var(ddof=1)) - float(chance), 0.0) / examples
+        nothing[first, second] = nothing[second, first] = excess
+    return nothing
 
 
-def _among_trials(by_replicate: FloatArray, inside: list[BoolArray]) -> tuple[float, float]:
-    """The variance of trials within a level beyond chance, and its degrees of freedom."""
-    replicates = by_replicate.shape[1]
-    degrees = sum(int(own.sum()) - 1 for own in inside)
+def _among_trials(
+    by_replicate: FloatArray, inside: list[BoolArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Per level the variance of its mean among trials, beyond chance, and its degrees of freedom.
+
+    Each level has its own (Welch, Biometrika 34, 1947); one with a single trial has that of all.
+    """
+    found = [_within([by_replicate[own]]) for own in inside]
+    pooled = _within([by_replicate[own] for own in inside])
+    chosen = [pooled if np.isnan(variance) else (variance, d) for variance, d in found]
+    counts = np.array([own.sum() for own in inside], dtype=np.float64)
+    variances = np.array([variance for variance, _ in chosen]) / counts
+    return variances, np.array([degrees for _, degrees in chosen])
+
+
+def _within(tables: list[FloatArray]) -> tuple[float, float]:
+    """The variance of trials within tables [T, R] beyond chance, and its degrees of freedom."""
+    replicates = tables[0].shape[1]
+    degrees = sum(len(table) - 1 for table in tables)
     if degrees < 1 or replicates < 2:
         return float("nan"), 1.0
     own_squares = chance_squares = 0.0
-    for own in inside:
-        table = by_replicate[own]
+    for table in tables:
         means = table.mean(axis=1, keepdims=True)
         own_squares += float(((means - table.mean()) ** 2).sum())
         chance_squares += float(((table - means - table.mean(axis=0) + table.mean()) ** 2).sum())
     among = own_squares / degrees
     chance = chance_squares / (degrees * (replicates - 1)) / replicates
-    excess = max(among - chance, 0.0)
-    if excess == 0.0:
-        return 0.0, float(degrees)
-    spread = among**2 / degrees + chance**2 / (degrees * (replicates - 1))
-    return excess, excess**2 / spread
+    return max(among - chance, 0.0), float(degrees)
 
 
 def _widest(luck: LuckOfLevels, levels: "pd.Series[Any]", confidence: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ In simulation (tests/benchmarks/confirmation.py) the estimate is within 0.1 poin
 where no seeds fail.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ def luck_of_winner(scores: FloatArray, tests: FloatArray) -> SeedLuck | None:
         return SeedLuck(0.0, int(near.sum()))
     if _without_failures(scores).all():
         return _simulated(scores[near].mean(axis=1), _noise(scores[near], tests[near]))
-    return _regressed(scores, tests)
+    return replace(_regressed(scores, tests), contenders=int(near.sum()))
 
 
 def _tables(

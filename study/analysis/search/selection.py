@@ -79,8 +79,10 @@ def selection_optimism(
 
 @dataclass(frozen=True, eq=False)
 class BootstrapScores:
-    """Accuracies of T trials on B resamples: leaders [T, B] (the place of the best of the first
-    t + 1 in-bag) and out_of_bag [T, B]."""
+    """Accuracies of T trials on those of the resamples that leave something out, B of them.
+
+    leaders [T, B] are the places of the best of the first t + 1 in-bag; out_of_bag is [T, B].
+    """
 
     leaders: IntArray
     out_of_bag: npt.NDArray[np.float32]
@@ -102,14 +104,19 @@ def bootstrap_scores(outcomes: ValidationOutcomes, resamples: int, seed: int) ->
     drawn = generator.multinomial(len(identities), even, size=resamples).T.astype(np.float32)
     inside = np.zeros((len(outcomes.trials), resamples), np.float32)
     outside = np.zeros_like(inside)
+    drawing, leaving = np.zeros(resamples, np.float32), np.zeros(resamples, np.float32)
     for units, correct in zip(outcomes.units, outcomes.correct, strict=True):
         weights = drawn[np.searchsorted(identities, units)]  # [n, B]
         right = correct.astype(np.float32)  # [T, n]
         inside += right @ weights / np.maximum(weights.sum(axis=0), 1.0)
         rest = (weights == 0.0).astype(np.float32)
         outside += right @ rest / np.maximum(rest.sum(axis=0), 1.0)
-    count = len(outcomes.examples)
-    return BootstrapScores(_leaders(inside / count), np.asarray(outside / count, np.float32))
+        # A replicate of few groups may have all of them drawn, or none: it then says nothing.
+        drawing += weights.any(axis=0)
+        leaving += rest.any(axis=0)
+    known = (drawing > 0) & (leaving > 0)
+    inside, outside = inside[:, known] / drawing[known], outside[:, known] / leaving[known]
+    return BootstrapScores(_leaders(inside), np.asarray(outside, np.float32))
 
 
 def _leaders(scores: npt.NDArray[np.floating]) -> IntArray:

@@ -19,8 +19,9 @@ def control(
 ) -> None:
     """Train a trial on shuffled training labels: what it learns by heart.
 
-    Warns if it is better than chance on test: then test labels reach the networks otherwise than
-    by the training labels. Copies of test rows and features made from the label are not found so.
+    Warns if it is better than chance on test: then test labels may reach the networks otherwise
+    than by the training labels. Copies of test rows and features made from the label are not found
+    so.
     """
     from study.launching.control import control as train_on_shuffled_labels
     from study.launching.control import sentences
@@ -28,4 +29,4 @@ def control(
     found = train_on_shuffled_labels(name, storage, trial=trial)
     learned, guessed = sentences(found)
     say(learned)
-    say(guessed, logging.WARNING if found.leaks else logging.INFO)
+    say(guessed, logging.WARNING if found.beats_chance else logging.INFO)

@@ -1,6 +1,6 @@
 """What moves the gap and the test accuracy: what can be told from luck, and what cannot."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from study.analysis import Measurements
@@ -27,17 +27,12 @@ def _sentence(causes: Causes, called: str, measurements: Measurements) -> str:
     called = "the gap" if called == "gap" else called
     match causes.answer:
         case Answer.CAUSES:
-            named = "; ".join(_difference(row) for row in causes.named.to_dict("records"))
-            if measurements.descriptive:
-                return (
-                    f"Among the trials that this search chose, {called} goes with {named}. These "
-                    "trials are no fair sample, so this describes them and is no effect."
-                )
-            return f"What moves {called}, beyond luck: {named}."
+            return _named(causes, called, descriptive=measurements.descriptive)
         case Answer.TOO_FEW_TRIALS:
             return (
-                f"Nothing is said about what moves {called}: {number(causes.trials, 'trial')} "
-                f"learned something, and it takes {FEWEST_TRIALS}."
+                f"Nothing is said about what moves {called}: "
+                f"{number(causes.trials, 'configuration')} learned something, and it takes "
+                f"{FEWEST_TRIALS}."
             )
         case Answer.NOTHING_VARIES:
             return f"Nothing is said about what moves {called}: no hyperparameter was varied."
@@ -50,17 +45,41 @@ def _sentence(causes: Causes, called: str, measurements: Measurements) -> str:
             return _only_luck(causes, called)
 
 
+def _named(causes: Causes, called: str, *, descriptive: bool) -> str:
+    named = "; ".join(_difference(row) for row in causes.named.to_dict("records"))
+    if descriptive:
+        return (
+            f"Among the trials that this search chose, {called} goes with {named}. These trials "
+            "are no fair sample, so this describes them and is no effect."
+        )
+    if causes.selected:
+        return (
+            f"Among the trials that learned, {called} goes with {named}. Which trials learned "
+            f"depends on {_listed(causes.selected)}, so this may be the work of another "
+            "hyperparameter."
+        )
+    return f"What moves {called}, beyond luck: {named}."
+
+
 def _only_luck(causes: Causes, called: str) -> str:
     words = (
         f"No hyperparameter's effect on {called} can be told from the luck of "
         f"{causes.replicates} seeds"
     )
     effect = f"an effect of {points(WORTH_KNOWING, sign=False)} points"
-    if causes.enough_replicates is None:
-        return f"{words}; trials differ so much that {effect} would take more trials as well."
-    if causes.enough_replicates <= causes.replicates:
+    enough = causes.enough
+    if enough is None:
+        return f"{words}."
+    if enough.replicates is None:
+        return f"{words}; {effect} would take more {enough.shortage.value}."
+    if enough.replicates <= causes.replicates:
         return f"{words}; {effect} would probably have been seen."
-    return f"{words}; {effect} would probably take {causes.enough_replicates} replicates."
+    return f"{words}; {effect} would probably take {enough.replicates} replicates."
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = (name.replace("_", " ") for name in names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _difference(row: Mapping[Hashable, Any]) -> str:

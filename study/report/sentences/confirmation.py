@@ -1,8 +1,9 @@
 """Sentences on what a confirmation found, and on what is not known without one: pure functions."""
 
 from study.analysis.confirmation import ConfirmedTrial
+from study.analysis.learning import learned
 from study.analysis.measurements import Measurements
-from study.analysis.search.seed_luck import expected_luck
+from study.analysis.search.seed_luck import SeedLuck, expected_luck
 from study.analysis.trials import distinct_trials
 from study.report.style import percent, points
 from study.specification.spec import Objective
@@ -58,19 +59,21 @@ def selection_luck(confirmed: ConfirmedTrial) -> str:
 
 
 def unconfirmed(measurements: Measurements, best: int) -> str:
-    """What to think of the best trial's test accuracy; "" where it is confirmed, or where nothing
-    was picked by luck: one trial alone, or an objective that no seed changes."""
+    """What to think of the best trial's test accuracy; "" where it is confirmed, where nothing was
+    picked by luck (one trial alone, or an objective that no seed changes), or where the best trial
+    learned nothing."""
     objective = Objective(measurements.specification["objective"][0])
-    alone = len(distinct_trials(measurements.results)) < 2
+    kept = distinct_trials(measurements.results)
+    known = kept[learned(kept, measurements.splits)]
+    alone = len(known) < 2 or best not in set(known["trial"])
     if alone or objective is Objective.PARAMETERS or _is_confirmed(measurements, best):
         return ""
-    found = _how_lucky(measurements, objective)
-    return f"These are the networks that were picked; {found}."
-
-
-def _how_lucky(measurements: Measurements, objective: Objective) -> str:
+    luck = expected_luck(known, measurements.replicates, objective)
     measure = f"study confirm {measurements.run.study} measures it"
-    luck = expected_luck(measurements.results, measurements.replicates, objective)
+    return f"These are the networks that were picked; {_how_lucky(luck, measure)}."
+
+
+def _how_lucky(luck: SeedLuck | None, measure: str) -> str:
     if luck is None:
         return (
             "how much of their accuracy is the luck of their seeds cannot be said from one "
@@ -79,10 +82,13 @@ def _how_lucky(measurements: Measurements, objective: Objective) -> str:
     if luck.contenders < 2:
         return "no other trial came near enough to have won with other seeds"
     if luck.excess < SMALLEST_LUCK:
-        return "seeds differ so little in this study that luck had hardly a part in it"
+        return (
+            "seeds that did well on validation examples did no better on test examples, so how "
+            f"much of their accuracy is luck cannot be said ({measure})"
+        )
     return (
         "the configuration's own accuracy is probably lower, by about "
-        f"{points(luck.excess, sign=False)} points: with other seeds, any of {luck.contenders} "
+        f"{points(luck.excess, sign=False)} points: with other seeds, another of {luck.contenders} "
         f"trials could have been the best (an estimate; {measure})"
     )
 

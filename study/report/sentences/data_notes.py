@@ -42,7 +42,10 @@ def groups_as_units(measurements: "Measurements") -> str | None:
             f"{opening}, and all test rows are of one: how accurate the networks are on other "
             "groups cannot be told from it."
         )
-    return f"{opening}, {tested:,} of them in test; a group is the unit of every interval."
+    return (
+        f"{opening}, {tested:,} of them in test; a group is the unit of every interval of an "
+        "accuracy and of its gap."
+    )
 
 
 def copies(measurements: "Measurements", trial: int) -> str | None:

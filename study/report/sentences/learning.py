@@ -18,7 +18,8 @@ def not_learned(measurements: Measurements) -> str | None:
     else:
         words = (
             f"{nothing} of {len(kept)} trials did not learn their training set: their loss on it "
-            "is that of knowing only how frequent its classes are, and such a network has no gap"
+            "is no better than that of knowing how frequent its classes are, and such a network "
+            "has no gap"
         )
     return f"{words}." if nothing == len(kept) else f"{words}. Effects are those of the others."
 

@@ -80,7 +80,8 @@ def loss_gap_sentence(measurements: Measurements, trial: int) -> str | None:
     shown = estimated(gap.mean, gap.low, gap.high, nats)
     words = (
         f"The loss of trial {trial} is {nats(test.mean())} nats on test examples and "
-        f"{nats(train.mean())} on training examples, a loss gap of {shown}."
+        f"{nats(train.mean())} on training examples, a loss gap of {shown} over "
+        "replicates, on these examples."
     )
     late = late_training(measurements, trial)
     if late is None or not late.gap_alone_grows:

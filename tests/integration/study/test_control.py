@@ -68,7 +68,7 @@ def test_clean_data_are_learned_by_heart_and_tested_by_chance(studied, tmp_path)
     assert found.gap > 0.3
     assert found.recorded_gap < 0.1
     assert found.chance == 0.5
-    assert not found.leaks
+    assert not found.beats_chance
     learned, guessed = sentences(found)
     assert "learned by heart" in learned
     assert "no better than chance" in guessed
@@ -81,21 +81,21 @@ def test_labels_that_reach_the_networks_otherwise_are_a_leak(studied, monkeypatc
     url = studied(clouds())
     monkeypatch.setattr("workers.training.examples.shuffled_labels", lambda labels, *_: labels)
     found = control("control", url, data=clouds())
-    assert found.leaks
+    assert found.beats_chance
     assert sentences(found)[1].startswith("warning: balanced test accuracy")
 
 
 def test_copies_of_test_rows_are_not_what_the_control_can_see(studied):
     """Networks that learned shuffled labels by heart say shuffled labels of the copies."""
     found = control("control", studied(copied()), data=copied())
-    assert not found.leaks
+    assert not found.beats_chance
     assert "says nothing of copies" in sentences(found)[1]
 
 
 def test_early_stopping_by_true_validation_labels_is_no_leak(studied):
     stopping = {"search": MEMORIZING["search"] | {"early_stopping_patience": 3}}
     found = control("control", studied(clouds(), **stopping), data=clouds())
-    assert not found.leaks
+    assert not found.beats_chance
 
 
 def test_a_truth_table_has_no_rows_to_guess(tmp_path):

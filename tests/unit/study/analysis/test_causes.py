@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.analysis.effects.causes import Answer, causes_of, replicates_for
+from study.analysis.effects.causes import Answer, causes_of, enough_for
 from study.analysis.effects.population import population_of
 from study.analysis.effects.significance import compared_levels, luck_of_levels
 from tests.benchmarks.nulls import NULLS, PLANTED, causes_of_study, right
@@ -87,10 +87,10 @@ def luck_of_dropout(replicates):
 
 def test_more_replicates_are_asked_for_smaller_effects():
     luck = luck_of_dropout(3)
-    counts = [replicates_for(luck, 4, effect) for effect in (0.1, 0.05, 0.02)]
+    counts = [enough_for(luck, 4, effect).replicates for effect in (0.1, 0.05, 0.02)]
     assert counts == sorted(counts)
     assert counts[0] < counts[-1]
-    assert replicates_for(luck, 4, 1e-6) is None
+    assert enough_for(luck, 4, 1e-6).replicates is None
 
 
 @settings(deadline=None, max_examples=20)

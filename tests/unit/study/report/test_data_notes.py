@@ -41,7 +41,8 @@ def test_groups_are_counted_where_there_are_groups():
     study.splits["groups"] = 36
     note = groups_as_units(study)
     assert note == (
-        "The 160 rows are of 36 groups, 10 of them in test; a group is the unit of every interval."
+        "The 160 rows are of 36 groups, 10 of them in test; a group is the unit of every "
+        "interval of an accuracy and of its gap."
     )
     assert groups_as_units(measured()) is None
 
@@ -52,7 +53,7 @@ def test_a_single_group_in_test_is_no_unit_of_an_interval():
     study.splits["groups"] = 9
     note = groups_as_units(study)
     assert "all test rows are of one" in note
-    assert "unit of every interval" not in note
+    assert "unit of every" not in note
 
 
 def test_groups_that_an_earlier_version_did_not_record_are_no_units():

@@ -71,6 +71,21 @@ def half_stuck():
     )
 
 
+def confounded():
+    """Dropout moves the gap, and of deep networks only those without dropout learned."""
+    deep = np.tile([False, True], 12)
+    dropout = np.repeat([0.0, 0.3], 12)
+    failed = deep & (dropout > 0.0)
+    return situation(
+        24,
+        replicates=5,
+        train_accuracy=np.where(dropout > 0.0, 0.91, 0.97),
+        train_loss=np.where(failed, 0.6932, 0.2),
+        balanced=np.where(failed, 0.5, 0.8),
+        hyperparameters={"depth": np.where(deep, 3, 1), "dropout": dropout},
+    )
+
+
 @dataclass(frozen=True)
 class Case:
     """A sentence, where it is right and what it then says, and where it must not be said."""
@@ -192,8 +207,9 @@ CASES = {
              nothing_matters),
         Case(moves, "can be told from the luck of 3 seeds", nothing_matters, planted),
         Case(moves, "no effect", lambda: planted(sampler="tpe"), planted),
+        Case(moves, "may be the work of another hyperparameter", confounded, planted),
         Case(
-            moves, "6 trials learned something, and it takes 8", half_stuck, planted,
+            moves, "6 configurations learned something, and it takes 8", half_stuck, planted,
         ),
         Case(moves, "no hyperparameter was varied", situation, planted),
         Case(
