@@ -20,6 +20,8 @@ from study.specification.stored import stored_specification
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.specification.spec import Objective
+
 _STATES = ("COMPLETE", "RUNNING", "WAITING", "PRUNED", "FAIL")
 
 
@@ -55,9 +57,10 @@ def status_table(name: str, storage: str) -> Table:
         summaries = list_runs(database)
         confirmed = confirmed_replicates(database, run.study)
         (summary,) = [summary for summary in summaries if summary.run.study == run.study]
+    results = load_results(name, storage)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     # As Text: errors have words in brackets, which would be taken for markup.
-    for label, text in _facts(run, summary, _queue(summaries)).items():
+    for label, text in _facts(run, summary, _queue(summaries), results).items():
         table.add_row(label, Text(text))
     if constant is not None:
         table.add_row(
@@ -66,7 +69,7 @@ def status_table(name: str, storage: str) -> Table:
     table.add_row("confirmed", Text(_confirmed(confirmed)))
     if run.error is not None:
         table.add_row("error", Text(run.error))
-    for reason, count in _reasons(load_results(name, storage)):
+    for reason, count in _reasons(results):
         table.add_row("failed", Text(f"{count} × {reason}"))
     return table
 
@@ -87,14 +90,16 @@ def _status(run: StudyRun, queue: Sequence[str]) -> str:
     return run.status.value
 
 
-def _facts(run: StudyRun, summary: RunSummary, queue: Sequence[str]) -> dict[str, str]:
+def _facts(
+    run: StudyRun, summary: RunSummary, queue: Sequence[str], results: "pd.DataFrame"
+) -> dict[str, str]:
     return {
         "study": run.study,
         "status": _status(run, queue),
         "run by": "a service" if run.detached else "whoever launches it",
         "coordinator": str(run.owner) if run.owner else "none",
         "trials": _counts(summary),
-        **_specified(run, summary),
+        **_specified(run, results),
         "seed": str(run.seed),
         "versions": ", ".join(f"{name} {number}" for name, number in run.versions.items()),
         "created": f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -103,7 +108,7 @@ def _facts(run: StudyRun, summary: RunSummary, queue: Sequence[str]) -> dict[str
     }
 
 
-def _specified(run: StudyRun, summary: RunSummary) -> dict[str, str]:
+def _specified(run: StudyRun, results: "pd.DataFrame") -> dict[str, str]:
     """What the study was asked for, if it can be read: whoever reaches the database wrote it."""
     try:
         spec = stored_specification(run.specification, run.study)
@@ -114,13 +119,9 @@ def _specified(run: StudyRun, summary: RunSummary) -> dict[str, str]:
         for unit, amount in spec.budget.model_dump().items()
         if amount is not None
     ]
-    objectives = zip(spec.objective, summary.best_values, strict=False)
     return {
         "budget": ", ".join(budget) or "the default",
-        "best": ", ".join(
-            f"{objective.value} {'–' if best is None else f'{best:.4f}'}"
-            for objective, best in objectives
-        ),
+        "best": ", ".join(_best(objective, results) for objective in spec.objective),
         "data": f"{spec.data.source} ({_data_hash(run)})",
         "sampler": spec.sampler.value,
     }
@@ -135,6 +136,17 @@ def _confirmed(replicates: Mapping[int, int]) -> str:
         for n, trials in by_number
     ]
     return "; ".join(parts) or "no trial"
+
+
+def _best(objective: "Objective", results: "pd.DataFrame") -> str:
+    """The best value and whose it is: each objective may have a winner of its own."""
+    values = results.loc[results["state"] == "COMPLETE", ["trial", objective.value]].dropna()
+    if values.empty:
+        return f"{objective.value} –"
+    ranked = values.sort_values(objective.value, ascending=objective.direction == "minimize",
+                                kind="stable")  # fmt: skip
+    best = ranked.iloc[0]
+    return f"{objective.value} {best[objective.value]:.4f} (trial {best['trial']:.0f})"
 
 
 def _objectives(run: StudyRun) -> list[str]:

@@ -5,17 +5,25 @@ from study.analysis.confirmation import ConfirmedTrial, confirmed_trials
 from study.report.sentences import cautions as caution
 from study.report.sentences import data_notes, learning, selection, winner
 from study.report.sentences.causes import what_moves
-from study.report.sentences.confirmation import headline, selection_luck, unconfirmed
+from study.report.sentences.confirmation import (
+    headline,
+    others_confirmed,
+    selection_luck,
+    unconfirmed,
+)
 from study.report.sentences.losses import balanced_sentence, loss_gap_sentence
 from study.report.trials import is_truth_table
 
 
 def answer(measurements: Measurements, best: int) -> tuple[str, ...]:
     """Paragraphs on the best trial, on what its choice promised, and on what moves the gap."""
+    diverged = learning.all_diverged(measurements)
+    if diverged is not None:
+        return (diverged,)
     confirmed = _confirmed(measurements, best)
     how_well = (
         headline(confirmed) if confirmed else None,
-        winner.how_well(measurements, best),
+        winner.how_well(measurements, best, confirmed=confirmed is not None),
         unconfirmed(measurements, best),
         winner.constant_prediction(measurements),
         balanced_sentence(measurements, best),
@@ -28,8 +36,8 @@ def answer(measurements: Measurements, best: int) -> tuple[str, ...]:
         selection.corrected_for_the_pick(measurements),
         selection.cost_of_searching_on(measurements),
     )
-    first = (learning.all_diverged(measurements),)
-    paragraphs = (first, how_well, luck, what_moves(measurements))
+    others = (others_confirmed(measurements, best),)
+    paragraphs = (how_well, others, luck, what_moves(measurements))
     joined = (" ".join(sentence for sentence in said if sentence) for said in paragraphs)
     return tuple(paragraph for paragraph in joined if paragraph)
 

@@ -78,11 +78,17 @@ def compare(study: str, others: Sequence[str], storage: str) -> Table:
             row["second"],
             row["quantity"].replace("_", " "),
             f"{100 * found.estimate:+.2f}",
-            f"{100 * found.low:+.2f} to {100 * found.high:+.2f}",
+            _interval(found),
             shown_p(row["p_holm"]),
             found.method,
         )
     return table
+
+
+def _interval(found: Difference) -> str:
+    if not np.isfinite([found.low, found.high]).all():
+        return "cannot be told"
+    return f"{100 * found.low:+.2f} to {100 * found.high:+.2f}"
 
 
 def _sides(study: str, others: Sequence[str], storage: str) -> list[ComparedTrial]:
@@ -107,12 +113,14 @@ def _sides(study: str, others: Sequence[str], storage: str) -> list[ComparedTria
 
 
 def _differences(first: ComparedTrial, second: ComparedTrial) -> list[tuple[str, Difference]]:
+    # A truth table has no gap.
+    names = QUANTITIES[:1] if is_truth_table(first.measurements) else QUANTITIES
     if not _share_splits(first.measurements, second.measurements):
         sides = [outcomes_on_test(s.measurements.replicates, s.measurements.splits)
                  for s in (first, second)]  # fmt: skip
         return [
             (name, independent_difference(sides[0], first.trial, sides[1], second.trial, name))
-            for name in QUANTITIES
+            for name in names
         ]
     replicates = pd.concat(
         [
@@ -127,7 +135,7 @@ def _differences(first: ComparedTrial, second: ComparedTrial) -> list[tuple[str,
             name = side.measurements.run.study
             raise InvalidInput(f"trial {side.trial} is not a complete trial of study {name!r}")
     outcomes = outcomes_on_test(replicates, first.measurements.splits)
-    found = [(name, paired_difference(outcomes, 0, 1, name)) for name in QUANTITIES]
+    found = [(name, paired_difference(outcomes, 0, 1, name)) for name in names]
     wide = replicates.pivot_table(index="replicate", columns="trial", values="validation_accuracy")
     if len(wide) > 1 and not outcomes.fixed_examples:
         scores = (wide[0] - wide[1]).to_numpy(dtype=np.float64)

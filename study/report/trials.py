@@ -102,7 +102,9 @@ def best_table(measurements: Measurements) -> pd.DataFrame:
                 "train": percent(row["train_accuracy"]),
                 "test (95 %)": _with_interval(gaps, row, "test_accuracy", "test"),
                 "balanced test": _or_dash(row["balanced_test_accuracy"], percent),
-                "gap in points (95 %)": _with_interval(gaps, row, "generalization_gap", "gap"),
+                "gap in points (95 %)": "–"
+                if is_truth_table(measurements)
+                else _with_interval(gaps, row, "generalization_gap", "gap"),
                 "train loss": _or_dash(row["train_loss"], nats),
                 "test loss": _or_dash(row["test_loss"], nats),
                 "loss gap": _or_dash(row["loss_gap"], nats),

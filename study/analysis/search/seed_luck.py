@@ -35,10 +35,12 @@ STRANGE = 1e-3
 @dataclass(frozen=True, slots=True)
 class SeedLuck:
     """How much the winner's test accuracy is too high in the mean; contenders is how many trials
-    were near enough to have won with other seeds."""
+    were near enough to have won with other seeds, spread by how much (a standard deviation) seeds
+    move a trial's mean test accuracy."""
 
     excess: float
     contenders: int
+    spread: float
 
 
 def expected_luck(
@@ -56,7 +58,7 @@ def luck_of_winner(scores: FloatArray, tests: FloatArray) -> SeedLuck | None:
         return None
     near = _contenders(scores)
     if near.sum() < 2:
-        return SeedLuck(0.0, int(near.sum()))
+        return SeedLuck(0.0, int(near.sum()), 0.0)
     if _without_failures(scores).all():
         return _simulated(scores[near].mean(axis=1), _noise(scores[near], tests[near]))
     return replace(_regressed(scores, tests), contenders=int(near.sum()))
@@ -141,7 +143,7 @@ def _simulated(means: FloatArray, noise: FloatArray) -> SeedLuck:
     drawn = generator.multivariate_normal(np.zeros(2), noise, size=shape, method="svd")
     winners = (true + drawn[:, :, 0]).argmax(axis=1)
     excess = float(drawn[np.arange(DRAWS), winners, 1].mean())
-    return SeedLuck(max(excess, 0.0), len(means))
+    return SeedLuck(max(excess, 0.0), len(means), float(np.sqrt(noise[1, 1])))
 
 
 def _regressed(scores: FloatArray, tests: FloatArray) -> SeedLuck:
@@ -152,4 +154,4 @@ def _regressed(scores: FloatArray, tests: FloatArray) -> SeedLuck:
     noise = float(_noise(scores, tests)[1, 1])
     share = min(noise / observed, 1.0) if observed > 0.0 else 0.0
     lead = float(means[scores.mean(axis=1).argmax()] - means.mean())
-    return SeedLuck(max(share * lead, 0.0), len(means))
+    return SeedLuck(max(share * lead, 0.0), len(means), float(np.sqrt(noise)))

@@ -1,11 +1,12 @@
 """Sentences on what a confirmation found, and on what is not known without one: pure functions."""
 
-from study.analysis.confirmation import ConfirmedTrial
+from study.analysis.confirmation import ConfirmedTrial, confirmed_trials
 from study.analysis.learning import learned
 from study.analysis.measurements import Measurements
 from study.analysis.search.seed_luck import SeedLuck, expected_luck
 from study.analysis.trials import distinct_trials
 from study.report.style import percent, points
+from study.report.trials import described, is_baseline
 from study.specification.spec import Objective
 
 SMALLEST_LUCK = 0.0005
@@ -46,6 +47,21 @@ def _failures(own: ConfirmedTrial) -> str:
     return f"{own.failed} of {own.replicates} seeds failed (of all seeds, {low} to {high} do)"
 
 
+def others_confirmed(measurements: Measurements, best: int) -> str | None:
+    """What fresh replicates say of the other confirmed trials; None where there are none."""
+    others = [own for own in confirmed_trials(measurements) if own.trial != best]
+    if not others:
+        return None
+    said = "; ".join(
+        f"{described(measurements, own.trial)}"
+        f"{', the baseline,' if is_baseline(measurements, own.trial) else ''} is right on "
+        f"{percent(own.test_accuracy)} ({percent(own.test_low)} to {percent(own.test_high)}), "
+        f"{own.failed} of {own.replicates} seeds failed"
+        for own in others
+    )
+    return f"Also confirmed: {said}."
+
+
 def selection_luck(confirmed: ConfirmedTrial) -> str:
     """How far the search's own figure was off; "" where fresh replicates do not say that it was."""
     own = confirmed
@@ -81,6 +97,8 @@ def _how_lucky(luck: SeedLuck | None, measure: str) -> str:
         )
     if luck.contenders < 2:
         return "no other trial came near enough to have won with other seeds"
+    if luck.spread < SMALLEST_LUCK:
+        return "seeds differ so little in this study that luck had hardly a part in it"
     if luck.excess < SMALLEST_LUCK:
         return (
             "seeds that did well on validation examples did no better on test examples, so how "

@@ -14,8 +14,9 @@ _SUPERLATIVES = {
 }
 
 
-def how_well(measurements: Measurements, best: int) -> str:
-    """The winner: by what it won, its test accuracy, its training accuracy and the gap."""
+def how_well(measurements: Measurements, best: int, *, confirmed: bool = False) -> str:
+    """The winner: by what it won, its test accuracy, its training accuracy and the gap, as the
+    search saw them; confirmed: which is not all that is known of it."""
     gaps = generalization_gaps(measurements.replicates, measurements.splits)
     row = gaps[gaps["trial"] == best].to_dict("records")[0]
     count = len(distinct_trials(measurements.results))
@@ -25,10 +26,14 @@ def how_well(measurements: Measurements, best: int) -> str:
     else:
         won = _SUPERLATIVES[first_objective(measurements)]
         opening = f"Of {count} configurations {who} has {won}"
-        opening += "; it is the baseline. It" if is_baseline(measurements, best) else ". It"
-    test = f"{percent(row['test_accuracy'])} of test examples"
-    interval = f"95 % interval {percent(row['test_low'])} to {percent(row['test_high'])}"
-    opening += f" is right on {test} ({interval})"
+        opening += "; it is the baseline. " if is_baseline(measurements, best) else ". "
+        opening += "In the search it" if confirmed else "It"
+    opening += f"{' was' if confirmed else ' is'} right on {percent(row['test_accuracy'])} of test "
+    opening += "examples"
+    # One network on all examples there are is right on what it is right on.
+    if len(measurements.splits) > 1 or not is_truth_table(measurements):
+        low, high = percent(row["test_low"]), percent(row["test_high"])
+        opening += f" (95 % interval {low} to {high})"
     if is_truth_table(measurements):
         return f"{opening}; the data are a complete truth table, so there is no gap to measure."
     return (

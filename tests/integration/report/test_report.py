@@ -81,7 +81,7 @@ def test_a_study_of_one_configuration_has_a_report(storage):
 
 def test_a_study_that_learned_nothing_says_so(storage):
     report = build_report(load_measurements("nothing", storage))
-    assert "0 trials learned something" in report.answer[2]
+    assert "0 configurations learned something" in report.answer[2]
     assert any("2 of 2 trials did not learn" in word for word in report.cautions)
     assert any("20 % of the training labels" in word for word in report.cautions)
     assert "by which this search did not pick" in report.answer[1]

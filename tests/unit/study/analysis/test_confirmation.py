@@ -1,6 +1,6 @@
 """What fresh replicates say of a trial, and what a pick says without them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +17,7 @@ from study.analysis.measurements import ConfirmationFrames, Measurements
 from study.analysis.search.seed_luck import luck_of_winner
 from study.report.sentences.confirmation import headline, selection_luck, unconfirmed
 from tests.benchmarks.simulated import as_study
+from workers.configuration import Configuration
 
 HALVES = np.array([50, 50])
 
@@ -87,11 +88,18 @@ def test_the_range_of_the_next_network_is_never_a_single_value():
 
 
 def confirmed_study(
-    accuracies=(0.9,) * 10, *, dead=(), classes=HALVES, searched=0.95, failed_in_search=0
+    accuracies=(0.9,) * 10,
+    *,
+    dead=(),
+    classes=HALVES,
+    searched=0.95,
+    failed_in_search=0,
+    baseline=(),
 ):
     """A study of two trials, of which trial 1, the winner, is confirmed."""
     generator = np.random.default_rng(0)
-    search = as_study({"ensemble_size": 1}, np.ones((2, 3)), *[np.ones((2, 3, 40), bool)] * 2)
+    defaults = {f.name: f.default for f in fields(Configuration)}
+    search = as_study(defaults, np.ones((2, 3)), *[np.ones((2, 3, 40), bool)] * 2)
     fresh = len(accuracies)
     correct = np.arange(400) < 400 * np.array(accuracies)[:, None]
     correct = generator.permuted(correct, axis=1)[None]
@@ -124,7 +132,11 @@ def confirmed_study(
     )
     losses = np.where(np.arange(6) < failed_in_search, np.log(2.0), 0.1)
     rows = search.replicates.assign(train_loss=losses, train_examples=100)
-    specification = {"objective": ["validation_accuracy"], "training": {"replicates": 3}}
+    specification = {
+        "objective": ["validation_accuracy"],
+        "training": {"replicates": 3},
+        "baseline": list(baseline),
+    }
     return Measurements(
         run=SimpleNamespace(study="made up", specification=specification),
         results=results,
@@ -252,6 +264,8 @@ def searched(replicates=3, true=(0.9,) * 20, noise=0.03):
             "trial": np.arange(len(true)),
             "state": "COMPLETE",
             "duplicate_of": pd.array([None] * len(true), dtype="Int64"),
+            "train_loss": 0.1,
+            "balanced_test_accuracy": 0.9,
         }
     )
     made = confirmed_study()
@@ -263,7 +277,7 @@ def searched(replicates=3, true=(0.9,) * 20, noise=0.03):
 def test_what_is_said_of_a_pick_that_nobody_confirmed():
     said = unconfirmed(searched(), 0)
     assert said.startswith("These are the networks that were picked; the configuration's own ")
-    assert "any of 20 trials could have been the best" in said
+    assert "another of 20 trials could have been the best" in said
     assert "study confirm made up measures it" in said
     assert "cannot be said from one replicate" in unconfirmed(searched(replicates=1), 0)
     ahead = unconfirmed(searched(true=[0.9, 0.3, 0.2]), 0)

@@ -23,7 +23,12 @@ from study.report.sentences import (
     selection,
     winner,
 )
-from study.report.sentences.confirmation import headline, selection_luck, unconfirmed
+from study.report.sentences.confirmation import (
+    headline,
+    others_confirmed,
+    selection_luck,
+    unconfirmed,
+)
 from study.report.trials import best_trial
 from tests.unit.study.analysis.test_confirmation import confirmed_study
 from tests.unit.study.report.situations import situation, with_results
@@ -250,6 +255,15 @@ CASES = {
             lambda: confirmed_study(failed_in_search=1), confirmed_study,
         ),
     ],
+    "confirmation.others_confirmed": [
+        Case(
+            lambda m: others_confirmed(m, 0), "Also confirmed: trial 1", confirmed_study, situation
+        ),
+        Case(
+            lambda m: others_confirmed(m, 0), "the baseline",
+            lambda: confirmed_study(baseline=[{"ensemble_size": 1}]), confirmed_study,
+        ),
+    ],
     "confirmation.selection_luck": [
         Case(
             confirmed(selection_luck), "were the luck of its seeds and splits", confirmed_study,
@@ -265,6 +279,11 @@ CASES = {
             says(unconfirmed), "is probably lower",
             lambda: situation(luck=0.05), lambda: situation(luck=0.05, replicates=1),
         ),
+        Case(
+            says(unconfirmed), "how much of their accuracy is luck cannot be said", situation,
+            lambda: situation(luck=0.05),
+        ),
+        Case(says(unconfirmed), "picked", situation, stuck),
         Case(
             says(unconfirmed), "cannot be said from one replicate",
             lambda: situation(replicates=1), situation,
@@ -398,3 +417,7 @@ def test_a_study_whose_networks_all_diverged_says_so_before_anything_else():
     assert answer(diverged, best_trial(diverged))[0].startswith("All networks diverged")
     fine = situation()
     assert answer(fine, best_trial(fine))[0].startswith("Of 12 configurations")
+
+
+def test_the_winner_is_not_among_the_others_that_were_confirmed():
+    assert others_confirmed(confirmed_study(), 1) is None
