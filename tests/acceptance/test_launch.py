@@ -174,13 +174,13 @@ def _wait_for_running_trials(file: Path) -> None:
 def test_a_study_whose_networks_all_diverge_has_failed(study):
     spec = study.write(
         "diverging.yaml",
-        {
-            "name": "diverging",
-            "data": {"source": "wine"},
-            "search": {"width": 8, "optimizer": "sgd", "learning_rate": 1e6},
-            "training": {"epochs": 3, "replicates": 2},
-            "sampler": "grid",
-        },
+        """
+        name: diverging
+        data: {source: wine}
+        search: {width: 8, optimizer: sgd, learning_rate: 1.0e+6}
+        training: {epochs: 3, replicates: 2}
+        sampler: grid
+        """,
     )
     ran = study.run("launch", spec, "--ray", "serial")
     assert ran.code == 1
