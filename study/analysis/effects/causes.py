@@ -187,10 +187,12 @@ def enough_for(luck: LuckOfLevels, tested: int, effect: float = WORTH_KNOWING) -
         away = stats.t.isf(tail, degrees) + stats.t.isf(1.0 - POWER, degrees)
         if away * np.sqrt(variance) <= effect:
             return Enough(replicates, Shortage.REPLICATES)
+    trials = float(luck.trials[worst[0]] + luck.trials[worst[1]])
+    examples = float(luck.by_example[worst])
     parts = {
-        Shortage.REPLICATES: last.error_of_difference(*worst)[0]
-        - float(luck.trials[worst[0]] + luck.trials[worst[1]] + luck.by_example[worst]),
-        Shortage.TRIALS: float(luck.trials[worst[0]] + luck.trials[worst[1]]),
-        Shortage.EXAMPLES: float(luck.by_example[worst]),
+        Shortage.TRIALS: trials,
+        Shortage.EXAMPLES: examples,
+        Shortage.REPLICATES: last.error_of_difference(*worst)[0] - trials - examples,
     }
+    # What is not known is what there is least of.
     return Enough(None, max(parts, key=lambda part: np.nan_to_num(parts[part], nan=np.inf)))

@@ -143,7 +143,9 @@ def _by_example(response: Response, inside: list[BoolArray]) -> FloatArray:
     if response.correct is None or response.fixed_examples:
         return nothing
     _, replicates, examples = response.correct.shape
-    if replicates < 2 or examples < 2:
+    if examples < 2:
+        return nothing + np.nan  # nobody knows how much units differ
+    if replicates < 2:
         return nothing
     table = np.stack([response.correct[own].mean(axis=0) for own in inside])  # [L, R, N]
     for first, second in itertools.combinations(range(levels), 2):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.analysis.effects.causes import Answer, causes_of, enough_for
+from study.analysis.effects.causes import Answer, Enough, Shortage, causes_of, enough_for
 from study.analysis.effects.population import population_of
 from study.analysis.effects.significance import compared_levels, luck_of_levels
 from tests.benchmarks.nulls import NULLS, PLANTED, causes_of_study, right
@@ -114,3 +114,48 @@ def test_a_trained_study_in_which_nothing_matters_names_no_cause(family):
 
 def test_a_trained_study_with_a_planted_effect_names_it():
     assert right(causes_of_study(PLANTED, seed=1), PLANTED)
+
+
+def test_a_level_that_hardly_learns_hides_no_effect_of_the_others():
+    """Its networks are right on other examples than all others, which are compared all the same."""
+    generator = np.random.default_rng(0)
+    level = np.repeat([0, 1, 2], 10)
+    odd = generator.random(450) < 0.5
+    chance = np.where((level == 0)[:, None, None], np.where(odd, 0.95, 0.15), 0.85)
+    test = generator.random((30, 5, 450)) < chance
+    train = np.where(level == 2, 0.97, 0.92)[:, None] + generator.normal(0, 0.003, (30, 5))
+    study = as_study({"rate": level}, train, test, test[:, :, :100])
+    population = population_of(*frames(study), ["rate"], "generalization_gap", only_learned=True)
+    luck = luck_of_levels(population.response, population.of("rate"), complete=False)
+    assert luck.error_of_difference(1, 2)[0] < luck.error_of_difference(0, 1)[0] / 4
+
+
+def test_a_level_whose_trials_differ_much_does_not_borrow_the_calm_of_the_others():
+    generator = np.random.default_rng(0)
+    named = 0
+    for _ in range(20):
+        level = np.array([0] * 4 + [1] * 16)
+        own = generator.normal(0.0, np.where(level == 0, 0.05, 0.005))
+        test = generator.random((20, 5, 450)) < 0.85
+        train = np.clip(0.9 + own, 0.0, 1.0)[:, None] + generator.normal(0, 0.002, (20, 5))
+        study = as_study({"kind": level}, train, test, test[:, :, :100])
+        population = population_of(
+            *frames(study), ["kind"], "generalization_gap", only_learned=True
+        )
+        named += compared_levels(population, complete=False)["p_holm"].iloc[0] < 0.05
+    assert named <= 4
+
+
+def test_one_real_effect_makes_no_causes_of_the_others():
+    generator = np.random.default_rng(1)
+    study = planted_study(generator, replicates=5, dropout_effect=0.2)
+    found = causes_of(*frames(study), NAMES)
+    assert found.named["hyperparameter"].tolist() == ["dropout"]
+
+
+def test_a_test_set_of_a_single_group_tells_nothing_and_says_what_it_takes():
+    study = planted_study(np.random.default_rng(0), trials=12, dropout_effect=0.5)
+    splits = study.splits.assign(test_groups=[np.zeros(450, np.int64)] * 3)
+    found = causes_of(study.results, study.replicates, splits, NAMES)
+    assert found.answer is Answer.LUCK
+    assert found.enough == Enough(None, Shortage.EXAMPLES)
