@@ -175,7 +175,7 @@ def evaluation_share() -> None:
     )
     settings = TrainingSettings(epochs=10, replicates=2)
     segment = Segment(trials, settings, 0, 0, 10)
-    spent = dict.fromkeys(("_look", "_probe", "measure"), 0.0)
+    spent = dict.fromkeys(("_extend_curves", "_probe", "measure"), 0.0)
 
     def timed(name, function):
         def call(*arguments):
@@ -202,10 +202,10 @@ def evaluation_share() -> None:
         for name, function in originals.items():
             setattr(Cohort, name, function)
     networks = sum(2 * work.configuration.ensemble_size for work in trials)
-    looks, layers, final = (100 * statistics.median(part[name] for part in parts) for name in spent)
+    curves, layers, final = (100 * statistics.median(part[name] for part in parts) for name in spent)
     print(
         f"\nMeasuring takes {100 * statistics.median(shares):.0f} % of the reference workload "
-        f"({networks} networks of 12 trials, 10 epochs, {total:.2f} s): curves {looks:.0f} %, "
+        f"({networks} networks of 12 trials, 10 epochs, {total:.2f} s): curves {curves:.0f} %, "
         f"layer statistics {layers:.0f} %, final measurements {final:.0f} %"
     )
 
