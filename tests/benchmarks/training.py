@@ -202,7 +202,9 @@ def evaluation_share() -> None:
         for name, function in originals.items():
             setattr(Cohort, name, function)
     networks = sum(2 * work.configuration.ensemble_size for work in trials)
-    curves, layers, final = (100 * statistics.median(part[name] for part in parts) for name in spent)
+    curves, layers, final = (
+        100 * statistics.median(part[name] for part in parts) for name in spent
+    )
     print(
         f"\nMeasuring takes {100 * statistics.median(shares):.0f} % of the reference workload "
         f"({networks} networks of 12 trials, 10 epochs, {total:.2f} s): curves {curves:.0f} %, "
