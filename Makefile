@@ -40,8 +40,10 @@ unit: $(STAMP)
 
 # Two cores, two processes: tests that mostly wait for others, and for time, run beside those that
 # compute. What the first say is shown when both have ended.
-WAITING := tests/chaos tests/acceptance --ignore tests/acceptance/upgrade
-COMPUTING := tests/acceptance/upgrade tests/integration tests/unit
+CLUSTERS := tests/integration/security tests/integration/test_hanging.py \
+	tests/integration/test_worker_processes.py tests/integration/study/test_lost_pool.py
+WAITING := tests/chaos tests/acceptance $(CLUSTERS) --ignore tests/acceptance/upgrade
+COMPUTING := tests/acceptance/upgrade tests/integration tests/unit $(CLUSTERS:%=--ignore %)
 test: check
 	@said=$$(mktemp); failed=0; \
 	$(BIN)/pytest --durations 10 $(WAITING) >$$said 2>&1 & waiting=$$!; \

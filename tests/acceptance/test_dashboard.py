@@ -192,7 +192,7 @@ def _try_to_change(browser: Browser) -> None:
 
 def _look_around(browser: Browser) -> None:
     browser.click("a[href='/dashboard/studies/1']")
-    titles = ("Test accuracy against generalization gap", "Mean per level", "Importance among")
+    titles = ("Test accuracy against generalization gap", "Mean per level", "The best trial so far")
     browser.until(lambda b: all(title in b.text for title in titles), "our figures")
     browser.click("a[href='/dashboard/studies/1/trials']")
     browser.until(lambda b: all(metric in b.text for metric in METRICS), "the metrics")
