@@ -1,5 +1,8 @@
 """Every trial by test accuracy and gap; and the search over time."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -22,6 +25,7 @@ from study.report.style import (
     draw_base_rate,
     note_base_rate,
     percent,
+    points,
     styled,
 )
 from study.report.trials import base_rate, described
@@ -40,21 +44,18 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
             continue
         # Not scattergl: WebGL in software is slower than this and makes browsers complain.
         figure.add_scatter(
-            x=100 * rows["test_accuracy"],
-            y=100 * rows["generalization_gap"],
+            x=rows["test_accuracy"],
+            y=rows["generalization_gap"],
             mode="markers",
             name=label,
             marker={"color": colour, "size": 7, "opacity": 0.6},
-            text=[
-                f"trial {trial}, train {percent(train)}"
-                for trial, train in zip(rows["trial"], rows["train_accuracy"], strict=True)
-            ],
-            hovertemplate="%{text}<br>test %{x:.1f} %, gap %{y:+.1f} points<extra></extra>",
+            text=[_in_words(row) for row in rows.to_dict("records")],
+            hovertemplate="%{text}<extra></extra>",
         )
     accuracies, smallest_gaps = staircase(pareto_front(kept[has_learned]))
     figure.add_scatter(
-        x=100 * accuracies,
-        y=100 * smallest_gaps,
+        x=accuracies,
+        y=smallest_gaps,
         mode="lines",
         name="Pareto front",
         line={"color": INK, "width": 1.5, "shape": "linear"},
@@ -64,8 +65,8 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
     row = gaps[gaps["trial"] == best]
     if not row.empty:
         figure.add_scatter(
-            x=100 * row["test_accuracy"],
-            y=100 * row["generalization_gap"],
+            x=row["test_accuracy"],
+            y=row["generalization_gap"],
             error_x=_errors(row, "test_accuracy", "test"),
             error_y=_errors(row, "generalization_gap", "gap"),
             mode="markers",
@@ -73,11 +74,19 @@ def accuracy_against_gap(measurements: Measurements, best: int) -> go.Figure:
             marker={"color": GAP, "size": 12, "symbol": "star"},
             hovertemplate=f"{described(measurements, best)}<extra></extra>",
         )
-    draw_base_rate(figure, base_rate(measurements), along="x")
-    figure.update_xaxes(title_text="test accuracy (%)")
-    figure.update_yaxes(title_text="generalization gap: train − test (points)")
+    # The points are the results as they are in the table; the axes show them in percent.
+    draw_base_rate(figure, base_rate(measurements), along="x", in_percent=False)
+    figure.update_xaxes(title_text="test accuracy", tickformat=".0%")
+    figure.update_yaxes(title_text="generalization gap: train − test, in points", tickformat=".1%")
     title = "Test accuracy against generalization gap"
     return styled(figure, title, height=480, descriptive=measurements.descriptive)
+
+
+def _in_words(row: Mapping[Hashable, Any]) -> str:
+    return (
+        f"trial {row['trial']}, train {percent(row['train_accuracy'])}<br>test "
+        f"{percent(row['test_accuracy'])}, gap {points(row['generalization_gap'])} points"
+    )
 
 
 def pareto_front(trials: pd.DataFrame) -> pd.DataFrame:
@@ -151,7 +160,7 @@ def _errors(row: pd.DataFrame, column: str, prefix: str) -> dict[str, object]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": 100 * (row[f"{prefix}_high"] - row[column]),
-        "arrayminus": 100 * (row[column] - row[f"{prefix}_low"]),
+        "array": row[f"{prefix}_high"] - row[column],
+        "arrayminus": row[column] - row[f"{prefix}_low"],
         "color": GAP,
     }

@@ -53,11 +53,18 @@ def styled(figure: go.Figure, title: str, *, height: int, descriptive: bool) -> 
 
 
 def draw_base_rate(
-    figure: go.Figure, rate: float, *, along: str, row: int | None = None, col: int | None = None
+    figure: go.Figure,
+    rate: float,
+    *,
+    along: str,
+    in_percent: bool = True,
+    row: int | None = None,
+    col: int | None = None,
 ) -> None:
     """A dashed line at the accuracy of always saying the most frequent class, with its name.
 
-    rate is a share from 0 to 1, the axis in percent; along is the accuracies' axis, "x" or "y".
+    rate is a share from 0 to 1, and so is the axis unless in_percent; along is the accuracies'
+    axis, "x" or "y".
     row and col name a subplot, None the only one there is.
     """
     line = {"color": GREY, "dash": "dash", "width": 1.5}
@@ -66,10 +73,10 @@ def draw_base_rate(
     where: dict[str, int | None] = {} if row is None else {"row": row, "col": col}
     if along == "x":
         label |= {"textposition": "end", "textangle": 0, "xanchor": "left", "yanchor": "top"}
-        figure.add_vline(x=100 * rate, line=line, label=label, **where)
+        figure.add_vline(x=(100 if in_percent else 1) * rate, line=line, label=label, **where)
     else:
         label |= {"textposition": "end"}
-        figure.add_hline(y=100 * rate, line=line, label=label, **where)
+        figure.add_hline(y=(100 if in_percent else 1) * rate, line=line, label=label, **where)
 
 
 def note_base_rate(figure: go.Figure, rate: float) -> None:

@@ -38,18 +38,22 @@ def test_a_picture_of_accuracies_shows_the_base_rate(grid, name):
     figure = picture(grid, name).figure
     shown = f"{BASE_RATE} {100 * base_rate(grid):.1f} %"
     assert shown in figure.to_json().replace("\\u0025", "%")
+    whole = 1 if name == "accuracy-gap" else 100  # of what the axis is a share
     for line in figure.layout.shapes:
-        assert 100 * base_rate(grid) in (line.x0, line.y0)
+        assert whole * base_rate(grid) in (line.x0, line.y0)
 
 
 def test_accuracies_are_drawn_in_percent_and_gaps_in_points(grid):
     figure = picture(grid, "accuracy-gap").figure
     trials = next(trace for trace in figure.data if trace.name == "trials")
     row = grid.results.set_index("trial").loc[int(re.search(r"\d+", trials.text[0]).group())]
-    assert trials.x[0] == pytest.approx(100 * row["test_accuracy"])
-    assert trials.y[0] == pytest.approx(100 * row["generalization_gap"])
-    assert "(%)" in figure.layout.xaxis.title.text
+    assert trials.x[0] == pytest.approx(row["test_accuracy"])
+    assert trials.y[0] == pytest.approx(row["generalization_gap"])
+    assert figure.layout.xaxis.tickformat == ".0%"
+    assert figure.layout.yaxis.tickformat == ".1%"
     assert "points" in figure.layout.yaxis.title.text
+    gap = f"gap {100 * row['generalization_gap']:+.1f} points"
+    assert gap in trials.text[0]
 
 
 def test_no_interval_of_an_accuracy_leaves_0_to_100_percent_or_has_no_width(grid):
