@@ -143,7 +143,9 @@ def simulate(world, repetitions) -> Figures:
         low, high = accuracy_interval(mean, crossed_precision(correct), EXAMPLES)
         failed = accuracy < 0.5
         some = 0 < failed.sum() < FRESH
-        first, last = (accuracy.min(), accuracy.max()) if some else next_accuracy(accuracy, EXAMPLES)
+        first, last = (
+            (accuracy.min(), accuracy.max()) if some else next_accuracy(accuracy, EXAMPLES)
+        )
         rows.append(
             (
                 100.0 * (tests[winner].mean() - truth),

@@ -11,8 +11,8 @@ winner had none is its luck. Then the winner's lead over the mean of all trials 
 to the degree to which trials differ no more than their replicates make them (regression to the
 mean: James and Stein, Proceedings of the Fourth Berkeley Symposium 1, 1961).
 
-In simulation (tests/benchmarks/confirmation.py) the estimate is within 0.1 points of the truth
-where no seeds fail.
+In simulation (tests/benchmarks/confirmation.py) the estimate is within 0.2 points of the truth
+where no seeds fail, and 8.9 points of 9.9 where one in ten does.
 """
 
 from dataclasses import dataclass, replace
