@@ -22,7 +22,7 @@ from tests.chaos.storm import stopped_at_once
 from tests.chaos.studies import Study, wait_for
 
 SECONDS = 5.0
-LONG = ("--trials", "2000", "--set", "training.epochs=200")
+LONG = ("--trials", "2000", "--set", "training.epochs=100")
 
 
 def leave(process: "subprocess.Popen[str]") -> None:
