@@ -49,7 +49,8 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
     if outcome.ending is Ending.STOPPED:
         again = f"study resume {spec.name} --detach{option}"
         say(f"to go on:     {again if detached else 'launch it again with the same options'}")
-    say(f"report:       study report {spec.name}{option}")
+    if outcome.complete:
+        say(f"report:       study report {spec.name}{option}")
     say(f"all results:  study results {spec.name}{option}")
     say(f"dashboard:    study dashboard{option}")
     if outcome.ending is Ending.STOPPED:

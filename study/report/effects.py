@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from study.analysis import Measurements, distinct_trials, importances, learned, marginal_effects
 from study.analysis.effects.causes import Answer, Causes, causes_of
-from study.report.style import GAP, GREY, INK, TEST, note_base_rate, styled
+from study.report.style import GAP, GREY, INK, TEST, interval_bars, note_base_rate, styled
 from study.report.trials import base_rate, is_truth_table, varying
 
 GAP_COLUMN = "generalization_gap"
@@ -108,13 +108,7 @@ def _levels(
     return go.Scatter(
         x=own["level"],
         y=100 * own["mean"],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": 100 * (own["high"] - own["mean"]),
-            "arrayminus": 100 * (own["mean"] - own["low"]),
-            "thickness": 1.5,
-        },
+        error_y=interval_bars(own, thickness=1.5),
         mode="lines+markers" if ordered else "markers",
         name=label,
         legendgroup=label,

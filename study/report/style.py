@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 GAP = "#c2410c"
@@ -50,6 +51,17 @@ def styled(figure: go.Figure, title: str, *, height: int, descriptive: bool) -> 
         legend={"orientation": "h", "y": -0.18, "x": 0.0},
     )
     return figure
+
+
+def interval_bars(own: pd.DataFrame, **style: Any) -> dict[str, Any]:
+    """Error bars from the columns mean, low and high, which are shares, in percent."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": 100 * (own["high"] - own["mean"]),
+        "arrayminus": 100 * (own["mean"] - own["low"]),
+        **style,
+    }
 
 
 def draw_base_rate(

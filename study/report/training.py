@@ -20,6 +20,7 @@ from study.report.style import (
     TRAIN,
     VALIDATION,
     draw_base_rate,
+    interval_bars,
     percent,
     styled,
 )
@@ -72,14 +73,7 @@ def learning_curves(measurements: Measurements, best: int, worst: int) -> go.Fig
                 figure.add_scatter(
                     x=part.index,
                     y=100 * part["mean"],
-                    error_y={
-                        "type": "data",
-                        "symmetric": False,
-                        "array": 100 * (part["high"] - part["mean"]),
-                        "arrayminus": 100 * (part["mean"] - part["low"]),
-                        "thickness": 1,
-                        "width": 2,
-                    },
+                    error_y=interval_bars(part, thickness=1, width=2),
                     name=said,
                     legendgroup=said,
                     showlegend=said not in shown,
