@@ -23,6 +23,9 @@ from storage.tables.status import RunStatus
 
 Direction = Literal["minimize", "maximize"]
 
+DATA_SUMMARY = "data_summary"
+"""The study's user attribute with the lines that say how its data were read."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:

@@ -15,8 +15,9 @@ from storage.reading.frames import (
     load_replicates,
     load_results,
 )
-from storage.studies.runs import read_run
+from storage.studies.runs import DATA_SUMMARY, read_run
 from storage.studies.splits import ReplicatePurpose, read_splits
+from storage.trials.storage import TrialStorage
 from study.analysis.trials import with_defaults
 from study.errors import InvalidInput
 from study.specification.spec import Sampler
@@ -45,7 +46,8 @@ class Measurements:
     """The frames of one study, and what it was.
 
     Replicates, members, curves, layers and splits are those of the search; confirmation has those
-    of trials that were confirmed, None where none was.
+    of trials that were confirmed, None where none was. data_summary are the lines that say how the
+    data were read; an earlier version kept none.
 
     splits has a row per replicate: purpose, train_examples, validation_index and test_index (arrays
     of data rows, in the order of the correctness bits), majority_validation_accuracy and
@@ -64,6 +66,7 @@ class Measurements:
     layer_statistics: pd.DataFrame
     splits: pd.DataFrame
     confirmation: ConfirmationFrames | None = None
+    data_summary: tuple[str, ...] = ()
 
     @property
     def specification(self) -> dict[str, Any]:
@@ -120,7 +123,13 @@ def load_measurements(study: str, storage: str) -> Measurements:
             layer_statistics=load_layer_statistics(study, database),
             splits=_splits(database, study),
             confirmation=_confirmation(database, study),
+            data_summary=_data_summary(database, run),
         )
+
+
+def _data_summary(database: "Database", run: "StudyRun") -> tuple[str, ...]:
+    kept = TrialStorage(database).get_study_user_attrs(run.study_id).get(DATA_SUMMARY, ())
+    return tuple(map(str, kept)) if isinstance(kept, list) else ()
 
 
 def _why_nothing_is_complete(study: str, results: pd.DataFrame) -> str:

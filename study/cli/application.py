@@ -53,6 +53,20 @@ def storage_option(storage: str) -> str:
     return f" --storage {without_secrets(parse_url(storage))}"
 
 
+DropOption = Annotated[
+    str | None,
+    typer.Option(
+        "--drop", metavar="COLUMNS", help="Columns of the table to leave out: a,b. See data.drop."
+    ),
+]
+
+
+def listed(columns: str | None) -> tuple[str, ...]:
+    """The names in an option such as --drop a,b; none where it is not given."""
+    names = (name.strip() for name in (columns or "").split(","))
+    return tuple(name for name in names if name)
+
+
 LogFormatOption = Annotated[
     str | None,
     typer.Option(

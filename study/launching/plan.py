@@ -1,7 +1,7 @@
 """Everything about a launch that can be wrong is found here, before anything is written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from study.coordinator.tally import TrialLimits
@@ -21,13 +21,16 @@ from workers.data import (
 )
 
 DEFAULT_TRIALS = 100
+IN_MEMORY = "memory"  # the source of a study whose data are no file
 # Of the test rows: fewer hardly move an accuracy. A report counts all.
 FEWEST_COPIES = 0.01
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A specification whose data are there and whose parts fit together."""
+    """A specification whose data are there and whose parts fit together.
+
+    spec says how every column of a table was read."""
 
     spec: StudySpec
     dataset: Dataset
@@ -56,6 +59,9 @@ def make_plan(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Plan:
         ]
     except (DataError, ValueError) as error:
         raise InvalidInput(str(error)) from None
+    if dataset.columns:
+        data_spec = spec.data.model_copy(update={"columns": dataset.columns})
+        spec = spec.model_copy(update={"data": data_spec})
     return Plan(spec, dataset, baseline, splits, bounds_of(spec))
 
 
@@ -66,7 +72,7 @@ def _check_data_in_memory(spec: StudySpec) -> None:
             raise DataError(
                 field,
                 f"found {getattr(spec.data, field)!r}, but data in memory are features and labels "
-                "alone; leave it out, or put them in a file (.csv, .parquet or .npz) that has it",
+                "alone; leave it out, or put them in a file that has it",
             )
 
 
@@ -97,17 +103,23 @@ def check_parts(spec: StudySpec) -> Sequence[Parameters]:
 
 def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:
     """The specification's data set; DataError where it cannot be used."""
-    from workers.data import dataset_from_arrays, load_dataset
+    from workers.data import dataset_from_memory, load_dataset
 
     source = _source(spec)
+    if data is None and source.source == IN_MEMORY:
+        raise DataError(
+            "source",
+            "the data were given in memory; from Python, give them again: launch(spec, data=(X, "
+            "y)), and so replay() and export_model()",
+        )
     if data is None:
         return load_dataset(source)
     features, labels = data
-    return dataset_from_arrays(features, labels, source, name=spec.data.source)
+    return dataset_from_memory(features, labels, source, name=spec.data.source)
 
 
 def _source(spec: StudySpec) -> DataSource:
-    return DataSource(**spec.data.model_dump())
+    return DataSource(**{own.name: getattr(spec.data, own.name) for own in fields(DataSource)})
 
 
 def bounds_of(spec: StudySpec) -> TrialLimits:

@@ -40,6 +40,8 @@ def as_begun(spec: StudySpec, run: StudyRun | None) -> StudySpec:
     data, training = spec.data, spec.training
     if "untrained_inputs" not in data.model_fields_set:
         data = data.model_copy(update={"untrained_inputs": begun.data.untrained_inputs})
+    if data.columns is None:
+        data = data.model_copy(update={"columns": begun.data.columns, "rules": begun.data.rules})
     for name, former in FORMER_DEFAULTS.items():
         if name not in training.model_fields_set and getattr(begun.training, name) == former:
             training = training.model_copy(update={name: former})

@@ -8,7 +8,14 @@ from typing import Any
 
 from storage.database.engine import Database, Transaction
 from storage.studies.leases import Lease
-from storage.studies.runs import NewRun, StudyRun, create_run, record_data
+from storage.studies.runs import (
+    DATA_SUMMARY,
+    NewRun,
+    StudyRun,
+    create_run,
+    record_data,
+    update_specification,
+)
 from storage.studies.splits import write_splits
 from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
@@ -24,13 +31,20 @@ from study.launching.lease import Heartbeat
 from study.launching.plan import Plan, copies_in_test
 from study.launching.sharing import fair_share
 from study.launching.signals import stopping_on_signals
-from study.monitoring.events import DatabaseUsed
+from study.monitoring.events import DatabaseUsed, DataRead
 from study.monitoring.progress import Progress
 from study.sampling.proposers import proposer_for
 from study.sampling.pruning import Pruning
 from study.specification.spec import StudySpec
+from workers.data.summary import summarize
 from workers.pools.kinds import cluster_distributions
 from workers.pools.pool import Pool, PoolUnavailable
+
+COLUMNS_SAID = 12
+"""Where a table has more of them, a launch counts its columns; `study check` lists all."""
+
+COLUMNS_KEPT = 200
+"""More are counted in the summary that is kept with the study."""
 
 _STATUS_AFTER = {
     Ending.BUDGET: RunStatus.FINISHED,
@@ -95,11 +109,15 @@ def run_coordinator(
             versions={name: version(name) for name in _RECORDED},
             user_attributes=_facts(plan),
         )
+        # How its columns were read, and will be from now on.
+        update_specification(database, heartbeat.lease(), spec.document(), spec.sha256())
     write_splits(
         database,
         heartbeat.lease(),
         [stored_split(number, split) for number, split in enumerate(plan.splits)],
     )
+    for line in summarize(plan.dataset).lines(COLUMNS_SAID):
+        progress.record_event(DataRead(line))
     copies = copies_in_test(plan)
     if copies is not None:
         progress.record_event(copies)
@@ -190,6 +208,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
         "data": plan.dataset.name,
         "examples": plan.dataset.examples,
         **plan.dataset.task.facts(),
+        DATA_SUMMARY: summarize(plan.dataset).lines(COLUMNS_KEPT),
         "seed": plan.spec.seed,
         "sampler": plan.spec.sampler.value,
         "replicates": plan.spec.training.replicates,

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from study.errors import InvalidInput, nearest
-from study.models.description import CategoryFeature, Description, label_names
+from study.models.description import Description, label_names, record_of
+from workers.columns import Role, roles_of
+from workers.data import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from workers.data.tables.table import Table
 
 COLUMNS_NAMED = 12  # in a refusal: more of them say no more
 
@@ -26,74 +28,103 @@ class RawColumns:
     notes: tuple[str, ...]
 
 
-def raw_columns(frame: "pd.DataFrame", description: Description) -> RawColumns:
-    """The features of a table, whatever the order of its columns.
+def table_of_examples(examples: Any, description: Description) -> "Table":
+    """The table in a DataFrame, or in an array where the model was trained on one.
 
     Raises:
-        InvalidInput: a column is missing, unknown or there twice, or is text where numbers were
-            trained on.
+        InvalidInput: it is neither, or an array of another width.
     """
     import pandas as pd
 
-    from workers.data.files import finite_numbers
+    from workers.data.tables.files import table_of_array, table_of_frame
 
-    _check_names([str(column) for column in frame.columns], description)
-    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    numbers = {f.name: _as_numbers(frame[f.name], f.name) for f in description.numbers}
-    numeric = np.zeros((len(frame), 0))
-    if numbers:
-        numeric = finite_numbers(pd.DataFrame(numbers, index=frame.index))
-    codes = [_as_codes(frame[f.name], f) for f in description.categories]
-    categorical = np.zeros((len(frame), len(codes)), np.int64)
-    for position, own in enumerate(codes):
-        categorical[:, position] = own
-    return RawColumns(numeric, categorical, tuple(_notes(frame, description, numeric, categorical)))
+    try:
+        if isinstance(examples, pd.DataFrame):
+            return table_of_frame(examples, "the examples")
+        width = description.array_columns
+        if width is None:
+            raise InvalidInput(
+                f"found a {type(examples).__name__}; give a DataFrame with the columns "
+                f"{_listed(_feature_names(description))}"
+            )
+        table = table_of_array(examples, "the examples")
+    except DataError as error:
+        raise InvalidInput(error.message) from None
+    if len(table.columns) != width:
+        raise InvalidInput(
+            f"found {len(table.columns)} columns; the model was trained on an array of {width}"
+        )
+    return table
+
+
+def raw_columns(table: "Table", description: Description) -> RawColumns:
+    """The features of a table, read as those of the training were, whatever their order.
+
+    Raises:
+        InvalidInput: a column is missing, or has a value that cannot be read as it was in training.
+    """
+    from workers.data.tables.coding import code_table
+
+    notes = _check_names(table, description)
+    try:
+        coded = code_table(table, record_of(description), description.missing_values)
+    except DataError as error:
+        raise InvalidInput(error.message) from None
+    notes += [
+        f"column {name!r}: {count} beyond ±3.4e38 count as missing"
+        for name, count in coded.beyond.items()
+    ]
+    notes += _notes(table, description, coded.numeric, coded.categorical)
+    return RawColumns(coded.numeric, coded.categorical, tuple(notes))
 
 
 def accuracy_on(
-    frame: "pd.DataFrame", description: Description, predicted: npt.NDArray[np.int64]
+    table: "Table", description: Description, predicted: npt.NDArray[np.int64]
 ) -> tuple[float, int] | None:
     """The share of the labelled examples that were predicted right, and how many are labelled.
 
     predicted [N] are indices into the labels. None: there is no target column, or no label in it.
     A label that no training example had counts as wrong.
     """
-    if description.target not in frame.columns or description.target in _feature_names(description):
+    from workers.data.tables.coding import label_names as names_in
+
+    if not table.has(description.target) or description.target in _feature_names(description):
         return None
-    target = frame[description.target]
-    labelled = target.notna().to_numpy()
-    if not labelled.any():
+    column = table.column(description.target, "target")
+    if column.unsupported is not None:
         return None
+    record = roles_of(record_of(description))[Role.TARGET]
+    truth = names_in(column, record, description.missing_values)
     names = label_names(description.labels)
-    truth = [_label_name(label) for label in target[labelled].tolist()]
-    right = [names[code] == name for code, name in zip(predicted[labelled], truth, strict=True)]
-    return float(np.mean(right)), len(right)
-
-
-def _label_name(label: Any) -> str:
-    """A label as classes are named: whole floats are integers, as in training."""
-    whole = isinstance(label, float) and label.is_integer()
-    return str(int(label)) if whole else str(label)
+    right = [
+        names[code] == name
+        for code, name in zip(predicted.tolist(), truth, strict=True)
+        if name is not None
+    ]
+    return (float(np.mean(right)), len(right)) if right else None
 
 
 def _feature_names(description: Description) -> list[str]:
     return [feature.name for feature in description.features]
 
 
-def _check_names(columns: Sequence[str], description: Description) -> None:
+def _check_names(table: "Table", description: Description) -> list[str]:
+    """What is to be said of columns that nobody asked for; InvalidInput where one is missing."""
     wanted = _feature_names(description)
-    twice = [column for column in columns if columns.count(column) > 1]
-    if twice:
-        raise InvalidInput(f"column {twice[0]!r} is there twice")
-    missing = [name for name in wanted if name not in columns]
-    unknown = [c for c in columns if c not in (*wanted, description.target, *description.ignored)]
-    known = _listed(wanted)
+    known = {*wanted, description.target, *description.ignored}
+    missing = [name for name in wanted if not table.has(name)]
+    unknown = [name for name in table.names if name not in known]
     if missing:
-        hint = f"; there is an unknown column {unknown[0]!r}" if unknown else ""
-        raise InvalidInput(f"column {missing[0]!r} is missing{hint} (the model reads {known})")
-    if unknown:
-        hint = nearest(unknown[0], wanted)
-        raise InvalidInput(f"unknown column {unknown[0]!r}{hint} (the model reads {known})")
+        hint = nearest(missing[0], unknown) or (
+            f"; there is an unknown column {unknown[0]!r}" if unknown else ""
+        )
+        raise InvalidInput(
+            f"column {missing[0]!r} is missing{hint} (the model reads {_listed(wanted)})"
+        )
+    if not unknown:
+        return []
+    columns = "column" if len(unknown) == 1 else "columns"
+    return [f"{columns} {_listed(unknown)} not trained on, and not looked at"]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -101,39 +132,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:COLUMNS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _as_numbers(values: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
-    """Values as numbers; what a file of objects holds may be numbers all the same."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return values
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        raise InvalidInput(f"column {name!r} holds dates; the model was trained on numbers")
-    numbers = pd.to_numeric(values.astype("object"), errors="coerce")
-    wrong = np.flatnonzero(numbers.isna().to_numpy() & values.notna().to_numpy())
-    if len(wrong):
-        found = values.iloc[wrong[0]]
-        raise InvalidInput(
-            f"column {name!r}: found {found!r} in example {wrong[0] + 1}; "
-            "the model was trained on numbers"
-        )
-    return numbers
-
-
-def _as_codes(values: "pd.Series[Any]", feature: CategoryFeature) -> npt.NDArray[np.int64]:
-    import pandas as pd
-
-    levels = pd.Index(feature.levels, dtype="string")
-    return np.asarray(levels.get_indexer(pd.Index(values.astype("string"))), np.int64)
-
-
 def _notes(
-    frame: "pd.DataFrame",
+    table: "Table",
     description: Description,
     numeric: npt.NDArray[np.float64],
     categorical: npt.NDArray[np.int64],
 ) -> list[str]:
     """What preprocessing will not show: categories that mean nothing, numbers filled in."""
+    from workers.data.tables.table import as_text
+
     notes = []
     for position, feature in enumerate(description.numbers):
         missing = int(np.isnan(numeric[:, position]).sum())
@@ -151,11 +158,12 @@ def _notes(
     for position, category in enumerate(description.categories):
         codes = categorical[:, position]
         trained = np.asarray((*category.trained, False))  # the last is what −1 finds
-        unseen = ~trained[codes] & frame[category.name].notna().to_numpy()
-        if unseen.any():
-            example = frame[category.name].iloc[int(np.flatnonzero(unseen)[0])]
+        unseen = np.flatnonzero(~trained[codes])
+        words = as_text(table.column(category.name, "source")).take(unseen.tolist()).to_pylist()
+        named = [w for w in words if w and w not in description.missing_values]
+        if named:
             notes.append(
-                f"column {category.name!r}: {int(unseen.sum())} of categories that were not "
-                f"trained on, such as {str(example)!r}; they count as missing"
+                f"column {category.name!r}: {len(named)} of categories that were not "
+                f"trained on, such as {named[0]!r}; they count as missing"
             )
     return notes

@@ -1,7 +1,7 @@
 """What stands beside a model's weights: a JSON that a program of any language can read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from pydantic import (
 
 from study.errors import InvalidInput
 from study.models.format import FORMAT_VERSION, check_fields, what_is_wrong
+from workers.columns import Column, Kind, Role
 from workers.configuration import Configuration, TrainingSettings
 from workers.data import Dataset, Preprocessing
 from workers.tasks.classification import ClassCounts, Classification
@@ -30,18 +31,33 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 class DescriptionPart(BaseModel):
     """A frozen part of the description; what is not in this format is refused.
 
-    A field that is added has a default: what an export without it means.
+    A field that is added has a default: what an export without it means. Those in LATER are written
+    only where they are not what they are by default, so that earlier versions read what they can.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    LATER: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = serialize(self)
+        for name in self.LATER:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                found.pop(name, None)
+        return found
+
 
 class NumberFeature(DescriptionPart):
-    """A column of numbers: fill where one is missing, then (number − mean) / deviation.
+    """A column that is one number: fill where one is missing, then (number − mean) / deviation.
 
     missing_indicator says whether a further input is 1 where the number was missing. trained and
     indicator_trained say whether these inputs varied in training; one that did not stays 0, as its
     weights were never trained. (They are 0 as well, but where time steps share them.)
+
+    read_as says what its values are: numbers; booleans, which are 1 and 0; or dates, whose number
+    is the days since origin. no_value are words that stand for a missing one, beside the customary
+    ones; thousands: numbers may have commas between groups of three digits.
     """
 
     kind: Literal["number"] = "number"
@@ -52,27 +68,30 @@ class NumberFeature(DescriptionPart):
     missing_indicator: bool
     trained: bool = True
     indicator_trained: bool = True
+    read_as: Literal["number", "boolean", "date"] = "number"
+    origin: str | None = None
+    no_value: tuple[str, ...] = ()
+    thousands: bool = False
 
-    @model_serializer(mode="wrap")
-    def _without_what_is_trained(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """An export whose inputs all varied in training is one that earlier versions can read."""
-        found: dict[str, Any] = serialize(self)
-        for name in ("trained", "indicator_trained"):
-            if found[name]:
-                del found[name]
-        return found
+    LATER = frozenset(
+        {"trained", "indicator_trained", "read_as", "origin", "no_value", "thousands"}
+    )
 
 
 class CategoryFeature(DescriptionPart):
     """A column of text: an input per level, which is 1 for that text.
 
     trained says which levels the training examples had; the input of every other one stays 0.
+    other: the last level is that of every text that is not listed.
     """
 
     kind: Literal["category"] = "category"
     name: str
     levels: tuple[str, ...]
     trained: tuple[bool, ...]
+    other: bool = False
+
+    LATER = frozenset({"other"})
 
     @model_validator(mode="after")
     def _has_as_many(self) -> Self:
@@ -133,7 +152,9 @@ class Description(DescriptionPart):
     features are numbers first, then categories: the order of a network's inputs, in which the
     indicators of missing numbers stand between the two. class_counts are of the examples that were
     trained on. labels are JSON values of the kind that the target column had. ignored are columns
-    of the data that were no features. Without a format_version it is the first.
+    of the data that were no features. missing_values are words that are no value in any column.
+    array_columns is the number of columns where the features were an array, whose columns are
+    called x0, x1, …; None: they were a table. Without a format_version it is the first.
     """
 
     format: Literal["overfit-study model"] = "overfit-study model"
@@ -143,11 +164,15 @@ class Description(DescriptionPart):
     class_counts: tuple[Count, ...]
     features: tuple[Annotated[NumberFeature | CategoryFeature, Field(discriminator="kind")], ...]
     ignored: tuple[str, ...]
+    missing_values: tuple[str, ...] = ()
+    array_columns: int | None = None
     configuration: Mapping[str, Any]
     training: Mapping[str, Any]
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
     weights_sha256: str
     provenance: Provenance
+
+    LATER = frozenset({"missing_values", "array_columns"})
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -205,6 +230,7 @@ def describe_features(
 ) -> tuple[NumberFeature | CategoryFeature, ...]:
     """The columns of a data set, with what was fitted to each."""
     split = len(preprocessing.fill)
+    records = {column.name: column for column in dataset.columns if column.is_input}
     numbers = zip(
         dataset.names[:split],
         preprocessing.mean,
@@ -226,14 +252,47 @@ def describe_features(
                 missing_indicator=indicated,
                 trained=trained,
                 indicator_trained=indicator_trained or not indicated,
+                **_read_as(records.get(name, Column(name, Kind.NUMBER))),
             )
             for name, mean, deviation, fill, indicated, trained, indicator_trained in numbers
         ),
         *(
-            CategoryFeature(name=name, levels=levels, trained=shown)
+            CategoryFeature(
+                name=name,
+                levels=levels,
+                trained=shown,
+                other=name in records and records[name].other,
+            )
             for name, levels, shown in categories
         ),
     )
+
+
+def _read_as(column: Column) -> dict[str, Any]:
+    return {
+        "read_as": column.kind.value,
+        "origin": column.origin,
+        "no_value": column.missing,
+        "thousands": column.thousands,
+    }
+
+
+def record_of(description: Description) -> tuple[Column, ...]:
+    """How the columns of a table are read to predict: as those of the training table were."""
+    features = (
+        Column(f.name, Kind.CATEGORY, levels=f.levels, other=f.other)
+        if isinstance(f, CategoryFeature)
+        else Column(
+            f.name, Kind(f.read_as), origin=f.origin, missing=f.no_value, thousands=f.thousands
+        )
+        for f in description.features
+    )
+    return (*features, _target_record(description))
+
+
+def _target_record(description: Description) -> Column:
+    kinds = {bool: Kind.BOOLEAN, int: Kind.NUMBER, str: Kind.CATEGORY}
+    return Column(description.target, kinds[type(description.labels[0])], Role.TARGET)
 
 
 def read_description(found: object, where: str) -> Description:

@@ -25,6 +25,8 @@ from study.models.directory import check_free, write_description, write_weights,
 from study.models.format import FORMAT_VERSION
 from study.models.model import load_model
 from study.models.refit import refit
+from study.specification.spec import DataSpec
+from workers.columns import Role, roles_of
 from workers.data import Dataset
 
 if TYPE_CHECKING:
@@ -219,16 +221,38 @@ def _description(
     (work,) = training.segment.trials
     return Description(
         format_version=FORMAT_VERSION,
-        target=source.target or ("y" if source.source.endswith(".npz") else "target"),
+        target=_target_name(training.dataset, source),
         **ensemble.task.description(ensemble.target),
         features=describe_features(training.dataset, ensemble.preprocessing),
-        ignored=tuple(name for name in (source.split, source.group) if name is not None),
+        ignored=_ignored(training.dataset, source),
+        missing_values=source.missing_values,
+        array_columns=_array_columns(training.dataset),
         configuration=asdict(work.configuration),
         training=asdict(training.segment.settings),
         members=trained.members,
         weights_sha256="",
         provenance=provenance,
     )
+
+
+def _target_name(dataset: Dataset, source: DataSpec) -> str:
+    recorded = roles_of(dataset.columns).get(Role.TARGET)
+    if recorded is not None:
+        return recorded.name
+    return source.target or ("y" if source.source.endswith(".npz") else "target")
+
+
+def _ignored(dataset: Dataset, source: DataSpec) -> tuple[str, ...]:
+    """Columns of the data that are no features, and not the target."""
+    if not dataset.columns:
+        return tuple(name for name in (source.split, source.group) if name is not None)
+    return tuple(c.name for c in dataset.columns if not c.is_input and c.role is not Role.TARGET)
+
+
+def _array_columns(dataset: Dataset) -> int | None:
+    """How many columns the features had as an array; None: they were a table."""
+    names = [column.name for column in dataset.columns if column.role is Role.FEATURE]
+    return len(names) if names == [f"x{i}" for i in range(len(names))] and names else None
 
 
 def _write(folder: Path, description: Description, ensemble: "TrainedEnsemble") -> None:

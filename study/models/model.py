@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from study.errors import InvalidInput
-from study.models.columns import RawColumns, accuracy_on, raw_columns
+from study.models.columns import RawColumns, accuracy_on, raw_columns, table_of_examples
 from study.models.description import Description, Label, label_names
 from study.models.directory import DESCRIPTION, WEIGHTS, Tensors, read_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workers.data.tables.table import Table
     from workers.training.ensemble import TrainedEnsemble
 
 
@@ -30,12 +31,21 @@ class LabelPredictions:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained ensemble. load_model() makes one; description is what model.json says of it."""
 
     description: Description
     _tensors: Tensors
+
+    def __repr__(self) -> str:
+        """One line: where it comes from, what it reads and what it predicts."""
+        source, networks = self.description.provenance, len(self.description.members)
+        return (
+            f"<Model: trial {source.trial} of study {source.study!r}, "
+            f"{networks} {'network' if networks == 1 else 'networks'}, {len(self.features)} "
+            f"features, {self.description.target!r} of {len(self.labels)} classes>"
+        )
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -47,22 +57,23 @@ class Model:
         """The columns that are needed to predict; their order in a table does not matter."""
         return tuple(feature.name for feature in self.description.features)
 
-    def predict(self, examples: "pd.DataFrame") -> "pd.Series":
-        """The predicted label of every row, with the rows' index.
+    def predict(self, examples: "pd.DataFrame | npt.ArrayLike") -> "pd.Series":
+        """The predicted label of every row of a DataFrame, with the rows' index, or of an array
+        where the model was trained on one.
 
         It is the most probable one; a tie goes to the most frequent of the training examples.
 
         Raises:
-            InvalidInput: a column is missing or unknown, or is text where numbers were trained on.
-                Those that were target, split or group in training may be there, and are not looked
-                at.
+            InvalidInput: a column is missing, or has a value that cannot be read as it was in
+                training. Columns that were not trained on may be there, and are not looked at.
         """
         import pandas as pd
 
-        labels = pd.Index(self.labels)[self.predict_examples(examples).classes]
-        return pd.Series(labels, index=examples.index, name=self.description.target)
+        predicted = self.predict_examples(table_of_examples(examples, self.description))
+        labels = pd.Index(self.labels)[predicted.classes]
+        return pd.Series(labels, index=_index(examples), name=self.description.target)
 
-    def predict_proba(self, examples: "pd.DataFrame") -> "pd.DataFrame":
+    def predict_proba(self, examples: "pd.DataFrame | npt.ArrayLike") -> "pd.DataFrame":
         """The probability of every label, a column each, for every row: the mean of the members'.
 
         Raises:
@@ -70,11 +81,11 @@ class Model:
         """
         import pandas as pd
 
-        probabilities = self.predict_examples(examples).probabilities
+        predicted = self.predict_examples(table_of_examples(examples, self.description))
         columns = pd.Index(self.labels, name=self.description.target)
-        return pd.DataFrame(probabilities.T, index=examples.index, columns=columns)
+        return pd.DataFrame(predicted.probabilities.T, index=_index(examples), columns=columns)
 
-    def predict_examples(self, examples: "pd.DataFrame") -> LabelPredictions:
+    def predict_examples(self, examples: "Table") -> LabelPredictions:
         """All that is to be said of these rows, as predict() reads them."""
         from workers.tasks.classification import predicted_classes
 
@@ -149,8 +160,17 @@ def expected_tensors(description: Description) -> dict[str, tuple[tuple[int, ...
     }
 
 
-def predictions_table(model: Model, predicted: LabelPredictions) -> "pd.DataFrame":
-    """A row per example: the label, and a column probability_LABEL for each."""
+def _index(examples: object) -> "pd.Index | None":
+    """The index of a DataFrame; None: that of an array counts its rows."""
+    import pandas as pd
+
+    return examples.index if isinstance(examples, pd.DataFrame) else None
+
+
+def predictions_table(
+    model: Model, predicted: LabelPredictions, kept: "pd.DataFrame | None" = None
+) -> "pd.DataFrame":
+    """A row per example: columns that were kept, the label, and probability_LABEL for each."""
     import pandas as pd
 
     names = label_names(model.labels)
@@ -158,4 +178,5 @@ def predictions_table(model: Model, predicted: LabelPredictions) -> "pd.DataFram
         f"probability_{name}": own for name, own in zip(names, predicted.probabilities, strict=True)
     }
     labels = pd.Index(model.labels)[predicted.classes]
-    return pd.DataFrame({"predicted": labels, **columns})
+    table = pd.DataFrame({"predicted": labels, **columns})
+    return table if kept is None else pd.concat([kept, table], axis=1)

@@ -26,6 +26,22 @@ class StudyBegan(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DataRead(Event):
+    """How the study's data were understood: one line of it."""
+
+    name: ClassVar[str] = "data read"
+    text: str
+
+    @property
+    def level(self) -> int:
+        return logging.WARNING if self.text.startswith("warning:") else logging.INFO
+
+    @property
+    def line(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class CopiesInTest(Event):
     """So many of the test rows have the same features as a training row: copies is the mean over
     the replicates."""

@@ -48,7 +48,8 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything a study's page says. claims is None where the study makes none."""
+    """Everything a study's page says. claims is None where the study makes none; data are the lines
+    that say how its data were read."""
 
     study: str
     answer: tuple[str, ...]
@@ -58,6 +59,7 @@ class Report:
     best: int
     configuration: str
     best_table: pd.DataFrame  # of texts, its columns are headings
+    data: tuple[str, ...]
     facts: dict[str, str]
     failures: list[str]
 
@@ -88,6 +90,7 @@ def build_report(measurements: Measurements) -> Report:
         best=best,
         configuration=configuration_yaml(measurements, best),
         best_table=best_table(measurements),
+        data=measurements.data_summary,
         facts=how_it_was_run(measurements),
         failures=failures(measurements),
     )

@@ -22,6 +22,8 @@ def as_markdown(report: Report) -> str:
         _best(report.best_table),
     ]
     parts += ["## The best configuration, to copy", f"```yaml\n{report.configuration}```"]
+    if report.data:
+        parts += ["## The data, as they were read", "```\n" + "\n".join(report.data) + "\n```"]
     facts = [(label, text) for label, text in report.facts.items()]
     facts += [("failed", reason) for reason in report.failures]
     parts += ["## How the study was run", table_of(["", ""], facts)]

@@ -26,6 +26,7 @@ def as_page(report: Report, *, above: str = "") -> str:
             "<h2>The best configurations</h2>",
             _best(report.best_table),
             f"<h2>The best configuration, to copy</h2><pre>{escape(report.configuration)}</pre>",
+            _data(report.data),
             "<h2>How the study was run</h2>",
             _facts(report.facts),
             *(f'<p class="caution">failed: {escape(reason)}</p>' for reason in report.failures),
@@ -106,6 +107,12 @@ def _glossary(body: str, pictures: list[Picture]) -> str:
         f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>" for term, meaning in terms.items()
     )
     return f"<h2>Words</h2><dl class='words'>{rows}</dl>"
+
+
+def _data(lines: tuple[str, ...]) -> str:
+    if not lines:
+        return ""
+    return f"<h2>The data, as they were read</h2><pre>{escape(chr(10).join(lines))}</pre>"
 
 
 def _facts(facts: dict[str, str]) -> str:

@@ -140,8 +140,10 @@ def _plan(database: Database, heartbeat: Heartbeat, instructions: Instructions) 
     lease = heartbeat.lease()
     spec = claimed_specification(database, lease)
     readable = permitted(spec.data, instructions.options.data)
-    # What is in the database stays as it was written there: another service has other roots.
-    plan = replace(make_plan(spec.model_copy(update={"data": readable})), spec=spec)
+    plan = make_plan(spec.model_copy(update={"data": readable}))
+    # Paths in the database stay as they were written there: another service has other roots.
+    kept = spec.data.model_copy(update={"columns": plan.spec.data.columns})
+    plan = replace(plan, spec=spec.model_copy(update={"data": kept}))
     check_same_study(read_run(database, spec.name), plan)
     return plan
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.errors import InvalidInput
-from study.specification.files import DATA_SUFFIXES
+from study.specification.files import is_file
 from study.specification.spec import DataSpec
 
 VARIABLE = "STUDY_DATA_ROOTS"
@@ -45,7 +45,7 @@ def permitted(data: DataSpec, rules: DataRules) -> DataSpec:
             "from OpenML"
         )
     changed = {}
-    if Path(data.source).suffix in DATA_SUFFIXES:
+    if is_file(data.source) and not data.source.startswith("openml:"):
         changed["source"] = str(_file("source", data.source, rules.roots))
     if data.test is not None:
         changed["test"] = str(_file("test", data.test, rules.roots))

@@ -17,7 +17,6 @@ from study.specification.spec import StudySpec
 from study.specification.yaml_reader import MOST_BYTES, MOST_LEVELS, Unreadable, read_document
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-DATA_SUFFIXES = frozenset({".csv", ".parquet", ".npz"})
 
 
 def read_specification(
@@ -26,13 +25,15 @@ def read_specification(
     name: str | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    drop: Sequence[str] = (),
     paths_as_written: bool = False,
 ) -> StudySpec:
     """The specification in the file `source` or of the built-in study of that name.
 
     overrides are "dotted.field=value" in YAML's notation; name and seed replace the fields so
-    called. Paths inside a file are relative to it, in an override to the current directory; or all
-    of them stay as they are written, for somebody else to find.
+    called; drop are further columns for data.drop. Paths inside a file are relative to it, in an
+    override to the current directory; or all of them stay as they are written, for somebody else
+    to find.
 
     Raises:
         InvalidInput: anything in it is wrong.
@@ -45,6 +46,9 @@ def read_specification(
             _make_absolute(document.get("data"), field, path.parent)
     for override in overrides:
         _apply(document, override, paths_as_written=paths_as_written)
+    if drop and isinstance(document.get("data"), dict):
+        given = document["data"].get("drop", [])
+        document["data"]["drop"] = [*([given] if isinstance(given, str) else given), *drop]
     if name is not None:
         document["name"] = name
     if seed is not None:
@@ -98,8 +102,13 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
 def _make_absolute(section: Any, field: str, folder: Path) -> None:
     if isinstance(section, dict) and isinstance(section.get(field), str):
         path = Path(section[field])
-        if path.suffix in DATA_SUFFIXES:
+        if is_file(section[field]):
             section[field] = str((folder / path).resolve())
+
+
+def is_file(source: str) -> bool:
+    """Whether data.source or data.test names a file, rather than built-in data or openml:ID."""
+    return "." in source or "/" in source
 
 
 def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -> None:

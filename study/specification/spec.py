@@ -10,11 +10,21 @@ from dataclasses import fields
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from study.errors import nearest
 from study.specification.claims import Claim
 from study.specification.dimensions import Categorical, Numeric, Range
+from workers.columns import Column
 from workers.configuration import (
     HYPERPARAMETERS,
     Activation,
@@ -134,31 +144,89 @@ class UntrainedInputs(StrEnum):
     KEPT = "kept"
 
 
-class DataSpec(Section):
-    """Where the examples come from and how they are split.
+def _listed(given: Any) -> Any:
+    """One word where a list of them may stand."""
+    return [given] if isinstance(given, str) else given
 
-    source is a built-in name, a .csv, .parquet or .npz file, or openml:ID. The test set is a
-    share of the examples (test_fraction), a file of its own (test) or the rows that the column
-    `split` calls test. Examples with the same value in the column `group` stay on one side.
-    label_noise is the share of train labels that are replaced by a different class. An input that
-    is constant in the training examples of a replicate has no trained weight: it is zero to the
-    networks, unless untrained_inputs says that it is kept, which studies begun before it do.
-    """
+
+def _as_words(given: Any) -> Any:
+    """Words, where YAML has read some of them as numbers."""
+    listed = _listed(given)
+    if not isinstance(listed, list | tuple):
+        return listed
+    return [
+        f"{value:.15g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
+        for value in listed
+    ]
+
+
+class DataSpec(Section):
+    """Where the examples come from, how their columns are read, and how they are split."""
 
     source: Annotated[str, Field(min_length=1)]
+    """A built-in name, a table (.csv, .tsv, .parquet, .npz; .csv.gz) or openml:ID."""
+
     target: str | None = None
+    """The column of labels; by default `target`, in an .npz the array `y`."""
+
     test: str | None = None
+    """A file of test examples. Its columns are read as those of the source were."""
+
     split: str | None = None
+    """A column that says of each row whether it is for train, validation or test."""
+
     group: str | None = None
+    """A column whose equal values stay on one side of every split, such as a patient."""
+
+    drop: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Columns that are not used."""
+
+    features: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = None
+    """The only columns to use; by default all but target, split and group."""
+
+    missing_values: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
+    """Words that mean "no value" in every column, such as "?" or -999."""
+
+    types: Mapping[str, Literal["number", "boolean", "date", "category"]] = {}
+    """What a column is read as, where that is not to be found out."""
+
+    max_levels: Annotated[int, Field(ge=2, le=100_000, strict=True)] = 50
+    """How many levels of a category are told apart: the most frequent ones; the others are one."""
+
     test_fraction: ShareBelowOne = 0.25
+    """The share of all rows that are drawn for testing, where neither test nor split says which."""
+
     validation_fraction: ShareBelowOne = 0.2
+    """The share of the other rows that are drawn for validation, anew for every replicate."""
+
     label_noise: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
+    """The share of training labels that are replaced by a different class."""
+
     untrained_inputs: UntrainedInputs = UntrainedInputs.ZERO
+    """What an input that is constant in the training rows of a replicate is: it has no trained
+    weight. Studies begun before it could be zero keep it."""
+
+    columns: tuple[Column, ...] | None = None
+    """How every column is read: written down when the data are first read, and kept."""
+
+    rules: Literal[1, 2] = 2
+    """1 in studies that were begun before `columns` was written down: they are read as then."""
+
+    @field_serializer("columns")
+    def _compactly(self, columns: tuple[Column, ...] | None) -> list[dict[str, Any]] | None:
+        return None if columns is None else [column.document() for column in columns]
 
     @model_validator(mode="after")
     def _has_one_test_set(self) -> Self:
         if self.test is not None and self.split is not None:
             raise ValueError("test and split both name the test set; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _uses_what_it_does_not_drop(self) -> Self:
+        both = [name for name in self.features or () if name in self.drop]
+        if both:
+            raise ValueError(f"{both[0]!r} stands in features and in drop; give it in one of them")
         return self
 
 
@@ -314,10 +382,12 @@ class StudySpec(Section):
 def identity(document: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a specification's document that may not change between launches.
 
-    A budget may grow, and a file may move: the data themselves are compared by their hash. Claims
+    A budget may grow, and a file may move: the data themselves are compared by their hash, and how
+    their columns are read is written down with the study, not in what is launched. Claims
     are judged and trials confirmed after the search, which that does not change.
     """
     changeable = ("budget", "name", "claims", "confirm")
+    moved = ("source", "test", "columns")
     kept = {key: value for key, value in document.items() if key not in changeable}
-    kept["data"] = {k: v for k, v in document["data"].items() if k not in ("source", "test")}
+    kept["data"] = {k: v for k, v in document["data"].items() if k not in moved}
     return kept

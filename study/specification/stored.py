@@ -12,7 +12,7 @@ from study.errors import InvalidInput
 from study.specification.files import validated
 from study.specification.spec import StudySpec, UntrainedInputs
 
-LARGEST_DOCUMENT = 2**20
+LARGEST_DOCUMENT = 2**22
 
 
 def check_size(spec: StudySpec) -> None:
@@ -49,7 +49,8 @@ def claimed_specification(database: Database, lease: Lease) -> StudySpec:
 def stored_specification(document: object, study: str) -> StudySpec:
     """The specification that a database has of a study, under the study's present name.
 
-    One from before `data.untrained_inputs` means "kept": so its trials were trained.
+    One from before `data.untrained_inputs` means "kept", and one from before `data.columns` and
+    `data.rules` was read by the first rules: so its trials were trained.
 
     Raises:
         InvalidInput: it is none.
@@ -57,7 +58,8 @@ def stored_specification(document: object, study: str) -> StudySpec:
     if not isinstance(document, dict):
         raise InvalidInput(f"study {study!r}: its specification is not a mapping")
     if isinstance(data := document.get("data"), dict):
-        document = {**document, "data": {"untrained_inputs": UntrainedInputs.KEPT.value, **data}}
+        former = {"untrained_inputs": UntrainedInputs.KEPT.value, "rules": 1}
+        document = {**document, "data": {**former, **data}}
     try:
         return validated({**document, "name": study}, f"study {study!r}")
     except RecursionError:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from workers.columns import Column
 from workers.data.group_sides import DividedGroups, divided_groups
 from workers.data.source import DataError, DataSource
 from workers.tasks.classification import Classification
@@ -37,8 +38,11 @@ class Dataset:
     numeric is [N, columns] with NaN where a value is missing; categorical is [N, columns] of codes
     into that column's levels, −1 where missing. target is as the task codes it. side holds Side
     values; groups codes (None: examples are independent), and divided_groups says which of them the
-    source put on several sides. keeps_untrained_inputs: see
-    DataSource.untrained_inputs. A truth table is its own train, validation and test set.
+    source put on several sides. keeps_untrained_inputs: see DataSource.untrained_inputs;
+    shapes_by_all_rows: a number has an indicator of missing values also where only test examples
+    lack it. columns is the record of what was read (of data that are no table, nothing), and
+    notes and warnings are lines about it for a person. A truth table is its own train, validation
+    and test set.
     """
 
     name: str
@@ -55,6 +59,10 @@ class Dataset:
     names: tuple[str, ...] = ()
     divided_groups: DividedGroups | None = None
     keeps_untrained_inputs: bool = False
+    shapes_by_all_rows: bool = False
+    columns: tuple[Column, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,10 +74,23 @@ class Dataset:
         return len(self.target)
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the target has."""
+        return self.task.names
+
+    @property
     def features(self) -> int:
         """Number of inputs of a network: after one-hot coding and indicators of missing values."""
-        missing = int(np.isnan(self.numeric).any(axis=0).sum())
-        return int(self.numeric.shape[1]) + missing + sum(len(level) for level in self.levels)
+        indicators = int(self.missing_indicators.sum())
+        return int(self.numeric.shape[1]) + indicators + sum(len(level) for level in self.levels)
+
+    @property
+    def missing_indicators(self) -> npt.NDArray[np.bool_]:
+        """Which columns of numbers have an input that says that the number is missing: those that
+        lack one in an example that the source does not keep for testing."""
+        rows = self.shapes_by_all_rows | (self.side != Side.TEST)
+        found: npt.NDArray[np.bool_] = np.isnan(self.numeric[rows]).any(axis=0)
+        return found
 
 
 def _digest(dataset: Dataset) -> str:
@@ -84,28 +105,20 @@ def _digest(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def dataset_from_arrays(
-    features: npt.ArrayLike, target: npt.ArrayLike, source: DataSource, name: str = "arrays"
-) -> Dataset:
-    """A data set of numeric features [N, F] and N labels; DataError where they cannot be used."""
-    try:
-        numeric = np.asarray(features, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError("source", f"{name}: the features are not numbers") from None
-    if numeric.ndim != 2:
-        raise DataError(
-            "source", f"{name}: features must be [examples, features], not {numeric.shape}"
-        )
-    if not np.isfinite(numeric).all():
-        row, column = np.argwhere(~np.isfinite(numeric))[0]
-        raise DataError("source", f"{name}: feature {column} of example {row} is not finite")
-    return build_dataset(
-        source=source,
-        name=name,
-        numeric=numeric,
-        target=np.asarray(target),
-        names=tuple(f"x{i}" for i in range(numeric.shape[1])),
-    )
+def sides_of(values: Iterable[object]) -> IntArray:
+    """train, test and validation, in letters of any case, as values of Side.
+
+    Raises:
+        DataError: there is another word, or train or test does not occur.
+    """
+    words = ["" if value is None else str(value).strip().lower() for value in values]
+    unknown = sorted(set(words) - set(SIDE_NAMES))
+    if unknown:
+        raise DataError("split", f"{unknown[0]!r} must be train, test or validation")
+    for word in ("train", "test"):
+        if word not in words:
+            raise DataError("split", f"no example says {word!r}")
+    return np.asarray([SIDE_NAMES.index(word) for word in words], np.int64)
 
 
 def build_dataset(
@@ -121,6 +134,7 @@ def build_dataset(
     groups: IntArray | None = None,
     group_names: Sequence[object] = (),
     is_truth_table: bool = False,
+    columns: tuple[Column, ...] = (),
 ) -> Dataset:
     """Check everything about a data set that could go wrong later, and make it.
 
@@ -132,7 +146,8 @@ def build_dataset(
             "target", f"{name}: {examples} examples need as many labels, not shape {target.shape}"
         )
     if numeric.shape[1] + len(levels) == 0:
-        raise DataError("source", f"{name}: there is no feature beside the target")
+        out = "".join(f"; {c.name!r} is left out: {c.why}" for c in columns if c.why)
+        raise DataError("source", f"{name}: there is no feature beside the target{out}")
     try:
         task, codes = Classification.from_target(target)
     except UnusableTarget as error:
@@ -155,6 +170,8 @@ def build_dataset(
         names=tuple(names),
         divided_groups=divided,
         keeps_untrained_inputs=source.untrained_inputs == "kept",
+        shapes_by_all_rows=source.rules == 1,
+        columns=columns,
     )
     if not is_truth_table:
         _check_target(dataset)

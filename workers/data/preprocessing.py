@@ -84,7 +84,7 @@ def fit_preprocessing(dataset: Dataset, train: IntArray) -> Preprocessing:
         varied = indicated = np.ones(len(fill), bool)
     return Preprocessing(
         fill=tuple(fill.tolist()),
-        indicated=tuple(bool(column.any()) for column in missing.T),
+        indicated=tuple(dataset.missing_indicators.tolist()),
         mean=tuple(mean.tolist()),
         deviation=tuple(deviation.tolist()),
         shown=tuple(

@@ -189,17 +189,22 @@ def _divide_groups(
     strata = dataset.task.strata(dataset.target)
     count = int(strata.max()) + 1
     totals = np.bincount(strata[pool], minlength=count)
-    groups = rng.permutation(np.unique(dataset.groups[pool]))
+    present, codes = np.unique(dataset.groups[pool], return_inverse=True)
+    strata_of_groups = np.zeros((len(present), count))
+    np.add.at(strata_of_groups, (codes.reshape(-1), strata[pool]), 1.0)
+    groups = rng.permutation(present)
     if len(groups) < 2:
         raise DataError("group", f"{len(groups)} group cannot be divided by {field}")
-    taken = np.zeros(count)
+    places = np.searchsorted(present, groups)
+    wanted = fraction * totals
+    taken, distance = np.zeros(count), np.abs(wanted).sum()
     chosen: list[int] = []
-    for group in groups[: len(groups) - 1]:
-        members = pool[dataset.groups[pool] == group]
-        after = taken + np.bincount(strata[members], minlength=count)
-        if np.abs(after - fraction * totals).sum() < np.abs(taken - fraction * totals).sum():
-            taken = after
-            chosen.append(int(group))
+    for group, own in zip(groups[:-1].tolist(), strata_of_groups[places[:-1]], strict=True):
+        after = taken + own
+        distance_after = np.abs(after - wanted).sum()
+        if distance_after < distance:
+            taken, distance = after, distance_after
+            chosen.append(group)
     inside = np.isin(dataset.groups[pool], chosen)
     rest, part = pool[~inside], pool[inside]
     left = np.bincount(strata[rest], minlength=count)

@@ -170,10 +170,8 @@ class Cohort:
             examples = [subsets[n.trial, n.replicate][0] for n in program.networks]
             predicted = program.predict(examples)
             for network, own in zip(program.networks, predicted, strict=True):
-                finite = np.isfinite(own).all()
-                predictions[_key(network)] = (
-                    own if finite else self._fallback(network)[:, : own.shape[1]]
-                )
+                _, truth = subsets[network.trial, network.replicate]
+                predictions[_key(network)] = _finite(own, truth)[0]
         truths = {key: truth for key, (_, truth) in subsets.items()}
         self._add_curve_points(epoch, predictions, truths)
 
@@ -186,14 +184,13 @@ class Cohort:
                 self._keep(network, own)
 
     def _keep(self, network: Network, predicted: Predictions) -> None:
-        """Keep a network's predictions [classes, N]; where finite weights overflow it has diverged,
-        and predicts the class frequencies."""
+        """Keep a network's predictions [P, N]."""
         key = _key(network)
         self.overflowing.discard(key)
-        if not np.isfinite(predicted).all():
+        kept, diverged = _finite(predicted, self.truths[network.trial, network.replicate])
+        if diverged:
             self.overflowing.add(key)
-            predicted = self._fallback(network)
-        self.predictions[key] = predicted
+        self.predictions[key] = kept
 
     def _predict(self, networks: Sequence[Network]) -> list[Program]:
         """Predictions of networks as they are reported: by their best weights, where kept.
@@ -329,6 +326,22 @@ class Cohort:
                 for place, replicate in enumerate(self.segment.replicates)
             ),
         )
+
+
+def _finite(predicted: Predictions, truth: GroundTruth) -> tuple[Predictions, bool]:
+    """Predictions [P, N] with the fallback in place of what is not finite, and whether the network
+    has diverged though its weights are finite.
+
+    It has where it overflows on an example that it was trained on: then all of them are the
+    fallback. On other examples, far from those, nothing else changes: no example that is only
+    measured has a say in what is said of the others.
+    """
+    finite = np.asarray(np.isfinite(predicted).all(axis=0))
+    if finite.all():
+        return predicted, False
+    diverged = not bool(finite[truth.train].all())
+    fallback = truth.summary.fallback[:, None]
+    return np.where(finite & (not diverged), predicted, fallback), diverged
 
 
 def _key(network: Network) -> Key:

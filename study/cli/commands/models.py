@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
+from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, listed, say
 from study.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ def predict(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="Examples: a .csv, .parquet or .npz file.")
     ],
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMNS", help="Columns of DATA to write beside: id,name."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this file, not to stdout.")
     ] = None,
@@ -81,13 +85,15 @@ def predict(
     stderr.
     """
     from study.cli.tables import write_results
-    from study.models.examples import examples_in
+    from study.models.examples import examples_in, kept_columns
     from study.models.model import load_model, predictions_table
 
     chosen = _format(style, output)
     model = load_model(directory)
-    predicted = model.predict_examples(examples_in(data, model.description))
-    write_results(predictions_table(model, predicted), chosen, output)
+    examples = examples_in(data, model.description)
+    kept = kept_columns(examples, listed(keep)) if keep else None
+    predicted = model.predict_examples(examples)
+    write_results(predictions_table(model, predicted, kept), chosen, output)
     for note in predicted.notes:
         say(f"{data}: {note}")
     if predicted.accuracy is not None:

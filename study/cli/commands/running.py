@@ -7,12 +7,14 @@ from rich.console import Console
 
 from study.cli.application import (
     DEFAULT_STORAGE,
+    DropOption,
     LogFormatOption,
     LogLevelOption,
     NameArgument,
     StorageOption,
     app,
     cluster_option,
+    listed,
     say,
     storage_option,
     use_logs,
@@ -60,6 +62,7 @@ def launch(
     trials: TrialsOption = None,
     cluster: ClusterOption = None,
     detach: DetachOption = False,
+    drop: DropOption = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,7 +88,12 @@ def launch(
         changed.append(f"budget.trials={trials}")
     # A service looks for the files of a queued study below its own data roots.
     spec = read_specification(
-        source, name=name, seed=seed, overrides=changed, paths_as_written=detach
+        source,
+        name=name,
+        seed=seed,
+        overrides=changed,
+        drop=listed(drop),
+        paths_as_written=detach,
     )
     _run_or_queue(spec, storage, cluster, detach=detach, log_format=log_format, log_level=log_level)
 

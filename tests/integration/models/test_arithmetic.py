@@ -26,7 +26,7 @@ from workers.configuration import (
     Topology,
     TrainingSettings,
 )
-from workers.data import DataSource, dataset_from_arrays, load_dataset
+from workers.data import DataSource, dataset_from_memory, load_dataset
 from workers.segment import Segment, TrialWork
 from workers.training.ensemble import measure_ensemble, reported_weights, take_ensemble
 from workers.training.train import train_segment
@@ -42,7 +42,7 @@ def made_up_data(classes, examples=83, features=7):
     rng = np.random.default_rng(classes)
     target = np.arange(examples) % classes
     numbers = rng.normal(3.0, 2.0, size=(examples, features)) + 1.5 * target[:, None]
-    return dataset_from_arrays(numbers, target, DataSource("arrays"))
+    return dataset_from_memory(numbers, target, DataSource("arrays"))
 
 
 def variants(topology):

@@ -7,7 +7,7 @@ from study.launching.replay import TrainingToRepeat
 from study.models.refit import refit
 from study.specification.spec import StudySpec
 from workers.configuration import Configuration
-from workers.data import DataSource, dataset_from_arrays, split_dataset
+from workers.data import DataSource, dataset_from_memory, split_dataset
 from workers.data.splitting import refit_split
 from workers.segment import Segment, TrialWork
 
@@ -18,7 +18,7 @@ REPLICATE = 1
 def training(**changes):
     rng = np.random.default_rng(0)
     target = np.arange(90) % 3
-    data = dataset_from_arrays(
+    data = dataset_from_memory(
         rng.normal(size=(90, 5)) + target[:, None], target, DataSource("arrays")
     )
     spec = StudySpec.model_validate(

@@ -9,7 +9,7 @@ from study.errors import InvalidInput
 from study.launching.control import above_chance, control, sentences
 from study.launching.launch import launch
 from study.specification.files import validated
-from workers.data import DataSource, dataset_from_arrays, split_dataset
+from workers.data import DataSource, dataset_from_memory, split_dataset
 from workers.data.splitting import shuffled_labels
 
 MEMORIZING = {
@@ -48,7 +48,7 @@ def studied(tmp_path):
 
 
 def test_shuffled_labels_are_those_of_training_in_an_order_of_their_own():
-    data = dataset_from_arrays(*clouds(), DataSource("memory"))
+    data = dataset_from_memory(*clouds(), DataSource("memory"))
     train = split_dataset(data, 0, 0).train
     rest = np.setdiff1d(np.arange(160), train)
     first = shuffled_labels(data.target, train, 0, 0, 0)

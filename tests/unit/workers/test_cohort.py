@@ -17,7 +17,7 @@ from workers.configuration import (
     Topology,
     TrainingSettings,
 )
-from workers.data import DataSource, dataset_from_arrays
+from workers.data import DataSource, dataset_from_memory
 from workers.segment import Segment, TrialWork
 from workers.training.states import CohortState
 from workers.training.train import train_segment
@@ -29,7 +29,7 @@ def made_up_data(classes=3, examples=70, features=9):
     rng = np.random.default_rng(3)
     target = np.arange(examples) % classes
     numbers = rng.normal(size=(examples, features)) + 0.8 * target[:, None]
-    return dataset_from_arrays(numbers, target, DataSource("arrays"))
+    return dataset_from_memory(numbers, target, DataSource("arrays"))
 
 
 DATA = made_up_data()

@@ -13,14 +13,19 @@ from workers.data import (
     DataError,
     DataSource,
     check_groups,
-    dataset_from_arrays,
+    dataset_from_memory,
     describe_split,
     load_dataset,
     split_dataset,
 )
-from workers.data.files import dataset_from_frame
 from workers.data.preprocessing import fit_preprocessing
 from workers.data.splitting import noisy_labels
+from workers.data.tables.files import table_of_frame
+from workers.data.tables.reading import dataset_of_table
+
+
+def dataset_from_frame(frame, source, name):
+    return dataset_of_table(table_of_frame(frame, name), source, name)
 
 
 def table(rows=60):
@@ -79,7 +84,7 @@ def test_splits_are_stratified_and_so_are_prefixes_of_the_training_split():
 def test_preprocessing_is_fitted_on_the_training_split_only():
     rng = np.random.default_rng(0)
     numbers = rng.normal(3.0, 5.0, (80, 4))
-    dataset = dataset_from_arrays(numbers, np.arange(80) % 2, DataSource("arrays"))
+    dataset = dataset_from_memory(numbers, np.arange(80) % 2, DataSource("arrays"))
     split = split_dataset(dataset, 0, 0)
     train = split.features[split.train]
     assert np.allclose(train.mean(0), 0.0, atol=1e-12)
@@ -154,11 +159,13 @@ def test_groups_that_lie_whole_on_fixed_sides_are_kept_whole(csv):
     assert not set(frame["household"][split.train]) & set(frame["household"][split.validation])
 
 
-def test_groups_without_a_name_are_divided_like_others(csv):
-    frame = table().assign(household=None, part=["train", "train", "test"] * 20)
-    source = DataSource(csv(frame), split="part", group="household")
-    with pytest.raises(DataError, match="household a missing value in train and test"):
-        check_groups(load_dataset(source).divided_groups, source)
+def test_a_row_without_a_group_is_a_group_of_its_own_and_that_is_said(csv):
+    frame = table().assign(part=["train", "train", "test"] * 20)
+    frame["household"] = [None, *range(1, 59), ""]
+    dataset = load_dataset(DataSource(csv(frame), split="part", group="household"))
+    assert dataset.divided_groups is None
+    assert len(np.unique(dataset.groups)) == 60
+    assert "2 rows have no household: each is a group of its own" in dataset.warnings
 
 
 def test_a_split_column_and_a_test_file_are_obeyed(csv):
@@ -226,11 +233,13 @@ def test_a_wrong_table_is_refused_in_one_line(csv, change, options, field, words
     assert words in str(refused.value)
 
 
-def test_features_that_are_not_finite_are_refused():
-    numbers = np.ones((9, 2))
-    numbers[4, 1] = np.inf
-    with pytest.raises(DataError, match="feature 1 of example 4 is not finite"):
-        dataset_from_arrays(numbers, np.arange(9) % 2, DataSource("arrays"))
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e39, np.finfo(np.float64).max])
+def test_a_number_that_networks_cannot_hold_counts_as_missing_and_that_is_said(value):
+    numbers = np.random.default_rng(0).normal(size=(30, 2))
+    numbers[4, 1] = value
+    dataset = dataset_from_memory(numbers, np.arange(30) % 2, DataSource("arrays"))
+    assert np.argwhere(np.isnan(dataset.numeric)).tolist() == [[4, 1]]
+    assert dataset.warnings == ("'x1': 1 value of arrays beyond ±3.4e38 counts as missing",)
 
 
 def test_label_noise_changes_that_share_of_training_labels_and_no_others():
@@ -281,11 +290,11 @@ def test_test_examples_whose_features_were_trained_on_are_found():
 def test_the_hash_depends_on_contents_and_not_on_the_order_of_making(seed, classes):
     rng = np.random.default_rng(seed)
     numbers, labels = rng.normal(size=(40, 3)), np.arange(40) % classes
-    first = dataset_from_arrays(numbers, labels, DataSource("arrays"))
-    again = dataset_from_arrays(numbers.copy(order="F"), labels, DataSource("arrays"))
+    first = dataset_from_memory(numbers, labels, DataSource("arrays"))
+    again = dataset_from_memory(numbers.copy(order="F"), labels, DataSource("arrays"))
     assert first.sha256 == again.sha256
     numbers[seed % 40, 0] += 1e-9
-    other = dataset_from_arrays(numbers, labels, DataSource("arrays"))
+    other = dataset_from_memory(numbers, labels, DataSource("arrays"))
     assert other.sha256 != first.sha256
 
 
@@ -313,5 +322,5 @@ def test_preprocessing_is_a_function_of_the_row_and_of_what_was_fitted():
     ],
 )
 def test_what_labels_were_is_remembered(labels, kind, classes):
-    data = dataset_from_arrays(np.arange(18.0)[:, None], labels, DataSource("arrays"))
+    data = dataset_from_memory(np.arange(18.0)[:, None], labels, DataSource("arrays"))
     assert (data.task.label_kind, data.task.names) == (kind, classes)

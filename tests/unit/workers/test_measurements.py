@@ -11,7 +11,7 @@ from workers.configuration import (
     Topology,
     TrainingSettings,
 )
-from workers.data import DataSource, dataset_from_arrays, load_dataset
+from workers.data import DataSource, dataset_from_memory, load_dataset
 from workers.networks.network import Network
 from workers.networks.shapes import width_bucket
 from workers.networks.topologies.registry import count_parameters
@@ -46,7 +46,7 @@ def test_width_buckets_are_multiples_of_eight_and_waste_at_most_a_quarter():
 @pytest.mark.parametrize("cell", list(RecurrentCell))
 def test_parameters_are_counted_without_padding(topology, activation, cell):
     settings = TrainingSettings(replicates=1, recurrent_cell=cell)
-    dataset = dataset_from_arrays(
+    dataset = dataset_from_memory(
         np.random.default_rng(0).normal(size=(30, 7)), np.arange(30) % 3, DataSource("arrays")
     )
     examples = prepare_examples(dataset, 0, 1, 0.0, torch.float32, torch.device("cpu"))

@@ -20,7 +20,7 @@ from workers.configuration import (
     Topology,
     TrainingSettings,
 )
-from workers.data import DataSource, dataset_from_arrays
+from workers.data import DataSource, dataset_from_memory
 from workers.data.splitting import noisy_labels, split_dataset
 from workers.networks.activations import activation_function
 from workers.networks.dropout import Dropout
@@ -144,7 +144,7 @@ def test_initial_weights_are_distributed_as_their_row_says(row):
 
 def made_up_examples(classes=3, count=120, noise=0.0):
     rng = np.random.default_rng(classes)
-    data = dataset_from_arrays(
+    data = dataset_from_memory(
         rng.normal(3.0, 2.0, size=(count, 16)), np.arange(count) % classes, DataSource("arrays")
     )
     return data, prepare_examples(data, 5, 1, noise, torch.float64, torch.device("cpu"))

@@ -17,7 +17,7 @@ from workers.configuration import (
     Topology,
     TrainingSettings,
 )
-from workers.data import Dataset, DataSource, dataset_from_arrays
+from workers.data import Dataset, DataSource, dataset_from_memory
 from workers.networks.network import Network, group_networks
 from workers.networks.parameters import real_blocks
 from workers.training.batches import draw_batches
@@ -34,7 +34,7 @@ WIRINGS = [
 
 def made_up_data(classes: int) -> Dataset:
     rng = np.random.default_rng(classes)
-    return dataset_from_arrays(
+    return dataset_from_memory(
         rng.normal(size=(90, 7)), np.arange(90) % classes, DataSource("arrays")
     )
 

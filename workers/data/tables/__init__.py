@@ -1,0 +1,1 @@
+"""Tables: from files, frames and arrays to columns that are read in one way, decided once."""

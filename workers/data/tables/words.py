@@ -1,0 +1,160 @@
+"""What words mean: whether a text is a number, a boolean or a date, whatever stands beside it.
+
+Everything here is asked of the different words of a column, once each.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Networks count in 32 bits: a number beyond it is no number to them."""
+
+NO_VALUE = frozenset(
+    {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "?", "-",
+     "--", ".", "missing", "unknown"}
+)  # fmt: skip
+"""Words that are customary for "no value" where numbers, booleans or dates stand, in small letters.
+Among categories they are categories, but for the empty one."""
+
+# A number is not written with leading zeros: 007 is a code.
+_NUMBER = r"^[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
+_INFINITE = r"^(?i)[+-]?inf(?:inity)?$"
+_THOUSANDS = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?$"
+_LEADING_ZERO = r"^[+-]?0[0-9]+$"
+_DATE = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?$"
+)
+_OTHER_DATE = (
+    r"^[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{4}|[0-9]{2})(?: [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?$"
+)
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+SECONDS_A_DAY = 86_400.0
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The different words of a column, as an Arrow array of text, and for each of the N rows which
+    of them it has, −1 where it has no value."""
+
+    words: Any
+    codes: npt.NDArray[np.int64]
+
+    def counts(self, rows: Bools) -> npt.NDArray[np.int64]:
+        """How many of the chosen rows have each word."""
+        chosen = self.codes[rows]
+        return np.bincount(chosen[chosen >= 0], minlength=len(self.words))
+
+    def spread(self, values: npt.NDArray[Any], otherwise: Any) -> npt.NDArray[Any]:
+        """Values of the words as values of the rows [N]."""
+        padded = np.append(values, np.asarray([otherwise], values.dtype))
+        return np.asarray(padded[self.codes])
+
+
+def words_of(text: Any, missing: Collection[str] = ()) -> Words:
+    """The words of an Arrow array of text. An empty one is no value, and those of `missing`."""
+    encoded = text.dictionary_encode()
+    words = encoded.dictionary
+    codes = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+    none = _is_in(words, {"", *missing}) | _is_in(pc.utf8_trim_whitespace(words), {"", *missing})
+    if none.any():
+        codes = np.append(np.where(none, -1, np.arange(len(words))), -1)[codes]
+    return Words(words, codes)
+
+
+def _is_in(words: Any, known: Collection[str]) -> Bools:
+    return _bools(pc.is_in(words, pa.array(sorted(known), words.type)))
+
+
+def _bools(array: Any) -> Bools:
+    return np.asarray(array.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def matches(words: Any, pattern: str) -> Bools:
+    """Which words, without blanks around them, match."""
+    return _bools(pc.match_substring_regex(pc.utf8_trim_whitespace(words), pattern))
+
+
+def are_no_value(words: Any, also: Collection[str] = ()) -> Bools:
+    """Which words are customary for "no value", or are among `also`."""
+    trimmed = pc.utf8_lower(pc.utf8_trim_whitespace(words))
+    return _is_in(trimmed, NO_VALUE) | _is_in(words, set(also))
+
+
+def are_numbers(words: Any, *, thousands: bool = False) -> Bools:
+    """Which words are numbers, infinite ones among them; thousands: commas may group digits."""
+    found = matches(words, _NUMBER) | matches(words, _INFINITE)
+    return found | matches(words, _THOUSANDS) if thousands else found
+
+
+def have_thousands(words: Any) -> Bools:
+    """Which words are numbers with commas between groups of three digits."""
+    return matches(words, _THOUSANDS)
+
+
+def have_leading_zeros(words: Any) -> Bools:
+    """Which words are codes of digits that no number is written as."""
+    return matches(words, _LEADING_ZERO)
+
+
+def are_booleans(words: Any) -> Bools:
+    """Which words are true or false, in letters of any case."""
+    return matches(words, r"^(?i)(?:true|false)$")
+
+
+def are_other_dates(words: Any) -> Bools:
+    """Which words are dates whose order of day and month is not clear."""
+    return matches(words, _OTHER_DATE)
+
+
+def are_dates(words: Any) -> Bools:
+    """Which words are dates or times in ISO form."""
+    found: Bools = ~np.isnan(as_days(words))
+    return found
+
+
+def as_numbers(words: Any) -> Floats:
+    """The words' numbers, NaN for a word that is none; infinite ones stay so."""
+    trimmed = pc.utf8_trim_whitespace(words)
+    plain = pc.replace_substring(trimmed, ",", "")
+    numbers = pa.array(are_numbers(words, thousands=True))
+    chosen = pc.if_else(numbers, plain, pa.scalar(None, words.type))
+    return np.asarray(pc.cast(chosen, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def as_booleans(words: Any) -> Floats:
+    """1 for true and 0 for false, NaN for any other word; 1 and 0 are read as well."""
+    found = np.full(len(words), np.nan)
+    found[matches(words, r"^(?i)(?:true|1|1\.0)$")] = 1.0
+    found[matches(words, r"^(?i)(?:false|0|0\.0)$")] = 0.0
+    return found
+
+
+def as_days(words: Any) -> Floats:
+    """The words' days since 1970 in UTC, NaN for a word that is no date in ISO form."""
+    found = np.full(len(words), np.nan)
+    likely = np.flatnonzero(matches(words, _DATE))
+    if len(likely) == 0:
+        return found
+    import pandas as pd
+
+    texts = pc.utf8_trim_whitespace(words).take(pa.array(likely)).to_pylist()
+    parsed = pd.to_datetime(pd.Index(texts), format="ISO8601", utc=True, errors="coerce")
+    found[likely] = days_since_1970(parsed.tz_localize(None).to_numpy())
+    return found
+
+
+def days_since_1970(times: npt.NDArray[Any]) -> Floats:
+    """NumPy's time stamps as days; NaN for none."""
+    exact = times.astype("datetime64[us]")
+    days: Floats = exact.astype(np.int64) / (SECONDS_A_DAY * 1e6)
+    days[np.isnat(exact)] = np.nan
+    return days
