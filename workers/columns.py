@@ -45,8 +45,8 @@ class Column:
     levels are a category's, in the order of its inputs; with `other` the last of them stands for
     every value that is not listed. origin is the day zero of a date, in ISO form; its number is
     the days since then. missing are words that are no value of a number, boolean or date, beside
-    the customary ones. thousands: numbers may have commas between groups of three digits. why says
-    for a person why a column is left out.
+    the customary ones. lenient: numbers may have leading zeros, and commas between groups of three
+    digits. why says for a person why a column is left out.
 
     The kind of a target is `number`, `boolean` or `category`, by which its labels are read; that
     of a split or group column is `role`.
@@ -59,7 +59,7 @@ class Column:
     other: bool = False
     origin: str | None = None
     missing: tuple[str, ...] = ()
-    thousands: bool = False
+    lenient: bool = False
     why: str = ""
 
     @property

@@ -159,7 +159,7 @@ def _notes(
         codes = categorical[:, position]
         trained = np.asarray((*category.trained, False))  # the last is what −1 finds
         unseen = np.flatnonzero(~trained[codes])
-        words = as_text(table.column(category.name, "source")).take(unseen.tolist()).to_pylist()
+        words = as_text(table.column(category.name, "source")).take(unseen).to_pylist()
         named = [w for w in words if w and w not in description.missing_values]
         if named:
             notes.append(

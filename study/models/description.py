@@ -57,7 +57,7 @@ class NumberFeature(DescriptionPart):
 
     read_as says what its values are: numbers; booleans, which are 1 and 0; or dates, whose number
     is the days since origin. no_value are words that stand for a missing one, beside the customary
-    ones; thousands: numbers may have commas between groups of three digits.
+    ones; lenient: numbers may have leading zeros and commas between groups of three digits.
     """
 
     kind: Literal["number"] = "number"
@@ -71,11 +71,9 @@ class NumberFeature(DescriptionPart):
     read_as: Literal["number", "boolean", "date"] = "number"
     origin: str | None = None
     no_value: tuple[str, ...] = ()
-    thousands: bool = False
+    lenient: bool = False
 
-    LATER = frozenset(
-        {"trained", "indicator_trained", "read_as", "origin", "no_value", "thousands"}
-    )
+    LATER = frozenset({"trained", "indicator_trained", "read_as", "origin", "no_value", "lenient"})
 
 
 class CategoryFeature(DescriptionPart):
@@ -273,7 +271,7 @@ def _read_as(column: Column) -> dict[str, Any]:
         "read_as": column.kind.value,
         "origin": column.origin,
         "no_value": column.missing,
-        "thousands": column.thousands,
+        "lenient": column.lenient,
     }
 
 
@@ -282,9 +280,7 @@ def record_of(description: Description) -> tuple[Column, ...]:
     features = (
         Column(f.name, Kind.CATEGORY, levels=f.levels, other=f.other)
         if isinstance(f, CategoryFeature)
-        else Column(
-            f.name, Kind(f.read_as), origin=f.origin, missing=f.no_value, thousands=f.thousands
-        )
+        else Column(f.name, Kind(f.read_as), origin=f.origin, missing=f.no_value, lenient=f.lenient)
         for f in description.features
     )
     return (*features, _target_record(description))

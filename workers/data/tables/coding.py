@@ -69,10 +69,7 @@ def code_numbers(raw: RawColumn, column: Column, missing: Sequence[str], field: 
             raise DataError(
                 field, f"column {raw.name!r} holds dates; it is read as {_kinds(column)}"
             )
-        numbers = numbers_of(raw)
-        for word in missing:
-            (number,) = w.as_numbers(pa.array([word], pa.large_string()))
-            numbers = np.where(numbers == number, np.nan, numbers)
+        numbers = _without(numbers_of(raw), missing)
         if column.kind is Kind.BOOLEAN:
             _check(np.isnan(numbers) | np.isin(numbers, (0.0, 1.0)), raw, column, field)
         return numbers
@@ -81,9 +78,18 @@ def code_numbers(raw: RawColumn, column: Column, missing: Sequence[str], field: 
         values = w.as_booleans(found.words)
         right = ~np.isnan(values)
     else:
-        right = w.are_numbers(found.words, thousands=column.thousands)
-        values = np.where(right, w.as_numbers(found.words), np.nan)
+        right = w.are_numbers(found.words, lenient=column.lenient)
+        values = _without(np.where(right, w.as_numbers(found.words), np.nan), missing)
     return _spread(found, values, right, raw, column, field)
+
+
+def _without(numbers: Floats, missing: Sequence[str]) -> Floats:
+    """The numbers, NaN in place of those that mean no value, however they are written."""
+    if not missing:
+        return numbers
+    none = w.as_numbers(pa.array(missing, pa.large_string()))
+    kept: Floats = np.where(np.isin(numbers, none[~np.isnan(none)]), np.nan, numbers)
+    return kept
 
 
 def code_levels(

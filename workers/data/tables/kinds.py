@@ -150,7 +150,7 @@ def _as_wanted(column: RawColumn, kind: Kind, source: DataSource, known: Bools) 
         return _levels(column.name, _words(column, source), source, known)
     if kind is Kind.DATE:
         return _date(column, known, source)
-    return Decision(Column(column.name, kind, thousands=kind is Kind.NUMBER))
+    return Decision(Column(column.name, kind, lenient=kind is Kind.NUMBER))
 
 
 def _date(column: RawColumn, known: Bools, source: DataSource, *warnings: str) -> Decision:

@@ -25,8 +25,9 @@ Among categories they are categories, but for the empty one."""
 # A number is not written with leading zeros: 007 is a code.
 _NUMBER = r"^[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _INFINITE = r"^(?i)[+-]?inf(?:inity)?$"
-_THOUSANDS = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?$"
+_GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?$"
 _LEADING_ZERO = r"^[+-]?0[0-9]+$"
+_DIGITS = r"^[+-]?[0-9]+(?:\.[0-9]*)?$"
 _DATE = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?$"
@@ -89,15 +90,16 @@ def are_no_value(words: Any, also: Collection[str] = ()) -> Bools:
     return _is_in(trimmed, NO_VALUE) | _is_in(words, set(also))
 
 
-def are_numbers(words: Any, *, thousands: bool = False) -> Bools:
-    """Which words are numbers, infinite ones among them; thousands: commas may group digits."""
+def are_numbers(words: Any, *, lenient: bool = False) -> Bools:
+    """Which words are numbers, infinite ones among them; lenient: leading zeros, and commas between
+    groups of three digits, are no hindrance."""
     found = matches(words, _NUMBER) | matches(words, _INFINITE)
-    return found | matches(words, _THOUSANDS) if thousands else found
+    return found | matches(words, _GROUPED) | matches(words, _DIGITS) if lenient else found
 
 
 def have_thousands(words: Any) -> Bools:
     """Which words are numbers with commas between groups of three digits."""
-    return matches(words, _THOUSANDS)
+    return matches(words, _GROUPED)
 
 
 def have_leading_zeros(words: Any) -> Bools:
@@ -125,7 +127,7 @@ def as_numbers(words: Any) -> Floats:
     """The words' numbers, NaN for a word that is none; infinite ones stay so."""
     trimmed = pc.utf8_trim_whitespace(words)
     plain = pc.replace_substring(trimmed, ",", "")
-    numbers = pa.array(are_numbers(words, thousands=True))
+    numbers = pa.array(are_numbers(words, lenient=True))
     chosen = pc.if_else(numbers, plain, pa.scalar(None, words.type))
     return np.asarray(pc.cast(chosen, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
