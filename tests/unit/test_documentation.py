@@ -12,6 +12,7 @@ DOCUMENTS = (
     "README.md",
     "SECURITY.md",
     "docs/containers.md",
+    "docs/data.md",
     "docs/lessons.md",
     "docs/networks.md",
     "docs/operating.md",
