@@ -1,6 +1,7 @@
 """Tables: one reading whatever file they come in, and of a row whatever rows are beside it."""
 
 import gzip
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -192,6 +193,34 @@ def test_the_specification_has_the_last_word_on_what_a_column_is():
     assert kinds_of(MANY, features=("other",))[0].kind is Kind.DROPPED
 
 
+def test_numbers_with_decimal_commas_are_said_not_to_be_numbers():
+    column, warnings = kinds_of([f"{value / 7:.2f}".replace(".", ",") for value in MANY])
+    assert column.kind is Kind.IDENTIFIER
+    assert "such as '" in warnings[0]
+    assert "write them with decimal points" in warnings[0]
+
+
+def test_values_of_python_and_of_pandas_are_what_a_file_of_them_would_be():
+    rows = 40
+    frame = pd.DataFrame(
+        {
+            "large": [2**80 + i % 3 * 2**70 for i in range(rows)],
+            "month": pd.period_range("2020-01", periods=rows, freq="M"),
+            "hours": pd.to_timedelta(np.arange(rows) % 9, "h"),
+            "price": [Decimal(i % 7) / 4 for i in range(rows)],
+            "mixed": [None, 7.0, 7, "x"] * 10,
+        }
+    )
+    read = dataset_from_memory(frame, [2**70, 1] * 20, DataSource("memory"))
+    kinds = [Kind.NUMBER, Kind.DATE, Kind.NUMBER, Kind.NUMBER, Kind.CATEGORY]
+    assert [c.kind for c in read.columns if c.is_input] == kinds
+    assert read.numeric[:3, 2].tolist() == [0, 3600, 7200]
+    assert read.levels == (("7", "x"),)
+    assert read.classes == ("1", str(2**70))
+    with pytest.raises(DataError, match="of the type complex128"):
+        dataset_from_memory(np.ones((rows, 2)) * 1j, np.arange(rows) % 2, DataSource("memory"))
+
+
 def test_rare_levels_are_one_and_a_value_that_was_never_seen_is_among_them():
     towns = ["Oslo"] * 30 + ["Rome"] * 20 + [f"T{i}" for i in range(40)] + ["other"] * 30
     column, warnings = kinds_of(towns, max_levels=3)
@@ -296,6 +325,8 @@ def test_a_missing_label_is_never_a_class(labels):
         ("a,b,a\n1,2,3\n", "2 columns are called 'a'"),
         ("", "it is empty"),
         ("a,b\n", "holds no examples"),
+        ('a,b\n1,2\n3,"4\n5,6\n', "a quote in it is opened and never closed"),
+        (" a, b\n1,2\n", "there is no column 'b'; the columns are ' a', ' b'"),
         ("a,b\nJos\xe9,1\n", "not text in UTF-8"),
     ],
 )

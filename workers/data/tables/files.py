@@ -69,6 +69,7 @@ def _read_delimited(path: Path, field: str) -> Table:
                     strings_can_be_null=False,
                 ),
             )
+        _check_quotes(found, path, field)
     except DataError:
         raise
     except (pa.ArrowInvalid, OSError, StopIteration, UnicodeDecodeError) as error:
@@ -95,6 +96,17 @@ def _delimiter(head: bytes, path: Path, field: str) -> tuple[str, list[str]]:
     if b"," not in line and b"\t" in line:
         return "\t", [f"{path.name}: its values are separated by tabs"]
     return ",", []
+
+
+def _check_quotes(found: Any, path: Path, field: str) -> None:
+    """DataError where a quote is never closed: the parser takes the rest for one value."""
+    last = found.slice(max(0, found.num_rows - 1)).to_pylist()
+    if not any("\n" in value for row in last for value in row.values()):
+        return
+    with pa.OSFile(str(path)) as file, _unpacked(file, path) as stream:
+        quotes = stream.read().count(b'"')
+    if quotes % 2:
+        raise DataError(field, f"{path} cannot be read: a quote in it is opened and never closed")
 
 
 def _header(head: bytes, delimiter: str) -> list[str]:
@@ -168,7 +180,7 @@ def table_of_array(features: Any, where: str) -> Table:
     """Features [N, F], or [N, …] whose every number is an input, as columns x0, x1, …"""
     try:
         array = np.asarray(features)
-        if array.dtype.kind not in "iufb":
+        if array.dtype.kind not in "iufbc":
             array = np.asarray(features, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(
@@ -259,6 +271,8 @@ def _series(series: "pd.Series[Any]") -> Any:
 
     if isinstance(series.dtype, pd.SparseDtype):
         series = pd.Series(series.to_numpy())
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
     if series.dtype == object:
         kinds = {type(value) for value in series[series.notna()].tolist()}
         if len(kinds) > 1 and not all(issubclass(kind, (int, float, np.number)) for kind in kinds):
@@ -268,6 +282,8 @@ def _series(series: "pd.Series[Any]") -> Any:
     try:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        if series.dtype == object and all(isinstance(v, int) for v in series[series.notna()]):
+            return _series(series.where(series.isna(), series.map(str)))  # more than 64 bits
         return f"values of the type {_type_in(series)}"
 
 

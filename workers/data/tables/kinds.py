@@ -272,15 +272,7 @@ def _category(column: RawColumn, found: w.Words, source: DataSource, known: Bool
             "2024-12-31"
         )
         return Decision(Column(name, Kind.UNSUPPORTED, why=why), (f"{name!r} is left out: {why}",))
-    grouped = w.have_thousands(words)
-    readable = grouped | w.are_numbers(words)
-    warnings: list[str] = []
-    if grouped.any() and counts[values & readable].sum() >= MOSTLY * counts[values].sum():
-        example = words.take(pa.array(np.flatnonzero(values & grouped)[:1])).to_pylist()[0]
-        warnings.append(
-            f"{name!r} is not read as numbers, since they have commas, such as {example!r}; "
-            f"data.types: {{{_quoted(name)}: number}} reads them"
-        )
+    warnings = _commas(name, words, np.where(values, counts, 0))
     if levels >= FEWEST_VALUES and levels >= MOSTLY * rows:
         lengths = np.asarray(pa.compute.utf8_length(words).to_numpy(zero_copy_only=False))
         prose = float(lengths[there].mean()) > LONG_TEXT
@@ -294,6 +286,23 @@ def _category(column: RawColumn, found: w.Words, source: DataSource, known: Bool
         for word in none[:SHOWN]
     ]
     return Decision(decided.column, (*warnings, *decided.warnings), tuple(notes))
+
+
+def _commas(name: str, words: Any, counts: npt.NDArray[np.int64]) -> list[str]:
+    """What is said of a column of numbers with commas in them; nothing of another."""
+    grouped, decimal = w.have_thousands(words), w.have_decimal_commas(words)
+    commas = (grouped | decimal) & (counts > 0)
+    readable = commas | w.are_numbers(words)
+    if not commas.any() or counts[readable].sum() < MOSTLY * counts.sum():
+        return []
+    shown = commas & (decimal & ~grouped if (commas & ~grouped).any() else grouped)
+    example = words.take(pa.array(np.flatnonzero(shown)[:1])).to_pylist()[0]
+    remedy = f"data.types: {{{_quoted(name)}: number}} reads them"
+    if (commas & ~grouped).any():
+        remedy = "write them with decimal points"
+    return [
+        f"{name!r} is not read as numbers, since they have commas, such as {example!r}; {remedy}"
+    ]
 
 
 def _levels(name: str, found: w.Words, source: DataSource, known: Bools) -> Decision:

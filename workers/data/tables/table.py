@@ -60,7 +60,8 @@ class Table:
             if column.name == name:
                 return column
         more = len(self.columns) - NAMED
-        have = ", ".join(self.names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+        shown = (name if name == name.strip() else repr(name) for name in self.names[:NAMED])
+        have = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
         raise DataError(field, f"{self.where}: there is no column {name!r}; the columns are {have}")
 
 
@@ -172,14 +173,21 @@ def as_text(column: RawColumn) -> Any:
     if pa.types.is_timestamp(kind):
         if kind.tz is not None:
             values = values.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
-        # A midnight is written with its time, so that a row does not depend on its neighbours.
-        return pa.compute.strftime(values, "%Y-%m-%d %H:%M:%S").cast(pa.large_string())
+        return _date_text(values)
     numbers: npt.NDArray[np.float64] = numbers_of(column)
     words = [
         None if np.isnan(number) else str(int(number)) if number.is_integer() else repr(number)
         for number in numbers.tolist()
     ]
     return pa.array(words, pa.large_string())
+
+
+def _date_text(times: Any) -> Any:
+    """2024-12-31, with the time where it is not midnight: whatever other rows have."""
+    text = pa.compute.strftime(times, "%Y-%m-%d %H:%M:%S")
+    for rest in (r"\.0+$", r" 00:00:00$"):
+        text = pa.compute.replace_substring_regex(text, rest, "")
+    return text.cast(pa.large_string())
 
 
 def numbers_of(column: RawColumn) -> npt.NDArray[np.float64]:

@@ -102,6 +102,11 @@ def have_thousands(words: Any) -> Bools:
     return matches(words, _GROUPED)
 
 
+def have_decimal_commas(words: Any) -> Bools:
+    """Which words are numbers whose decimals begin with a comma."""
+    return matches(words, r"^[+-]?[0-9]+,[0-9]+$")
+
+
 def have_leading_zeros(words: Any) -> Bools:
     """Which words are codes of digits that no number is written as."""
     return matches(words, _LEADING_ZERO)
