@@ -85,14 +85,13 @@ def test_categories_that_were_not_trained_on_count_as_missing_and_are_said(model
 
 
 REFUSED_ROWS = {
-    "an unknown column": (lambda f: f.assign(agee=1), "unknown column 'agee'; did you mean 'age'?"),
     "a missing column": (lambda f: f.drop(columns="age"), "column 'age' is missing"),
-    "a misspelt column": (lambda f: f.rename(columns={"age": "Age"}), "unknown column 'Age'"),
+    "a misspelt column": (lambda f: f.rename(columns={"age": "Age"}), "did you mean 'Age'?"),
     "text among numbers": (
         lambda f: f.assign(age=[*f["age"][:4], "old", *f["age"][5:]]),
-        "column 'age': found 'old' in example 5; the model was trained on numbers",
+        "column 'age': found 'old' in row 5; it is read as numbers",
     ),
-    "a column twice": (lambda f: pd.concat([f, f[["age"]]], axis=1), "'age' is there twice"),
+    "a column twice": (lambda f: pd.concat([f, f[["age"]]], axis=1), "2 columns are called 'age'"),
     "dates": (lambda f: f.assign(age=pd.Timestamp("2026-01-01")), "'age' holds dates"),
 }
 
@@ -106,18 +105,34 @@ def test_rows_that_are_refused(finished, mistake):
 
 def test_files_and_formats_that_are_refused(model, refused):
     people(9).to_csv(model.folder / "new.csv", index=False)
-    people(9).assign(agee=1).to_csv(model.folder / "wrong.csv", index=False)
-    assert "unknown column 'agee'" in refused(
+    people(9).rename(columns={"age": "agee"}).to_csv(model.folder / "wrong.csv", index=False)
+    assert "column 'age' is missing; did you mean 'agee'?" in refused(
         "predict", "model", "wrong.csv", "--output", "out.csv"
     )
+    assert not (model.folder / "out.csv").exists()
+    assert "no column 'name'" in refused("predict", "model", "new.csv", "--keep", "name")
     people(9)[:0].to_csv(model.folder / "empty.csv", index=False)
     assert "holds no examples" in refused("predict", "model", "empty.csv")
     assert "no file nowhere.csv" in refused("predict", "model", "nowhere.csv")
     model.write("new.xlsx", "")
-    assert ".csv, .parquet or .npz" in refused("predict", "model", "new.xlsx")
+    assert "what is read ends in .csv, .csv.gz, .tsv" in refused("predict", "model", "new.xlsx")
     assert "found 'table'" in refused("predict", "model", "new.csv", "--format", "table")
     line = refused("predict", "model", "new.csv", "--output", "no/where.csv")
     assert "no/where.csv: cannot be written" in line
+
+
+def test_other_columns_are_not_looked_at_and_can_be_kept(model):
+    frame = people(9).assign(agee=1, id=[f"P{i}" for i in range(9)])
+    frame.to_csv(model.folder / "more.csv", index=False)
+    frame.drop(columns=["agee", "id"]).to_csv(model.folder / "fewer.csv", index=False)
+    more = model.run("predict", "model", "more.csv", "--keep", "id,town")
+    assert more.code == 0
+    assert "more.csv: columns agee, id not trained on, and not looked at" in more.err
+    kept = pd.read_csv(io.StringIO(more.out))
+    assert list(kept)[:3] == ["id", "town", "predicted"]
+    assert kept["id"].tolist() == frame["id"].tolist()
+    fewer = pd.read_csv(io.StringIO(model.run("predict", "model", "fewer.csv").out))
+    pd.testing.assert_frame_equal(kept.drop(columns=["id", "town"]), fewer)
 
 
 def test_an_npz_is_trained_on_and_predicted(study):

@@ -21,18 +21,20 @@ sampler: grid
 
 @pytest.fixture
 def rows(study):
-    """Rows of which `later` is missing and `fixed` varies in test alone, and the command."""
+    """Rows of which, in validation and test alone, `later` is missing and `fixed` varies; and the
+    command."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(300, 4)), columns=["a", "b", "later", "fixed"])
     frame["part"] = rng.choice(["train", "validation", "test"], 300, p=[0.5, 0.2, 0.3])
     frame["y"] = np.where(frame["a"] + frame["b"] > 0, "yes", "no")
     test = frame["part"] == "test"
-    frame.loc[test, "later"] = np.nan
-    frame.loc[~test, "fixed"] = 3.0
+    train = frame["part"] == "train"
+    frame.loc[~train, "later"] = np.nan
+    frame.loc[train, "fixed"] = 3.0
     frame.to_csv(study.folder / "rows.csv", index=False)
     frame[test].to_csv(study.folder / "test.csv", index=False)
     # What networks see of the same rows without the inputs that were never trained.
-    fill = frame.loc[frame["part"] == "train", "later"].mean()
+    fill = frame.loc[train, "later"].mean()
     frame[test].assign(later=fill, fixed=3.0).to_csv(study.folder / "plain.csv", index=False)
     study.write("constant.yaml", SPECIFICATION)
     return study
@@ -80,12 +82,13 @@ def test_it_counts_for_nothing_in_training_in_figures_and_in_predictions(rows):
 
 
 def test_a_study_from_before_keeps_it_when_it_goes_on_is_replayed_or_exported(rows):
-    kept = ("--set", "data.untrained_inputs=kept")
+    kept = ("--set", "data.untrained_inputs=kept", "--set", "data.rules=1")
     run(rows, "launch", "constant.yaml", "--ray", "serial", *kept)
     with closing(sqlite3.connect(rows.folder / "study.db")) as database, database:
         ((text,),) = database.execute("SELECT specification FROM study_runs").fetchall()
         document = json.loads(text)
         assert document["data"].pop("untrained_inputs") == "kept"
+        assert (document["data"].pop("rules"), document["data"].pop("columns")) == (1, None)
         database.execute("UPDATE study_runs SET specification = ?", [json.dumps(document)])
     assert "0 of " in run(rows, "replay", "constant", "0").err
     assert "nothing to do" in run(rows, "launch", "constant.yaml", "--ray", "serial").err

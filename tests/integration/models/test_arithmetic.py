@@ -288,7 +288,7 @@ def test_examples_on_which_a_network_overflows_get_class_frequencies(tmp_path):
     model = export_to(tmp_path, dataset, alone, report.trials[relu.trial], state, 0)
     frame = pd.DataFrame(dataset.numeric[:3], columns=list(dataset.names))
     calm = model.predict_proba(frame).to_numpy()
-    frame.loc[1] = 1e300
+    frame.loc[1] = 3e38
     found = model.predict_proba(frame).to_numpy()
     counts = np.asarray(model.description.class_counts)
     np.testing.assert_allclose(found[1], counts / counts.sum(), rtol=1e-6)

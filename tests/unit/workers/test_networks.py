@@ -1,6 +1,6 @@
 """Which networks share a program."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.configuration import Configuration, Topology, TrainingSettings
@@ -37,6 +37,7 @@ def rows_in(program):
     return {batch_rows(network, EXAMPLES[network.replicate]) for network in program}
 
 
+@settings(deadline=None)
 @given(st.lists(configurations, min_size=1, max_size=12), st.sampled_from([OVERHEAD, GPU_OVERHEAD]))
 def test_every_network_is_in_one_program_with_others_of_its_shape(drawn, overhead):
     networks = networks_of(*drawn)
