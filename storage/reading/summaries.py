@@ -60,4 +60,5 @@ def _best_values(
     return {
         (study, objective): low if directions[study][objective] == "MINIMIZE" else high
         for study, objective, low, high in connection.execute(query)
+        if objective < len(directions[study])  # another program may have given more values
     }

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.database.engine import Database
@@ -98,7 +97,6 @@ class StudyTrials:
         self._number_of: dict[int, int] = {}
         self._unfinished: dict[int, TrialRows] = {}  # by id, as last read
         self._newest: TrialRows | None = None
-        self.distributions: dict[str, BaseDistribution] = {}
 
     @property
     def newest(self) -> int | None:
@@ -125,8 +123,6 @@ class StudyTrials:
             self._unfinished.pop(rows.trial_id, None)
         else:
             self._unfinished[rows.trial_id] = rows
-        for name, distribution in trial.distributions.items():
-            self.distributions.setdefault(name, distribution)
         return trial
 
     def is_stale(self, changed: Iterable[TrialRows]) -> bool:

@@ -32,6 +32,8 @@ class Tally:
     complete: int = 0
     pruned: int = 0
     failed: int = 0
+    refused: int = 0
+    """Those of the failed ones that other programs made, and nobody tried to train."""
     last_reason: str = ""
     _ended_before: int = 0
     _best: BestTrial | None = None
