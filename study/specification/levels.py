@@ -69,6 +69,14 @@ def level_of(distribution: BaseDistribution, value: object) -> Any:
     return _float(number, value)
 
 
+def level_or_itself(distribution: BaseDistribution, value: object) -> Any:
+    """The level that a value is, or the value where it is none."""
+    try:
+        return level_of(distribution, value)
+    except ValueError:
+        return value
+
+
 def nearest_level(distribution: BaseDistribution, value: Any) -> Any:
     """The level nearest to a number within the range; in a continuum, and of choices, itself."""
     count = level_count(distribution)
