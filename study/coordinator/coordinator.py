@@ -392,6 +392,15 @@ class Coordinator:
         )
 
 
+def seconds_searched(storage: TrialStorage, study_id: int) -> float:
+    """How long a study has been searched over all launches; 0 where no number says so, because
+    any Optuna program may write the attribute. Raises StudyNotFound."""
+    found = storage.get_study_user_attrs(study_id).get(SECONDS_SPENT)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return 0.0
+    return float(found) if 0.0 <= found < float("inf") else 0.0
+
+
 def cohort_name(lease: Lease, ticket: int) -> str:
     """A cohort's name, unique in its study: tickets begin anew with every coordinator."""
     return f"{lease.epoch}-{ticket}"
