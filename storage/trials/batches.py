@@ -54,7 +54,8 @@ class TrialBatches:
             known = self._cache.known(study_id)
             batch = self._insert(study_id, trials, lease, known)
             # Where others made trials in between, a refresh has to read them all in order.
-            shown = known if batch and known.is_next(batch[0].number) else StudyTrials()
+            in_order = bool(batch) and known.is_next(batch[0].number)
+            shown = known if in_order else StudyTrials(known.objectives)
             return [shown.add_rows(rows) for rows in batch]
 
     def _insert(

@@ -17,7 +17,7 @@ def as_of_search(trial: FrozenTrial, space: Space, objectives: int) -> FrozenTri
     levels = levels_of(space, trial.params)
     lacking = [name for name in space if name not in levels]
     if lacking:
-        raise ValueError(f"{lacking[0]}: it has none")
+        raise ValueError(f"{lacking[0]}: it is missing")
     values = len(trial.values or ())
     if values != objectives and (values or trial.state is TrialState.COMPLETE):
         raise ValueError(f"it has {values} values, and this search {objectives}")

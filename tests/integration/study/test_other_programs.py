@@ -108,6 +108,10 @@ def add_foreign_trials(study: optuna.Study, kind: str) -> int:
                 system_attrs={"cma:optimizer:0": "no pickle", "nsga2:generation": "first"},
             )
             study.add_trial(trial)
+    # What only a storage takes: as many values as the program likes.
+    for values in ([], [0.1, 0.2, 0.3]):
+        trial_id = study._storage.create_new_trial(study._study_id)
+        study._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
     study.ask()
     return len(study.get_trials(deepcopy=False))
 
@@ -145,7 +149,7 @@ def test_what_is_left_aside_is_said_with_the_first_reason(bench):
     add_foreign_trials(bench.optuna_study("digits"), "choices and kinds")
     bench.run(spec_of(trials=25))
     (event,) = witness.of(events.TrialsLeftAside)
-    assert event.reason == "depth: it has none"
+    assert event.reason == "depth: it is missing"
     assert len(event.trials) == 8  # the complete and the pruned ones
 
 
@@ -185,3 +189,26 @@ def test_a_trial_that_another_program_begins_meanwhile_is_not_waited_for(bench, 
     assert bench.run(spec) is Ending.BUDGET
     trials = bench.optuna_study("digits").get_trials()
     assert all(trial.state is TrialState.COMPLETE for trial in trials)
+
+
+def test_trials_with_another_number_of_values_do_not_break_optunas_own_reading(bench):
+    spec = spec_of("search.learning_rate=0.01", trials=20)
+    bench.coordinator(spec, SimulatedPool())
+    add_foreign_trials(bench.optuna_study("digits"), "order, scale and step")
+    bench.run(spec)
+    study = bench.optuna_study("digits")
+    assert study.best_value == math.inf
+    assert all(len(trial.values) == 1 for trial in study.get_trials(states=[TrialState.COMPLETE]))
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe", "nsga2"])
+def test_with_two_objectives_trials_that_have_one_value_are_left_aside(bench, sampler):
+    overrides = (f"sampler={sampler}", "objective=[validation_accuracy, parameters]")
+    bench.coordinator(spec_of(*overrides, trials=1), SimulatedPool())
+    study = bench.optuna_study("digits")
+    for values in ([], [0.5], [0.5, math.inf]):
+        trial_id = study._storage.create_new_trial(study._study_id)
+        study._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, values)
+    assert bench.run(spec_of(*overrides, trials=16)) is Ending.BUDGET
+    assert bench.run(spec_of(*overrides, trials=24)) is Ending.BUDGET
+    assert len(load_results("digits", bench.url)) == 21
