@@ -70,6 +70,25 @@ def test_an_enqueued_trial_outside_the_search_fails_with_its_reason_and_the_othe
     assert (right["state"], right["depth"], right["dropout"]) == ("COMPLETE", 2, 0.3)
 
 
+@pytest.mark.parametrize("sampler", ["random", "qmc", "tpe"])
+def test_a_space_is_used_up_by_its_levels_and_not_by_their_spellings(bench, sampler):
+    one = "search={dropout: {low: 0.0, high: 0.5, step: 0.1}}"
+    bench.coordinator(spec_of(one, f"sampler={sampler}", trials=1), SimulatedPool())
+    space = {"dropout": FloatDistribution(0.0, 0.5, step=0.1)}
+    for index in range(1, 6):  # as versions before spelt them: 3 · 0.1 is 0.30000000000000004
+        spelt = create_trial(
+            state=TrialState.WAITING, params={"dropout": index * 0.1}, distributions=space
+        )
+        bench.optuna_study("digits").add_trial(spelt)
+    bench.run(spec_of(one, f"sampler={sampler}", trials=100))
+    results = load_results("digits", bench.url)
+    assert (
+        sorted(results["dropout"].unique()) == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5][sampler == "grid" :]
+    )
+    trained = results[results["duplicate_of"].isna()]
+    assert trained["dropout"].is_unique
+
+
 def test_many_wrong_trials_do_not_end_a_study_as_hopeless_that_has_not_begun(bench):
     bench.run(spec_of(trials=1), failure_of=lambda _: FailureKind.ERROR)
     for _ in range(12):

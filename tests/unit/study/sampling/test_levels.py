@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import SeedSequence, default_rng
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 
+from storage.trials.records import FinishedTrial
 from study.errors import InvalidInput
 from study.sampling import permutation
 from study.sampling.permutation import Permutation
@@ -127,8 +129,12 @@ HUGE = (
 @pytest.mark.parametrize("sampler", sorted(Sampler))
 def test_what_a_range_spans_costs_no_sampler_anything(sampler):
     spec = read_specification("xor", overrides=[f"sampler={sampler}", HUGE])
-    space = search_space(spec)
-    for proposal in proposer_for(spec).propose(range(3), [{}] * 3):
+    space, proposer = search_space(spec), proposer_for(spec)
+    first = proposer.propose(range(12), [{}] * 12)
+    proposer.add_results(
+        FinishedTrial(number, TrialState.COMPLETE, values=[number / 12]) for number in range(12)
+    )
+    for proposal in (*first, *proposer.propose(range(12, 14), [{}] * 2)):
         for name, value in proposal.items():
             found = level_of(space[name], value)
             assert (found, type(found)) == (value, type(value))
