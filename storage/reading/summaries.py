@@ -8,7 +8,7 @@ from storage.database.engine import Database
 from storage.studies.optuna_studies import read_directions
 from storage.studies.runs import StudyRun, run_of_row
 from storage.tables.optuna_schema import trial_values, trials
-from storage.tables.schema import study_runs
+from storage.tables.schema import results, study_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ def _best_values(
     query = (
         select(*columns, func.min(values), func.max(values))
         .join(trials, trials.c.trial_id == trial_values.c.trial_id)
+        # What other programs added was not measured: it has no results.
+        .join(results, results.c.trial_id == trials.c.trial_id)
         .where(trials.c.state == "COMPLETE", values.is_not(None))
         .group_by(*columns)
     )

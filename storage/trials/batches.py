@@ -30,7 +30,7 @@ from storage.studies.optuna_studies import require_study
 from storage.trials import reads, writes
 from storage.trials.cache import StudyTrials, TrialCache, garbage_collection_paused
 from storage.trials.conversion import TrialRows, parameter_rows, utc_now
-from storage.trials.distributions import DistributionEncoder, check_distributions
+from storage.trials.distributions import DistributionEncoder
 from storage.trials.records import FinishedTrial, FinishReport, NewTrial
 from storage.trials.results import already_written, write_finished
 
@@ -47,14 +47,15 @@ class TrialBatches:
     ) -> list[FrozenTrial]:
         """Make RUNNING trials with their parameters, numbered without gaps.
 
-        Raises LeaseLost, ValueError for a distribution that contradicts the study's earlier ones,
-        KeyError for a parameter without a distribution.
+        The distributions may contradict those of trials that other programs made.
+        Raises LeaseLost, KeyError for a parameter without a distribution.
         """
         with self._cache.lock, garbage_collection_paused():
             known = self._cache.known(study_id)
             batch = self._insert(study_id, trials, lease, known)
             # Where others made trials in between, a refresh has to read them all in order.
-            shown = known if batch and known.is_next(batch[0].number) else StudyTrials()
+            in_order = bool(batch) and known.is_next(batch[0].number)
+            shown = known if in_order else StudyTrials(known.objectives)
             return [shown.add_rows(rows) for rows in batch]
 
     def _insert(
@@ -63,8 +64,6 @@ class TrialBatches:
         encode = DistributionEncoder()
         with self._database.write() as connection:
             _fence(connection, study_id, lease)
-            distributions = (trial.distributions for trial in trials)
-            check_distributions(connection, study_id, known.distributions, distributions)
             require_study(connection, study_id, lock=True)
             number = writes.next_number(connection, study_id, known.newest)
             ids = writes.new_trial_ids(connection, len(trials))
@@ -120,18 +119,13 @@ class TrialBatches:
         """Give unfinished trials parameters, by number; those that they have stay as they are.
 
         Returns the trials. Raises LeaseLost, TrialNotFound for one that is not there or has ended,
-        ValueError for a distribution that contradicts the study's earlier ones, KeyError for a
-        parameter without a distribution.
+        KeyError for a parameter without a distribution.
         """
         encode = DistributionEncoder()
         with self._cache.lock:
-            known = self._cache.known(study_id)
             ids = self._cache.trial_ids(study_id, parameters)
             with self._database.write() as connection:
                 _fence(connection, study_id, lease)
-                both = parameters.values()
-                distributions = (given for _, given in both)
-                check_distributions(connection, study_id, known.distributions, distributions)
                 locked = reads.lock_trials(connection, list(ids.values()))
                 stored = {t.trial_id: t for t in reads.read_trials(connection, locked)}
                 batch = []

@@ -8,12 +8,13 @@ import gc
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from storage.database.engine import Database
 from storage.errors import TrialNotFound
+from storage.studies.optuna_studies import read_directions
 from storage.trials import reads
 from storage.trials.conversion import TrialRows, to_frozen_trial
 
@@ -44,7 +45,8 @@ class TrialCache:
                     self.forget(study_id)
                     with garbage_collection_paused():
                         changed = reads.read_study(connection, study_id)
-                    study = StudyTrials()
+                    objectives = read_directions(connection, study_id).get(study_id, ())
+                    study = StudyTrials(len(objectives))
             with garbage_collection_paused():
                 for rows in changed:
                     study.add_rows(rows)
@@ -90,15 +92,19 @@ class TrialCache:
 
 
 class StudyTrials:
-    """The trials of one study as they were last read. Guarded by the lock of its TrialCache."""
+    """The trials of one study as they were last read. Guarded by the lock of its TrialCache.
 
-    def __init__(self) -> None:
+    A complete one with another number of values than the study has objectives is shown as failed,
+    as Optuna has it where a program tells so many: nothing could read its value.
+    """
+
+    def __init__(self, objectives: int) -> None:
+        self.objectives = objectives
         self._trials: dict[int, FrozenTrial] = {}  # by number, in order
         self._id_of: dict[int, int] = {}
         self._number_of: dict[int, int] = {}
         self._unfinished: dict[int, TrialRows] = {}  # by id, as last read
         self._newest: TrialRows | None = None
-        self.distributions: dict[str, BaseDistribution] = {}
 
     @property
     def newest(self) -> int | None:
@@ -117,6 +123,8 @@ class StudyTrials:
         known = self._number_of.get(rows.trial_id)
         if known is not None and self._unfinished.get(rows.trial_id, rows) == rows:
             return self._trials[known]  # finished long since, or unchanged
+        if rows.state is TrialState.COMPLETE and len(rows.values) != self.objectives:
+            rows = replace(rows, state=TrialState.FAIL, values=[])
         trial = to_frozen_trial(rows)
         self._trials[trial.number] = trial
         self._id_of[trial.number] = rows.trial_id
@@ -125,8 +133,6 @@ class StudyTrials:
             self._unfinished.pop(rows.trial_id, None)
         else:
             self._unfinished[rows.trial_id] = rows
-        for name, distribution in trial.distributions.items():
-            self.distributions.setdefault(name, distribution)
         return trial
 
     def is_stale(self, changed: Iterable[TrialRows]) -> bool:

@@ -1,6 +1,6 @@
-"""Distributions as JSON, and the rule that a parameter keeps its kind and choices in a study."""
+"""Distributions as JSON, and Optuna's rule that a parameter keeps its kind in a study."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from optuna.distributions import (
@@ -46,26 +46,16 @@ def parse_distribution(text: str) -> BaseDistribution:
 
 
 def check_distributions(
-    connection: Connection,
-    study_id: int,
-    known: Mapping[str, BaseDistribution],
-    batch: Iterable[Mapping[str, BaseDistribution]],
+    connection: Connection, study_id: int, distributions: Mapping[str, BaseDistribution]
 ) -> None:
-    """Raise ValueError for a distribution of the batch that contradicts the study's earlier ones.
+    """Raise ValueError for a distribution that contradicts the study's earlier ones.
 
-    Every parameter's first distribution in a study decides its kind and its choices. The database
-    is asked for those that are not among the known ones.
+    Every parameter's first distribution in a study decides its kind and its choices. So it is for
+    programs that write through Optuna; a coordinator has its distributions from the specification.
     """
-    checked: set[tuple[str, int]] = set()
-    first: dict[str, BaseDistribution | None] = {}
-    for distributions in batch:
-        for name, distribution in distributions.items():
-            if (name, id(distribution)) in checked:
-                continue
-            checked.add((name, id(distribution)))
-            if name not in first:
-                first[name] = known.get(name) or _first_distribution(connection, study_id, name)
-            earlier = first[name] = first[name] or distribution
+    for name, distribution in distributions.items():
+        earlier = _first_distribution(connection, study_id, name)
+        if earlier is not None:
             check_distribution_compatibility(earlier, distribution)
 
 

@@ -181,8 +181,7 @@ class TrialStorage(BaseStorage):
             (trial_id,) = writes.new_trial_ids(connection, 1)
             rows = TrialRows(trial_id, number, TrialState.RUNNING, utc_now())
             if template_trial is not None:
-                distributions = [template_trial.distributions]
-                check_distributions(connection, study_id, {}, distributions)
+                check_distributions(connection, study_id, template_trial.distributions)
                 rows = from_frozen_trial(template_trial, trial_id, number)
             writes.insert_trials(connection, study_id, [rows])
         return trial_id
@@ -200,7 +199,7 @@ class TrialStorage(BaseStorage):
         ones, and Optuna's UpdateFinishedTrialError.
         """
         with self._updating(trial_id) as (connection, study_id, rows):
-            check_distributions(connection, study_id, {}, [{param_name: distribution}])
+            check_distributions(connection, study_id, {param_name: distribution})
             known = reads.read_trials(connection, [trial_id])[0].parameters
             if param_name not in {name for name, _, _ in known}:
                 text = distribution_to_json(distribution)

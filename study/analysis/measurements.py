@@ -18,7 +18,7 @@ from storage.reading.frames import (
 from storage.studies.runs import DATA_SUMMARY, read_run
 from storage.studies.splits import ReplicatePurpose, read_splits
 from storage.trials.storage import TrialStorage
-from study.analysis.trials import with_defaults
+from study.analysis.trials import in_levels, with_defaults
 from study.errors import InvalidInput
 from study.specification.spec import Sampler
 from study.specification.stored import stored_specification
@@ -106,12 +106,14 @@ def load_measurements(study: str, storage: str) -> Measurements:
     Raises InvalidInput where no trial is complete or the specification is none, and what
     load_results raises.
     """
+    from study.specification.space import search_space
+
     with open_database(storage, create=False) as database:
         run = read_run(database, study)
         # With the defaults of what it was stored without, by an earlier version.
-        specification = stored_specification(run.specification, study).document()
-        run = replace(run, specification=specification)
-        results = with_defaults(load_results(study, database))
+        spec = stored_specification(run.specification, study)
+        run = replace(run, specification=spec.document())
+        results = in_levels(with_defaults(load_results(study, database)), search_space(spec))
         if not (results["state"] == "COMPLETE").any():
             raise InvalidInput(_why_nothing_is_complete(study, results))
         return Measurements(

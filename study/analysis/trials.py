@@ -1,12 +1,16 @@
 """Which trials count: complete ones, each configuration once, and the best of them."""
 
 from dataclasses import fields
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from study.specification.spec import Objective, StudySpec
 from workers.configuration import HYPERPARAMETERS, Configuration
+
+if TYPE_CHECKING:
+    from study.specification.levels import Space
 
 BEST_TRIALS = 5
 
@@ -25,6 +29,17 @@ def with_defaults(results: pd.DataFrame) -> pd.DataFrame:
             column = column.cat.set_categories(sorted({*column.cat.categories, default}))
         filled[hyperparameter.name] = column.fillna(default)
     return results.assign(**filled)
+
+
+def in_levels(results: pd.DataFrame, space: "Space") -> pd.DataFrame:
+    """The same, where an earlier version recorded 0.30000000000000004 for the level 0.3 of a range
+    with a step: the levels."""
+    from study.specification.levels import level_or_itself
+
+    numbers = [name for name in space if results[name].dtype == "float64"]
+    return results.assign(
+        **{name: results[name].map(partial(level_or_itself, space[name])) for name in numbers}
+    )
 
 
 def distinct_trials(results: pd.DataFrame) -> pd.DataFrame:

@@ -48,7 +48,9 @@ def verdicts(measurements: Measurements, claims: Sequence[Claim]) -> pd.DataFram
                 "says": claim.says,
                 "quantity": claim.quantity.value,
                 "of": _named(claim.of),
-                "against": f"{claim.value:g}" if claim.against is None else _named(claim.against),
+                "against": f"{claim.value:.15g}"
+                if claim.against is None
+                else _named(claim.against),
                 "expect": claim.expect.value,
                 "margin": claim.margin,
                 "first": first,

@@ -7,7 +7,8 @@ study.sampling.pruning which end early. What must last is in SQL before it count
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from optuna.trial import FrozenTrial, TrialState
@@ -31,10 +32,11 @@ from study.coordinator.outage import (
 from study.coordinator.policy import is_hopeless
 from study.coordinator.retries import UntrainableTrial
 from study.coordinator.tally import Tally
-from study.coordinator.trial_source import TrialSource
+from study.coordinator.trial_source import RefusedTrial, TrialSource
 from study.monitoring import events
 from study.monitoring.progress import Progress
 from study.sampling.pruning import Pruning
+from study.specification.levels import levels_of
 from study.specification.space import configuration_of
 from study.specification.spec import StudySpec
 from workers.pools.pool import PoolUnavailable
@@ -165,7 +167,7 @@ class Coordinator:
             self.progress.record_event(events.StopRequested("database" if asked else "signal"))
             return Ending.STOPPED
         over = bound is not None and self.seconds_spent >= bound
-        if is_hopeless(self.tally.complete, self.tally.failed):
+        if is_hopeless(self.tally.complete, self.tally.failed - self.tally.refused):
             return Ending.HOPELESS
         if not over and self._has_more():
             return None
@@ -184,13 +186,21 @@ class Coordinator:
             if trial.state is TrialState.COMPLETE:
                 self._remember_complete(trial, fingerprints.get(trial.number))
         self.tally.start_launch()
-        self.pruning.load_trials(trials)
-        self.source.resume(trials, ours=set())
+        left_aside = self.source.resume(trials, ours=set())
+        self.pruning.load_trials(t for t in trials if t.number not in left_aside)
+        failed = {t.number for t in trials if t.state is TrialState.FAIL}
+        self.tally.refused = len(failed & left_aside.keys())
+        ended = [number for number in left_aside if number not in failed]
+        if ended:
+            event = events.TrialsLeftAside(tuple(ended), left_aside[ended[0]])
+            self.progress.record_event(event)
 
     def _remember_complete(self, trial: FrozenTrial, fingerprint: str | None) -> None:
         if fingerprint is not None:
             known = self._duplicates.earlier.setdefault(fingerprint, {})
-            known.setdefault(configuration_of(self.spec, trial.params), trial.number)
+            with suppress(ValueError):  # an earlier version trained what others enqueued unseen
+                levels = levels_of(self.source.space, trial.params)
+                known.setdefault(configuration_of(self.spec, levels), trial.number)
 
     def _ask_for_trials(self) -> None:
         """Have enough trials ready for every free slot."""
@@ -206,7 +216,9 @@ class Coordinator:
             if not asked:
                 return
             for work in asked:
-                if self._train_or_copy(work):
+                if isinstance(work, RefusedTrial):
+                    self._handle_refused(work)
+                elif self._train_or_copy(work):
                     have += networks(work, replicates)
 
     def _train_or_copy(self, work: TrialWork) -> bool:
@@ -258,6 +270,12 @@ class Coordinator:
         self._ledger.add_ended(rows.failed(item, cohort))
         self.progress.record_event(events.TrialFailed(item.work.trial, cohort, item.reason))
 
+    def _handle_refused(self, item: RefusedTrial) -> None:
+        self.pruning.end_trial(item.trial, TrialState.FAIL, None)
+        self.tally.refused += 1
+        self._ledger.add_ended(rows.refused(self.spec, item.trial, item.reason))
+        self.progress.record_event(events.TrialFailed(item.trial, "", item.reason))
+
     def _train_duplicates_of(self, ended: TrialWork) -> None:
         """The trials that waited for one that has no result are trained themselves."""
         for work in self._duplicates.abandon(ended.configuration):
@@ -268,10 +286,24 @@ class Coordinator:
 
     def _commit(self) -> None:
         """Optuna's rows and ours of every trial that has ended, in one transaction."""
-        written = self._ledger.commit()
+        written, lost = self._ledger.commit()
         self.source.pass_results(written)
+        if lost:
+            self._let_go(lost)
         for work in [work for trial in written for work in self._duplicates_waiting_for(trial)]:
             self._train_or_copy(work)
+
+    def _let_go(self, lost: list[FinishedTrial]) -> None:
+        """Of trials that another program ended meanwhile, nothing of ours is kept."""
+        self.progress.record_event(events.TrialsEndedElsewhere(tuple(t.number for t in lost)))
+        # A sampler is not to wait for their results, nor are the trials that wait to be copied.
+        self.source.pass_results(
+            replace(trial, state=TrialState.FAIL, values=None) for trial in lost
+        )
+        for trial in lost:
+            if trial.state is TrialState.COMPLETE and trial.result.get("duplicate_of") is None:
+                configuration = rows.configuration_in(trial.result)
+                self._train_duplicates_of(TrialWork(trial.number, configuration))
 
     def _save_time_if_due(self) -> None:
         """Now and then, the time spent: a budget of hours holds also for one who was killed."""
@@ -358,6 +390,15 @@ class Coordinator:
                 message="stopping" if self._stopping else "",
             )
         )
+
+
+def seconds_searched(storage: TrialStorage, study_id: int) -> float:
+    """How long a study has been searched over all launches; 0 where no number says so, because
+    any Optuna program may write the attribute. Raises StudyNotFound."""
+    found = storage.get_study_user_attrs(study_id).get(SECONDS_SPENT)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return 0.0
+    return float(found) if 0.0 <= found < float("inf") else 0.0
 
 
 def cohort_name(lease: Lease, ticket: int) -> str:

@@ -7,11 +7,13 @@ number. Those from R on are fresh: no trial was chosen by them.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from study.errors import InvalidInput
-from study.specification.space import baseline_parameters, configuration_of
+from study.specification.levels import Space, levels_of
+from study.specification.space import baseline_parameters, configuration_of, search_space
 from study.specification.spec import StudySpec
 from workers.configuration import Configuration
 from workers.segment import TrialWork
@@ -37,17 +39,26 @@ def best_and_baseline(
     sign = -1.0 if spec.objective[0].direction == "maximize" else 1.0
     complete = {t.number: t for t in trials if t.number in trained and t.values}
     ranked = sorted(complete, key=lambda number: (sign * complete[number].values[0], number))
+    space = search_space(spec)
+    levels = {number: _levels(space, complete[number].params) for number in complete}
     first: dict[Configuration, int] = {}
     for number in ranked:
-        first.setdefault(configuration_of(spec, complete[number].params), number)
+        first.setdefault(configuration_of(spec, levels[number]), number)
     best = list(first.values())[:count]
     # The baseline's trials are the study's first; where others enqueued some before, theirs are.
     baseline = [
         number
         for number, given in enumerate(baseline_parameters(spec))
-        if number in complete and given.items() <= complete[number].params.items()
+        if number in complete and given.items() <= levels[number].items()
     ]
     return [*best, *(number for number in baseline if number not in best)]
+
+
+def _levels(space: Space, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return levels_of(space, parameters)
+    except ValueError:  # an earlier version trained what others enqueued unseen
+        return {name: value for name, value in parameters.items() if name in space}
 
 
 def checked(

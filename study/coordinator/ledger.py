@@ -40,18 +40,20 @@ class Ledger:
         """Take a trial that has ended."""
         self._unwritten.append(trial)
 
-    def commit(self) -> list[FinishedTrial]:
-        """Write Optuna's rows and ours in one transaction; the trials that are written now.
+    def commit(self) -> tuple[list[FinishedTrial], list[FinishedTrial]]:
+        """Write Optuna's rows and ours in one transaction; the trials that are written now, and
+        those that another program had ended or taken back, of which nothing is written.
 
         Raises:
             LeaseLost: another coordinator took over; nothing was written.
             DatabaseUnreachable: the database is away; the trials are kept.
         """
         if not self._unwritten:
-            return []
+            return [], []
         report = self.storage.batches.finish_trials(self.study_id, self._unwritten, self.lease())
-        refused = frozenset(report.refused)  # someone else ended or took back the trial meanwhile
+        refused = frozenset(report.refused)
         written = [trial for trial in self._unwritten if trial.number not in refused]
+        lost = [trial for trial in self._unwritten if trial.number in refused]
         self._unwritten = []
         for trial in written:
             reason = str(trial.result.get("error") or "")
@@ -59,7 +61,7 @@ class Ledger:
                 trial.number, trial.state, trial.values, trial.user_attributes, reason
             )
         self.record_event(_committed(written))
-        return written
+        return written, lost
 
 
 def _committed(written: list[FinishedTrial]) -> events.TrialsCommitted:

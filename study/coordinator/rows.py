@@ -15,7 +15,7 @@ from storage.reading.recorded_trial import RecordedTrial
 from storage.trials.records import Confirmation, FinishedTrial
 from study.coordinator.dispatcher import TrainedTrial
 from study.coordinator.retries import UntrainableTrial
-from study.specification.space import typed_configuration
+from study.specification.space import fixed_values, typed_configuration
 from study.specification.spec import Objective, StudySpec
 from workers.configuration import HYPERPARAMETERS, Configuration
 from workers.segment import (
@@ -115,6 +115,13 @@ def failed(item: UntrainableTrial, cohort: str) -> FinishedTrial:
         state=TrialState.FAIL,
         result={**hyperparameters, "cohort": cohort, "error": item.reason},
     )
+
+
+def refused(spec: StudySpec, trial: int, reason: str) -> FinishedTrial:
+    """The rows of a trial that another program made and that this search cannot train: what all
+    trials have in common, and the reason."""
+    fixed = {n: v.value if isinstance(v, Enum) else v for n, v in fixed_values(spec).items()}
+    return FinishedTrial(trial, TrialState.FAIL, result={**fixed, "error": reason})
 
 
 def objective_values(spec: StudySpec, measured: TrialMeasurements) -> tuple[float, ...]:

@@ -32,6 +32,8 @@ class Tally:
     complete: int = 0
     pruned: int = 0
     failed: int = 0
+    refused: int = 0
+    """Those of the failed ones that other programs made, and nobody tried to train."""
     last_reason: str = ""
     _ended_before: int = 0
     _best: BestTrial | None = None
@@ -63,7 +65,8 @@ class Tally:
         self, number: int, values: Sequence[float] | None, attributes: Mapping[str, Any]
     ) -> None:
         """See whether a complete trial is the best by the first objective."""
-        if not values or any(name not in attributes for name in _SHOWN):
+        # Other programs' trials lack these figures, or have something else under their names.
+        if not values or any(not isinstance(attributes.get(name), float) for name in _SHOWN):
             return
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:

@@ -2,7 +2,8 @@
 behind, those that others enqueued, the baseline, and then the sampler's proposals."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +12,17 @@ from optuna.trial import FrozenTrial, TrialState
 from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial, NewTrial
 from storage.trials.storage import TrialStorage
-from study.sampling.designs import Parameters, Space, random_parameters
+from study.sampling.admission import as_of_search
+from study.sampling.designs import Parameters, random_parameters
 from study.sampling.proposers import Proposer
 from study.specification.dimensions import Range
-from study.specification.space import configuration_of, search_space, space_size
+from study.specification.levels import Space
+from study.specification.space import (
+    configuration_of,
+    search_space,
+    searched_part,
+    space_size,
+)
 from study.specification.spec import StudySpec
 from workers.configuration import Configuration
 from workers.segment import TrialWork
@@ -26,6 +34,14 @@ ADAPTIVE_BATCH = 16
 # … and for all slots together, if that leaves one for each: in a cluster of hundreds of slots a
 # study would be over before the sampler had seen a single result.
 ADAPTIVE_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTrial:
+    """A trial that somebody else made, and that this search cannot train."""
+
+    trial: int
+    reason: str
 
 
 @dataclass(slots=True)
@@ -55,17 +71,33 @@ class TrialSource:
         self._space = search_space(self.spec)
         self._size = space_size(self.spec)
 
-    def resume(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> None:
+    def resume(self, trials: Iterable[FrozenTrial], ours: Set[int]) -> dict[int, str]:
         """Go on from the study's trials as the database has them; ours are in the coordinator's
-        hands, other RUNNING ones were left behind."""
-        known = list(trials)
-        self._created = len(known)
-        running = (trial for trial in known if trial.state is TrialState.RUNNING)
-        self._orphans = [trial for trial in running if trial.number not in ours]
+        hands, other RUNNING ones were left behind.
+
+        Returns the finished ones that this search could not have made, by number, with what is
+        wrong with them: they are left aside.
+        """
+        known, left_aside = [], {}
+        self._created, self._orphans = 0, []
+        for trial in trials:
+            self._created = trial.number + 1
+            if trial.state is TrialState.RUNNING and trial.number not in ours:
+                self._orphans.append(trial)
+            try:
+                known.append(as_of_search(trial, self._space, len(self.spec.objective)))
+            except ValueError as error:
+                if trial.state.is_finished():
+                    left_aside[trial.number] = str(error)
         if self._size is not None:
-            complete = (t.params for t in known if t.params.keys() == self._space.keys())
-            self._tried |= {configuration_of(self.spec, parameters) for parameters in complete}
+            self._tried |= {configuration_of(self.spec, trial.params) for trial in known}
         self.proposer.add_trials(t for t in known if t.state is not TrialState.WAITING)
+        return left_aside
+
+    @property
+    def space(self) -> Space:
+        """The distribution of every hyperparameter that is searched."""
+        return self._space
 
     def orphans(self) -> set[int]:
         """Trials that are RUNNING, and that ask() has not given yet."""
@@ -77,10 +109,11 @@ class TrialSource:
             return True
         return self.storage.batches.has_waiting(self.study_id)
 
-    def ask(self, count: int) -> list[TrialWork]:
+    def ask(self, count: int) -> Sequence[TrialWork | RefusedTrial]:
         """Some next trials, RUNNING in the database: at most count, none where no more are left.
 
-        Trials of different origin come from different calls, so that an error loses none.
+        Trials of different origin come from different calls, so that an error loses none. What
+        others enqueued is refused where it lies outside the search.
 
         Raises:
             LeaseLost: another coordinator has the study.
@@ -98,7 +131,7 @@ class TrialSource:
         if self.storage.batches.has_waiting(self.study_id):
             waiting = self.storage.batches.start_waiting(self.study_id, self.lease(), limit=count)
             self._orphans = list(waiting)
-            self._created += sum(trial.number >= self._created for trial in self._orphans)
+            self._created = max([self._created, *(trial.number + 1 for trial in waiting)])
 
     def pass_results(self, trials: Iterable[FinishedTrial]) -> None:
         """Pass the results of trials that have ended on to the sampler."""
@@ -152,8 +185,15 @@ class TrialSource:
         # Only now: where the database was away, the same trials are proposed again.
         self.exhausted = len(proposals) < count
         self._tried |= untried
-        self._created += len(trials)
-        return [self._work(trial.number, trial.params) for trial in trials]
+        if [trial.number for trial in trials] != list(numbers[: len(trials)]):
+            # Another program has added trials meanwhile, which took some of the numbers.
+            self.proposer.drop_unwritten(numbers)
+            self.proposer.add_trials(trials)
+        self._created = max([self._created, *(trial.number + 1 for trial in trials)])
+        return [
+            self._work(trial.number, parameters)
+            for trial, parameters in zip(trials, proposals, strict=True)
+        ]
 
     def _until_used_up(
         self, proposals: list[Parameters]
@@ -174,29 +214,46 @@ class TrialSource:
                 untried.add(configuration)
         return proposals, untried
 
-    def _take_orphans(self, count: int) -> list[TrialWork]:
+    def _take_orphans(self, count: int) -> list[TrialWork | RefusedTrial]:
         """Those that others enqueued have some parameters or none; those taken back have all."""
         batch = self._orphans[:count]
-        space = self._space
-        lacking = [trial for trial in batch if set(trial.params) != set(space)]
-        given = [_decided(trial, space) for trial in lacking]
-        proposals = self.proposer.propose([trial.number for trial in lacking], given)
-        for trial, decided in list(zip(lacking, given, strict=True))[len(proposals) :]:
-            # The space is used up, but somebody wants this trial all the same.
-            proposals.append({**random_parameters(space, self.spec.seed, trial.number), **decided})
-        proposed = {t.number: p for t, p in zip(lacking, proposals, strict=True)}
+        given: dict[int, Parameters] = {}
+        refused: list[RefusedTrial] = []
+        for trial in batch:
+            try:
+                given[trial.number] = searched_part(self.spec, _parameters_given(trial))
+            except ValueError as error:
+                refused.append(RefusedTrial(trial.number, str(error)))
+        taken = [trial for trial in batch if trial.number in given]
+        lacking = [t.number for t in taken if not self._space.keys() <= t.params.keys()]
+        proposed = self._completed({number: given[number] for number in lacking})
         if proposed:
-            completed = {number: (parameters, space) for number, parameters in proposed.items()}
-            self.storage.batches.set_parameters(self.study_id, completed, self.lease())
-        self.proposer.add_trials(trial for trial in batch if trial.number not in proposed)
+            written = {number: (parameters, self._space) for number, parameters in proposed.items()}
+            self.storage.batches.set_parameters(self.study_id, written, self.lease())
+        self.proposer.add_trials(self._whole(t for t in taken if t.number not in proposed))
         self._orphans = self._orphans[count:]
-        return [self._work(t.number, proposed.get(t.number, t.params)) for t in batch]
+        works = [self._work(number, proposed.get(number, p)) for number, p in given.items()]
+        return [*refused, *works]
+
+    def _completed(self, given: Mapping[int, Parameters]) -> dict[int, Parameters]:
+        """All parameters of trials of which some are decided, by number."""
+        proposals = self.proposer.propose(list(given), list(given.values()))
+        for number, decided in list(given.items())[len(proposals) :]:
+            # The space is used up, but somebody wants this trial all the same.
+            drawn = random_parameters(self._space, self.spec.seed, number)
+            proposals.append({**drawn, **decided})
+        return dict(zip(given, proposals, strict=True))
+
+    def _whole(self, trials: Iterable[FrozenTrial]) -> Iterator[FrozenTrial]:
+        for trial in trials:
+            with suppress(ValueError):  # it has what this search does not: see searched_part
+                yield as_of_search(trial, self._space, len(self.spec.objective))
 
     def _work(self, number: int, parameters: Parameters) -> TrialWork:
         return TrialWork(number, configuration_of(self.spec, parameters))
 
 
-def _decided(trial: FrozenTrial, space: Any) -> Parameters:
+def _parameters_given(trial: FrozenTrial) -> Mapping[str, Any]:
     # Optuna keeps what enqueue_trial was given under this name.
-    given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    return {name: value for name, value in given.items() if name in space}
+    enqueued = trial.system_attrs.get("fixed_params")
+    return {**(enqueued if isinstance(enqueued, dict) else {}), **trial.params}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from storage.database.engine import Database
-from storage.reading.recorded_trial import read_fingerprints
+from storage.reading.recorded_trial import read_fingerprints, read_recorded_trial
 from storage.studies.splits import ReplicatePurpose, read_splits, write_splits
 from storage.trials.confirmations import confirmed_replicates, write_confirmations
 from storage.trials.storage import TrialStorage
@@ -18,13 +18,13 @@ from study.coordinator.fresh_replicates import (
     best_and_baseline,
     still_to_train,
 )
+from study.coordinator.rows import configuration_in
 from study.coordinator.split_rows import stored_split
 from study.errors import InvalidInput
 from study.launching.lease import Heartbeat
 from study.launching.sharing import fair_share
 from study.launching.signals import stopping_on_signals
 from study.monitoring.progress import Progress
-from study.specification.space import configuration_of
 from study.specification.spec import ConfirmSpec, StudySpec
 from workers.data import DataError, Dataset, describe_split
 from workers.pools.pool import Pool
@@ -50,9 +50,11 @@ def parts_of(
     spec: StudySpec, trials: TrialStorage, study_id: int, numbers: Sequence[int], replicates: int
 ) -> list[FreshReplicates]:
     """What is to be trained so that each of these trials has so many fresh replicates."""
-    there = confirmed_replicates(trials.database, trials.get_study_name_from_id(study_id))
-    known = {t.number: t for t in trials.get_all_trials(study_id, deepcopy=False)}
-    works = [TrialWork(n, configuration_of(spec, known[n].params)) for n in numbers]
+    name = trials.get_study_name_from_id(study_id)
+    there = confirmed_replicates(trials.database, name)
+    # As it was trained, to the bit: a replay reads the configuration there as well.
+    recorded = {n: read_recorded_trial(trials.database, name, n).result for n in numbers}
+    works = [TrialWork(n, configuration_in(result)) for n, result in recorded.items()]
     return still_to_train(works, there, spec.training.replicates, replicates)
 
 

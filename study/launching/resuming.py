@@ -8,7 +8,7 @@ from storage.database.engine import Database
 from storage.errors import StudyNotFound
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
-from study.coordinator.coordinator import SECONDS_SPENT
+from study.coordinator.coordinator import seconds_searched
 from study.errors import InvalidInput
 from study.launching.fresh_training import parts_of_best
 from study.launching.plan import Plan, bounds_of
@@ -58,8 +58,7 @@ def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
 def search_is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
     """Whether there is no trial to finish, none to create, or no time."""
     bounds = bounds_of(spec)
-    seconds = trials.get_study_user_attrs(study_id).get(SECONDS_SPENT, 0.0)
-    if bounds.seconds is not None and seconds >= bounds.seconds:
+    if bounds.seconds is not None and seconds_searched(trials, study_id) >= bounds.seconds:
         return True
     known = trials.get_all_trials(study_id, deepcopy=False)
     unfinished = any(not trial.state.is_finished() for trial in known)

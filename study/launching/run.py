@@ -20,7 +20,7 @@ from storage.studies.splits import write_splits
 from storage.studies.transitions import set_status
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
-from study.coordinator.coordinator import SECONDS_SPENT, Coordinator, Ending, cohort_name
+from study.coordinator.coordinator import Coordinator, Ending, cohort_name, seconds_searched
 from study.coordinator.dispatcher import Dispatcher
 from study.coordinator.split_rows import stored_split
 from study.coordinator.tally import Tally
@@ -99,7 +99,7 @@ def run_coordinator(
     """
     spec = plan.spec
     trials = TrialStorage(database)
-    spent = trials.get_study_user_attrs(run.study_id).get(SECONDS_SPENT, 0.0)
+    spent = seconds_searched(trials, run.study_id)
     begun = trials.get_n_trials(run.study_id)
     if run.data_sha256 is None:
         record_data(

@@ -237,6 +237,34 @@ class TrialFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TrialsLeftAside(Event):
+    """Another program added these trials, and this search could not have made them: reason says
+    why of the first."""
+
+    name: ClassVar[str] = "trials left aside"
+    level: ClassVar[int] = logging.WARNING  # the study goes on without them
+    trials: tuple[int, ...]
+    reason: str
+
+    @property
+    def line(self) -> str:
+        return f"left {_named(self.trials)} aside, which this search did not make: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsEndedElsewhere(Event):
+    """Another program ended these trials while they were trained: what was measured is not kept."""
+
+    name: ClassVar[str] = "trials ended elsewhere"
+    level: ClassVar[int] = logging.WARNING  # the study goes on without them
+    trials: tuple[int, ...]
+
+    @property
+    def line(self) -> str:
+        return f"another program ended {_named(self.trials)}: what was measured is not kept"
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmationBegan(Event):
     """These trials are trained on so many replicates that chose nothing."""
 
@@ -246,8 +274,7 @@ class ConfirmationBegan(Event):
 
     @property
     def line(self) -> str:
-        which = f"trial{'s' * (len(self.trials) > 1)} {', '.join(map(str, self.trials))}"
-        return f"confirming {which} on {self.replicates} fresh replicates"
+        return f"confirming {_named(self.trials)} on {self.replicates} fresh replicates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +287,7 @@ class TrialsConfirmed(Event):
 
     @property
     def line(self) -> str:
-        which = f"trial{'s' * (len(self.trials) > 1)} {', '.join(map(str, self.trials))}"
-        return f"confirmed {which} on {self.replicates} fresh replicates"
+        return f"confirmed {_named(self.trials)} on {self.replicates} fresh replicates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +335,10 @@ class DatabaseUsed(Event):
     kind: str
     seconds: float
     failed: bool
+
+
+def _named(trials: tuple[int, ...]) -> str:
+    return f"trial{'s' * (len(trials) > 1)} {', '.join(map(str, trials))}"
 
 
 KINDS: Mapping[str, type[Event]] = {

@@ -1,6 +1,8 @@
 """Single trials of a report: the best ones, the one that overfits most, and what they are."""
 
+import math
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import PurePath
 from typing import Any
 
@@ -15,6 +17,7 @@ from study.analysis import (
     learned,
     learning,
 )
+from study.analysis.effects.labels import labels_of
 from study.analysis.trials import best_trials
 from study.report.style import estimated, percent, points
 from study.specification.spec import Objective, Sampler, StudySpec
@@ -44,9 +47,16 @@ def is_baseline(measurements: Measurements, trial: int) -> bool:
     """Whether the specification asked for this trial's configuration before any search."""
     row = measurements.results.set_index("trial").loc[trial]
     return any(
-        all(row[name] == level for name, level in configuration.items())
+        all(_same(row[name], level) for name, level in configuration.items())
         for configuration in measurements.specification["baseline"]
     )
+
+
+def _same(found: Any, level: Any) -> bool:
+    """Whether a baseline names the level that was found; it may spell 0.3 as 0.1 + 0.2."""
+    if isinstance(found, float) and isinstance(level, float):
+        return math.isclose(found, level, rel_tol=1e-15)
+    return bool(found == level)
 
 
 def base_rate(measurements: Measurements) -> float:
@@ -78,7 +88,8 @@ def most_overfitting_trial(measurements: Measurements) -> int:
 def described(measurements: Measurements, trial: int) -> str:
     """The trial's number and the hyperparameters in which trials differ."""
     row = measurements.results.set_index("trial").loc[trial]
-    named = (f"{name.replace('_', ' ')} {_shown(row[name])}" for name in varying(measurements))
+    shown = partial(_shown, measurements)
+    named = (f"{n.replace('_', ' ')} {shown(n, row[n])}" for n in varying(measurements))
     inside = ", ".join(named)
     return f"trial {trial} ({inside})" if inside else f"trial {trial}"
 
@@ -97,7 +108,7 @@ def best_table(measurements: Measurements) -> pd.DataFrame:
         [
             {
                 "trial": str(row["trial"]),
-                **{name.replace("_", " "): _shown(row[name]) for name in names},
+                **{name.replace("_", " "): _shown(measurements, name, row[name]) for name in names},
                 "validation": percent(row["validation_accuracy"]),
                 "train": percent(row["train_accuracy"]),
                 "test (95 %)": _with_interval(gaps, row, "test_accuracy", "test"),
@@ -180,7 +191,19 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _shown(value: Any) -> str:
+def _shown(measurements: Measurements, hyperparameter: str, value: Any) -> str:
     if pd.isna(value):
         return "none"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return _labels(measurements, hyperparameter).get(value) or f"{value:.3g}"
+
+
+@lru_cache(maxsize=16)
+def _labels(measurements: Measurements, hyperparameter: str) -> dict[float, str]:
+    """What tells the levels apart that the trials have; {} of a continuum, which has none."""
+    search = measurements.specification["search"][hyperparameter]
+    if isinstance(search, dict) and search["step"] is None:
+        return {}
+    values = sorted(measurements.results[hyperparameter].dropna().unique().tolist())
+    return dict(zip(values, labels_of(values, digits=3), strict=True))

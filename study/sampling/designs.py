@@ -9,18 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator, SeedSequence, default_rng
+from numpy.random import SeedSequence, default_rng
 from optuna.distributions import (
     BaseDistribution,
-    CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
 
-from study.specification.space import grid_levels
+from study.sampling.permutation import Permutation
+from study.specification.levels import Space, level_at, level_count
 from study.specification.spec import Sampler, StudySpec
 
-Space = Mapping[str, BaseDistribution]
 Parameters = dict[str, Any]
 # A trial's number → its parameters; None past the design's end.
 Design = Callable[[int], Parameters | None]
@@ -35,24 +34,33 @@ def random_parameters(space: Space, seed: int, number: int) -> Parameters:
     return from_unit_cube(space, rng.random(len(space)))
 
 
-def grid_parameters(
-    levels: Mapping[str, tuple[Any, ...]], seed: int, number: int
-) -> Parameters | None:
-    """The grid's point for this number, None past its end.
+def grid_parameters(space: Space, seed: int) -> Design:
+    """Every point of the grid once: number → its point.
 
     The points are visited in a shuffled order, so that a study that is stopped early has seen
     every level.
     """
-    size = math.prod(len(choice) for choice in levels.values())
-    if number >= size:
-        return None
-    rng: Generator = default_rng(SeedSequence([seed, _GRID]))
-    index = int(rng.permutation(size)[number])
-    parameters = {}
-    for name, choice in reversed(list(levels.items())):
-        index, digit = divmod(index, len(choice))
-        parameters[name] = choice[digit]
-    return {name: parameters[name] for name in levels}
+    counts = {name: _count(name, distribution) for name, distribution in space.items()}
+    shuffled = Permutation(math.prod(counts.values()), SeedSequence([seed, _GRID]))
+
+    def point(number: int) -> Parameters | None:
+        if number >= shuffled.size:
+            return None
+        index = shuffled[number]
+        parameters = {}
+        for name, count in reversed(counts.items()):
+            index, digit = divmod(index, count)
+            parameters[name] = level_at(space[name], digit)
+        return {name: parameters[name] for name in space}
+
+    return point
+
+
+def _count(name: str, distribution: BaseDistribution) -> int:
+    count = level_count(distribution)
+    if count is None:
+        raise ValueError(f"search.{name}: a grid needs levels; give a list or a step")
+    return count
 
 
 def qmc_parameters(space: Space, seed: int) -> Design:
@@ -77,17 +85,14 @@ def from_unit_cube(space: Space, point: np.ndarray[Any, Any]) -> Parameters:
 
 
 def _quantile(distribution: BaseDistribution, u: float) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        choices = distribution.choices
-        return choices[min(int(u * len(choices)), len(choices) - 1)]
+    count = level_count(distribution)
+    is_log = isinstance(distribution, IntDistribution) and distribution.log
+    if count is not None and not is_log:
+        return level_at(distribution, min(int(u * count), count - 1))
     if not isinstance(distribution, IntDistribution | FloatDistribution):
         raise TypeError(f"no quantiles for {type(distribution).__name__}")
-    low, high, step = distribution.low, distribution.high, distribution.step
-    if step is not None and not distribution.log:
-        steps = round((high - low) / step)
-        value = low + step * min(int(u * (steps + 1)), steps)
-        return type(low)(value) if isinstance(distribution, IntDistribution) else min(value, high)
-    if isinstance(distribution, IntDistribution):  # log: every whole number owns [n - ½, n + ½)
+    low, high = distribution.low, distribution.high
+    if isinstance(distribution, IntDistribution):  # every whole number owns [n - ½, n + ½)
         a, b = math.log(low - 0.5), math.log(high + 0.5)
         return min(max(round(math.exp(a + u * (b - a))), low), high)
     if distribution.log:
@@ -101,12 +106,7 @@ def _random_design(spec: StudySpec, space: Space) -> Design:
 
 
 def _grid_design(spec: StudySpec, space: Space) -> Design:
-    levels = {}
-    for name, choice in grid_levels(spec).items():
-        if choice is None:
-            raise ValueError(f"search.{name}: a grid needs levels; give a list or a step")
-        levels[name] = choice
-    return lambda number: grid_parameters(levels, spec.seed, number)
+    return grid_parameters(space, spec.seed)
 
 
 def _qmc_design(spec: StudySpec, space: Space) -> Design:

@@ -6,26 +6,43 @@ The rows in SQL are then written in one batch.
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from storage.trials.records import FinishedTrial
-from study.sampling.designs import Parameters, Space
+from study.sampling.designs import Parameters
 from study.sampling.tpe.search import ParzenSearch
+from study.specification.levels import Space, level_count, nearest_level
 from study.specification.spec import StudySpec
+
+MOST_WRITTEN_OUT = 2**20  # levels of a range that a sampler may list
 
 
 class OptunaProposer:
-    """An Optuna sampler on an in-memory copy of the study."""
+    """An Optuna sampler on an in-memory copy of the study.
 
-    def __init__(self, spec: StudySpec, space: Space, sampler: BaseSampler) -> None:
+    writes_levels_out: the sampler lists all levels of a range in memory, so that it is shown a
+    continuum in place of a range with very many.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        space: Space,
+        sampler: BaseSampler,
+        *,
+        writes_levels_out: bool = False,
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = dict(space)
+        self._shown = {
+            name: _continuum(distribution) if writes_levels_out else distribution
+            for name, distribution in space.items()
+        }
         self._mirrored: dict[int, int] = {}  # number in the study → number in the mirror
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
@@ -36,22 +53,24 @@ class OptunaProposer:
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._drop_unwritten(numbers)
+        self.drop_unwritten(numbers)
         proposals = []
         for number, decided in zip(numbers, given, strict=True):
             if decided:
                 self._study.enqueue_trial(decided)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                trial = self._study.ask(self._space)
+                trial = self._study.ask(self._shown)
             self._mirrored[number] = trial.number
-            proposals.append(dict(trial.params))
+            proposals.append(
+                {name: nearest_level(self._space[name], v) for name, v in trial.params.items()}
+            )
         return proposals
 
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
             if trial.number not in self._mirrored:
-                self._add_to_mirror(trial.number, trial.state, _contents(trial))
+                self._add_to_mirror(trial)
 
     def add_results(self, trials: Iterable[FinishedTrial]) -> None:
         for trial in trials:
@@ -59,19 +78,21 @@ class OptunaProposer:
             if known is not None:
                 self._end_trial(known, trial)
 
-    def _drop_unwritten(self, numbers: Iterable[int]) -> None:
-        """Drop what was proposed for these numbers and never written: the database was away."""
+    def drop_unwritten(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             if number in self._mirrored:
                 self._study.tell(self._mirrored.pop(number), None, TrialState.FAIL)
 
-    def _add_to_mirror(self, number: int, state: TrialState, contents: Mapping[str, Any]) -> None:
-        try:
-            trial = create_trial(state=state, **contents)
-        except ValueError:
-            return  # someone enqueued a value outside its range: the sampler does without it
-        self._mirrored[number] = self._storage.get_n_trials(self._study_id)
-        self._study.add_trial(trial)
+    def _add_to_mirror(self, trial: FrozenTrial) -> None:
+        mirrored = create_trial(
+            state=trial.state,
+            params=trial.params,
+            distributions={name: self._shown[name] for name in trial.params},
+            values=trial.values,
+            intermediate_values=trial.intermediate_values,
+        )
+        self._mirrored[trial.number] = self._storage.get_n_trials(self._study_id)
+        self._study.add_trial(mirrored)
 
     def _end_trial(self, known: int, trial: FinishedTrial) -> None:
         if trial.state is TrialState.PRUNED:
@@ -100,7 +121,7 @@ class BatchTPEProposer:
         self._changed: set[int] = set()  # since the last proposal
 
     def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        self._drop_unwritten(numbers)
+        self.drop_unwritten(numbers)
         for changed in sorted(self._changed):
             self._search.log.read_one(self._trials[changed])
         self._changed.clear()
@@ -131,8 +152,7 @@ class BatchTPEProposer:
                 known.values = list(trial.values)
             known.intermediate_values = dict(trial.intermediate_values)
 
-    def _drop_unwritten(self, numbers: Iterable[int]) -> None:
-        """Drop what was proposed for these numbers and never written: the database was away."""
+    def drop_unwritten(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             known = self._mirrored.pop(number, None)
             if known is not None:
@@ -168,11 +188,9 @@ class BatchTPEProposer:
         return trial
 
 
-def _contents(trial: FrozenTrial) -> dict[str, Any]:
-    return {
-        "params": trial.params,
-        "distributions": trial.distributions,
-        "values": trial.values,
-        "system_attrs": trial.system_attrs,
-        "intermediate_values": trial.intermediate_values,
-    }
+def _continuum(distribution: BaseDistribution) -> BaseDistribution:
+    if not isinstance(distribution, IntDistribution | FloatDistribution):
+        return distribution
+    if (level_count(distribution) or 0) <= MOST_WRITTEN_OUT:
+        return distribution
+    return FloatDistribution(distribution.low, distribution.high, log=distribution.log)

@@ -10,8 +10,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from storage.trials.records import FinishedTrial
-from study.sampling.designs import DESIGNS, Design, Parameters, Space
+from study.sampling.designs import DESIGNS, Design, Parameters
 from study.sampling.mirrors import BatchTPEProposer, OptunaProposer
+from study.specification.levels import Space
 from study.specification.space import search_space
 from study.specification.spec import Sampler, StudySpec
 
@@ -25,8 +26,13 @@ class Proposer(Protocol):
         The list is shorter than numbers where a finite space is used up.
         """
 
+    def drop_unwritten(self, numbers: Iterable[int]) -> None:
+        """Drop what was proposed for these numbers and never written: the database was away, or
+        another program's trials took the numbers."""
+
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None:
-        """Add trials of the study that it did not propose, or does not remember."""
+        """Add trials of the study that it did not propose, or does not remember: as this search
+        makes them (see study.sampling.admission)."""
 
     def add_results(self, trials: Iterable[FinishedTrial]) -> None:
         """Add how trials ended that it knows."""
@@ -47,6 +53,8 @@ class DesignProposer:
             proposals.append({**parameters, **decided})
         return proposals
 
+    def drop_unwritten(self, numbers: Iterable[int]) -> None: ...
+
     def add_trials(self, trials: Iterable[FrozenTrial]) -> None: ...
 
     def add_results(self, trials: Iterable[FinishedTrial]) -> None: ...
@@ -61,12 +69,15 @@ def _of_design(sampler: Sampler) -> MakeProposer:
     return lambda spec, space, seed: DesignProposer(DESIGNS[sampler](spec, space))
 
 
-def _of_optuna(make: Callable[[int], BaseSampler]) -> MakeProposer:
+def _of_optuna(
+    make: Callable[[int], BaseSampler], *, writes_levels_out: bool = False
+) -> MakeProposer:
     def proposer(spec: StudySpec, space: Space, seed: int) -> Proposer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             # Optuna hands its seed to NumPy's legacy generator, which takes 32 bits.
-            return OptunaProposer(spec, space, make(seed % 2**32))
+            sampler = make(seed % 2**32)
+            return OptunaProposer(spec, space, sampler, writes_levels_out=writes_levels_out)
 
     return proposer
 
@@ -82,7 +93,9 @@ PROPOSERS: Mapping[Sampler, MakeProposer] = {
     Sampler.TPE: _tpe,
     Sampler.NSGA2: _of_optuna(lambda seed: optuna.samplers.NSGAIISampler(seed=seed)),
     Sampler.CMAES: _of_optuna(lambda seed: optuna.samplers.CmaEsSampler(seed=seed)),
-    Sampler.GP: _of_optuna(lambda seed: optuna.samplers.GPSampler(seed=seed)),
+    Sampler.GP: _of_optuna(
+        lambda seed: optuna.samplers.GPSampler(seed=seed), writes_levels_out=True
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from storage.studies.queue_positions import queue_position
 from storage.studies.runs import StudyRun, read_run
 from storage.tables.status import ENDED, RunStatus
 from storage.trials.storage import TrialStorage
-from study.coordinator.coordinator import SECONDS_SPENT, Ending
+from study.coordinator.coordinator import Ending, seconds_searched
 from study.coordinator.outage import LONGEST_OUTAGE
 from study.coordinator.tally import Tally
 from study.errors import StudyFailed
@@ -97,7 +97,7 @@ class View:
         try:
             self.run = read_run(self.database, self.spec.name)
             running = self._count()
-            spent = self._trials.get_study_user_attrs(self.study_id).get(SECONDS_SPENT, 0.0)
+            spent = seconds_searched(self._trials, self.study_id)
             message = self._message()
         except DatabaseUnreachable:
             now = time.monotonic()

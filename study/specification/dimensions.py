@@ -4,6 +4,7 @@ In a specification these are written as a scalar, a list, and {low, high, log, s
 pydantic types, so bounds, error messages and the JSON schema come from one declaration.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,6 +16,7 @@ Number = TypeVar("Number", int, float)
 Level = TypeVar("Level")
 # The range is a variable of its own: typing does not look for variables inside a pydantic class.
 NumberRange = TypeVar("NumberRange")
+MOST_WHOLE = 2**53  # doubles tell smaller whole numbers apart
 
 
 class Range(BaseModel, Generic[Number]):
@@ -48,17 +50,21 @@ class Range(BaseModel, Generic[Number]):
                     f"high, {self.high}, is not reached from low, {self.low}, "
                     f"in steps of {self.step}; give a high that is"
                 )
+        self._check_levels()
         return self
 
-    def levels(self) -> tuple[Number, ...] | None:
-        """Every number of the range, or None where there are infinitely many."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return tuple(range(self.low, self.high + 1, int(self.step or 1)))
-        if self.step is None:
-            return (self.low,) if self.low == self.high else None
-        low, step = Decimal(str(self.low)), Decimal(str(self.step))
-        count = int((Decimal(str(self.high)) - low) / step) + 1
-        return tuple(type(self.low)(low + step * i) for i in range(count))
+    def _check_levels(self) -> None:
+        """Refuse levels that doubles, as which Optuna keeps every number, do not tell apart."""
+        largest = max(abs(self.low), abs(self.high))
+        if isinstance(self.low, int):
+            told_apart = largest < MOST_WHOLE
+        else:
+            told_apart = self.step is None or self.step >= 2 * math.ulp(largest)
+        if not told_apart:
+            raise ValueError(
+                f"from {self.low} to {self.high} in steps of {self.step or 1} are numbers that "
+                "double precision does not tell apart; give a lower high or a larger step"
+            )
 
 
 def _shape(value: Any) -> str:

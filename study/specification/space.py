@@ -1,6 +1,5 @@
 """A specification's search space as Optuna sees it, and an Optuna trial as a worker sees it."""
 
-import math
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, get_args, get_type_hints
@@ -14,6 +13,7 @@ from optuna.distributions import (
 
 from study.errors import InvalidInput, nearest
 from study.specification.dimensions import Range
+from study.specification.levels import level_count, level_of, shown
 from study.specification.spec import StudySpec
 from workers.configuration import Configuration
 
@@ -58,26 +58,12 @@ def typed_configuration(values: Mapping[str, Any]) -> Configuration:
 def space_size(spec: StudySpec) -> int | None:
     """How many configurations there are, or None where a range is continuous."""
     size = 1
-    for levels in grid_levels(spec).values():
-        if levels is None:
+    for distribution in search_space(spec).values():
+        count = level_count(distribution)
+        if count is None:
             return None
-        size *= len(levels)
+        size *= count
     return size
-
-
-def grid_levels(spec: StudySpec) -> dict[str, tuple[Any, ...] | None]:
-    """The levels of every searched hyperparameter; None where it is continuous."""
-    return {
-        name: _levels(dimension)
-        for name, dimension in spec.dimensions().items()
-        if isinstance(dimension, Range | tuple)
-    }
-
-
-def _levels(dimension: Range[Any] | tuple[Any, ...]) -> tuple[Any, ...] | None:
-    if isinstance(dimension, Range):
-        return dimension.levels()
-    return tuple(_plain(level) for level in dimension)
 
 
 def _distribution(dimension: Range[Any] | tuple[Any, ...]) -> BaseDistribution:
@@ -105,38 +91,37 @@ def baseline_parameters(spec: StudySpec) -> list[dict[str, Any]]:
     Raises:
         InvalidInput: a baseline names something unknown or lies outside the search space.
     """
-    return [_baseline(spec, position, given) for position, given in enumerate(spec.baseline)]
+    try:
+        return [
+            searched_part(spec, given, f"baseline[{position}].")
+            for position, given in enumerate(spec.baseline)
+        ]
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
 
 
-def _baseline(spec: StudySpec, position: int, given: Parameters) -> dict[str, Any]:
+def searched_part(spec: StudySpec, given: Parameters, where: str = "") -> dict[str, Any]:
+    """The searched part of a configuration, or of some of one, as levels.
+
+    where stands before the name of a hyperparameter that is wrong.
+
+    Raises:
+        ValueError: it names something unknown or lies outside the search space.
+    """
     space, fixed = search_space(spec), fixed_values(spec)
     parameters = {}
     for name, value in given.items():
-        field = f"baseline[{position}].{name}"
+        field = f"{where}{name}"
         if name in space:
-            if not _contains(space[name], value):
-                raise InvalidInput(f"{field}: found {value!r}, outside search.{name}; widen it")
-            parameters[name] = value
+            try:
+                parameters[name] = level_of(space[name], value)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}; widen search.{name}") from None
         elif name not in fixed:
-            raise InvalidInput(f"{field}: unknown hyperparameter{nearest(name, [*space, *fixed])}")
-        elif value != _plain(fixed[name]):
-            raise InvalidInput(
-                f"{field}: found {value!r}, but {name} is {_plain(fixed[name])!r} in every trial; "
-                f"give search.{name} both levels"
+            raise ValueError(f"{field}: unknown hyperparameter{nearest(name, [*space, *fixed])}")
+        elif value != _plain(fixed[name]) or isinstance(value, bool):
+            raise ValueError(
+                f"{field}: found {shown(value)}, but {name} is {_plain(fixed[name])!r} in every "
+                f"trial; give search.{name} both levels"
             )
     return parameters
-
-
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    if isinstance(distribution, CategoricalDistribution):
-        return value in distribution.choices
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    if not isinstance(distribution, IntDistribution | FloatDistribution):
-        return False
-    if not distribution.low <= value <= distribution.high:
-        return False
-    if distribution.step is None:
-        return True
-    steps = (value - distribution.low) / distribution.step
-    return math.isclose(steps, round(steps), abs_tol=1e-8)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from study.analysis.effects.labels import labels_of
 from study.analysis.intervals.correctness import outcomes_on_test
 from study.analysis.intervals.responses import Response, response_of
 from study.analysis.learning import learned
@@ -54,23 +55,23 @@ def levels_of(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return values.cat.remove_unused_categories()
     known = np.sort(values.dropna().unique())
     if len(known) <= MOST_LEVELS:
-        words = values.map(lambda value: "none" if pd.isna(value) else f"{value:g}")
-        order = [f"{value:g}" for value in known] + (["none"] if values.isna().any() else [])
-        return words.astype(pd.CategoricalDtype(order, ordered=True))
+        words = dict(zip(known.tolist(), labels_of(known.tolist()), strict=True))
+        order = [*words.values(), *(["none"] if values.isna().any() else [])]
+        named = values.map(lambda value: "none" if pd.isna(value) else words[value])
+        return named.astype(pd.CategoricalDtype(order, ordered=True))
     numbers = values.astype("float64")
     edges = np.unique(np.quantile(numbers.dropna(), [0.0, 0.25, 0.5, 0.75, 1.0]))
     if (known == np.floor(known)).all():
         edges = np.unique(np.floor(edges))
-        first = [edges[0], *(edges[1:-1] + 1)]
-        labels = [_between(low, high) for low, high in zip(first, edges[1:], strict=True)]
+        ends = edges.astype(np.int64).tolist()
+        pairs = list(zip([ends[0], *(end + 1 for end in ends[1:-1])], ends[1:], strict=True))
     else:
-        labels = [_between(low, high) for low, high in itertools.pairwise(edges)]
-    return pd.cut(numbers, edges.tolist(), labels=_made_unique(labels), include_lowest=True)
+        pairs = list(itertools.pairwise(edges.tolist()))
+    return pd.cut(numbers, edges.tolist(), labels=_named(pairs), include_lowest=True)
 
 
-def _between(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else f"{low:.2g} – {high:.2g}"
-
-
-def _made_unique(labels: list[str]) -> list[str]:
-    return [f"{label} ({i})" if label in labels[:i] else label for i, label in enumerate(labels)]
+def _named(pairs: list[tuple[float, float]]) -> list[str]:
+    """A label per pair of ends, in the shortest form that tells all ends apart."""
+    ends = labels_of([end for pair in pairs for end in pair], digits=2)
+    named = zip(ends[::2], ends[1::2], strict=True)
+    return [first if first == last else f"{first} – {last}" for first, last in named]

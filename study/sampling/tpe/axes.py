@@ -8,7 +8,6 @@ coordinate is its index. A point has one coordinate per axis: an array of shape 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +20,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-Space = Mapping[str, BaseDistribution]
+from study.specification.levels import Space, level_at, level_count
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -70,10 +70,7 @@ class NumericAxis:
     @cached_property
     def cells(self) -> int | None:
         """How many numbers there are; None: a continuum."""
-        low, high, step = self.distribution.low, self.distribution.high, self.distribution.step
-        if low == high:
-            return 1
-        return None if step is None else round((high - low) / step) + 1
+        return level_count(self.distribution)
 
     @cached_property
     def _ends(self) -> tuple[float, float]:
@@ -98,18 +95,12 @@ class NumericAxis:
 
     def value(self, coordinate: float) -> Any:
         """The number at a coordinate."""
-        low, high, step = self.distribution.low, self.distribution.high, self.distribution.step
-        if self.cells == 1:
-            return low
-        if step is None:
-            start, end = self._ends
-            at = start + coordinate * (end - start)
-            return min(max(math.exp(at) if self.distribution.log else at, low), high)
-        index = int(self.cell(np.array([coordinate]))[0])
-        if isinstance(self.distribution, IntDistribution):
-            return low + index * int(step)
-        # As decimals, because 3 × 0.1 is not 0.3 in binary.
-        return min(float(Decimal(str(low)) + index * Decimal(str(step))), high)
+        if self.cells is not None:
+            return level_at(self.distribution, int(self.cell(np.array([coordinate]))[0]))
+        low, high = self.distribution.low, self.distribution.high
+        start, end = self._ends
+        at = start + coordinate * (end - start)
+        return min(max(math.exp(at) if self.distribution.log else at, low), high)
 
     def cell(self, coordinates: Floats) -> Integers:
         """The index of the cell that each coordinate lies in."""

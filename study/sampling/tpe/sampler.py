@@ -12,8 +12,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from study.sampling.tpe.axes import Space
 from study.sampling.tpe.search import INDEPENDENT, RELATIVE, ParzenSearch, random_stream
+from study.specification.levels import Space
 
 
 class BatchTPESampler(BaseSampler):

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from optuna.distributions import BaseDistribution
 
-from study.sampling.tpe.axes import Axes, Floats, Space
+from study.sampling.tpe.axes import Axes, Floats
 from study.sampling.tpe.history import Observations, TrialLog
 from study.sampling.tpe.parzen import fit
 from study.sampling.tpe.proposals import parzen_batch, uniform_batch
+from study.specification.levels import Space
 
 STARTUP = 10  # trials that are drawn at random before there is something to learn from
 SPACES = 64  # remembered per study: one whose ranges change from trial to trial has very many

@@ -250,15 +250,18 @@ def test_unknown_trials_are_named(database: Database):
         TrialStorage(database).batches.finish_trials(study_id, [finished(4)], lease)
 
 
-def test_a_distribution_that_contradicts_an_earlier_one_is_refused(database: Database):
+def test_a_coordinator_keeps_its_distributions_whatever_other_programs_made_of_a_name(
+    database: Database,
+):
     study_id = make_run(database).study_id
     lease = take_lease(database)
-    TrialStorage(database).batches.create_trials(study_id, [new_trial()], lease)
-    other = dict(DISTRIBUTIONS, activation=optuna.distributions.CategoricalDistribution(("elu",)))
-    trial = new_trial()
-    wrong = type(trial)({"activation": "elu"}, {"activation": other["activation"]})
-    with pytest.raises(ValueError, match="dynamic value space"):
-        TrialStorage(database).batches.create_trials(study_id, [wrong], lease)
+    other = {"activation": optuna.distributions.CategoricalDistribution(("elu",))}
+    theirs = optuna.trial.create_trial(params={"activation": "elu"}, distributions=other, value=1)
+    TrialStorage(database).create_new_trial(study_id, theirs)
+    (ours,) = TrialStorage(database).batches.create_trials(study_id, [new_trial()], lease)
+    assert ours.distributions["activation"] == DISTRIBUTIONS["activation"]
+    stored = TrialStorage(database).get_all_trials(study_id)
+    assert [trial.params["activation"] for trial in stored] == ["elu", ours.params["activation"]]
 
 
 def test_without_its_lease_a_coordinator_writes_nothing(database: Database):

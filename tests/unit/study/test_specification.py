@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from study.errors import InvalidInput
 from study.specification.dimensions import Range
@@ -140,16 +138,3 @@ def test_only_the_budget_and_where_files_lie_are_not_part_of_a_search():
     moved = {**spec, "data": {**spec["data"], "source": "/elsewhere.csv"}}
     assert identity(moved) == identity(spec)
     assert identity({**spec, "seed": 1}) != identity(spec)
-
-
-@given(low=st.integers(1, 50), steps=st.integers(0, 20), step=st.integers(1, 5))
-def test_the_levels_of_a_whole_range_are_those_that_its_steps_reach(low, steps, step):
-    levels = Range[int](low=low, high=low + steps * step, step=step).levels()
-    assert levels == tuple(low + i * step for i in range(steps + 1))
-
-
-@given(steps=st.integers(0, 40), step=st.sampled_from([0.1, 0.05, 0.25, 0.01]))
-def test_the_levels_of_a_stepped_range_have_no_rounding_in_them(steps, step):
-    high = round(steps * step, 6)
-    levels = Range[float](low=0.0, high=high, step=step).levels()
-    assert levels == tuple(round(i * step, 6) for i in range(steps + 1))

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from study.analysis import distinct_trials, importances, marginal_effects
 from study.analysis.effects.fanova import variance_shares
@@ -87,6 +89,32 @@ def test_many_values_are_cut_at_their_quartiles_and_few_are_levels():
     assert epochs.cat.categories.tolist() == ["0 – 4", "5 – 9", "10 – 14", "15 – 19"]
     patience = levels_of(pd.Series(pd.array([5, None, 3], dtype="Int64")))
     assert patience.cat.categories.tolist() == ["3", "5", "none"]
+
+
+@given(
+    st.sets(
+        st.floats(1e-9, 1e9) | st.sampled_from([0.01, 0.010000001, 0.3, 0.1 + 0.2]),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_levels_are_told_apart_however_near_they_are(numbers):
+    levels = levels_of(pd.Series(sorted(numbers)))
+    assert levels.nunique() == len(numbers)
+    assert sorted(numbers) == pytest.approx([float(label) for label in levels], rel=1e-5)
+
+
+def test_levels_have_no_more_digits_than_tell_them_apart():
+    def labels(values):
+        return levels_of(pd.Series(values)).cat.categories.tolist()
+
+    assert labels([0.1, 0.25]) == ["0.1", "0.25"]
+    assert labels([0.01, 0.010000001]) == ["0.01", "0.010000001"]
+    assert labels([1234567, 1234568]) == ["1234567", "1234568"]
+    near = 0.01 + 1e-9 * np.arange(40)
+    quartiles = levels_of(pd.Series(near))
+    assert len(set(quartiles.cat.categories)) == 4
+    assert quartiles.cat.categories[0] == "0.01 – 0.01000001"
 
 
 def test_shares_of_variance_follow_the_variances():
