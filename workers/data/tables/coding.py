@@ -69,21 +69,23 @@ def code_numbers(raw: RawColumn, column: Column, missing: Sequence[str], field: 
             raise DataError(
                 field, f"column {raw.name!r} holds dates; it is read as {_kinds(column)}"
             )
-        numbers = _without(numbers_of(raw), missing)
+        numbers = without(numbers_of(raw), missing)
         if column.kind is Kind.BOOLEAN:
             _check(np.isnan(numbers) | np.isin(numbers, (0.0, 1.0)), raw, column, field)
         return numbers
+    if raw.numbers is not None and column.kind is Kind.NUMBER:
+        return without(raw.numbers, missing)
     found = w.words_of(raw.values, missing)
     if column.kind is Kind.BOOLEAN:
         values = w.as_booleans(found.words)
         right = ~np.isnan(values)
     else:
         right = w.are_numbers(found.words, lenient=column.lenient)
-        values = _without(np.where(right, w.as_numbers(found.words), np.nan), missing)
+        values = without(np.where(right, w.as_numbers(found.words), np.nan), missing)
     return _spread(found, values, right, raw, column, field)
 
 
-def _without(numbers: Floats, missing: Sequence[str]) -> Floats:
+def without(numbers: Floats, missing: Sequence[str]) -> Floats:
     """The numbers, NaN in place of those that mean no value, however they are written."""
     if not missing:
         return numbers

@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 
 from workers.data.source import FILE_ENDINGS, DataError, ending_of
 from workers.data.tables.table import Table, table_of
+from workers.data.tables.words import with_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +77,8 @@ def _read_delimited(path: Path, field: str) -> Table:
     except (pa.ArrowInvalid, OSError, StopIteration, UnicodeDecodeError) as error:
         raise DataError(field, f"{path} cannot be read: {_why(error)}") from None
     columns = [(name, found.column(i)) for i, name in enumerate(names)]
-    return table_of(str(path), columns, field=field, notes=notes)
+    table = table_of(str(path), columns, field=field, notes=notes)
+    return replace(table, columns=tuple(map(with_numbers, table.columns)))
 
 
 def _unpacked(file: Any, path: Path) -> Any:

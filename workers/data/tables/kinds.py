@@ -12,7 +12,7 @@ import pyarrow as pa
 from workers.columns import INPUT_KINDS, Column, Kind, Role
 from workers.data.source import DataError, DataSource
 from workers.data.tables import words as w
-from workers.data.tables.coding import days_of, origin_of
+from workers.data.tables.coding import days_of, origin_of, without
 from workers.data.tables.table import RawColumn, Table, as_text, numbers_of
 
 Bools = npt.NDArray[np.bool_]
@@ -99,6 +99,9 @@ def _target(column: RawColumn, source: DataSource, known: Bools) -> Column:
         elif column.declared or pa.types.is_timestamp(column.values.type):
             kind = Kind.CATEGORY
         return Column(column.name, kind, Role.TARGET)
+    if column.numbers is not None and not column.declared:
+        exact = bool((np.abs(column.numbers[~np.isnan(column.numbers)]) <= 2**53).all())
+        return Column(column.name, Kind.NUMBER if exact else Kind.CATEGORY, Role.TARGET)
     found = w.words_of(column.values, source.missing_values)
     there = (found.counts(known) > 0) & ~w.are_no_value(found.words)
     kind = Kind.CATEGORY
@@ -131,13 +134,14 @@ def _feature(column: RawColumn, source: DataSource, known: Bools) -> Decision:
         return _as_wanted(column, Kind(wanted), source, known)
     if column.declared:
         return _category(column, _words(column, source), source, known)
-    if column.is_text:
+    if column.is_text and column.numbers is None:
         return _of_words(column, source, known)
     if pa.types.is_timestamp(column.values.type):
         return _date(column, known, source)
     if pa.types.is_boolean(column.values.type):
         return _checked(Column(column.name, Kind.BOOLEAN), numbers_of(column)[known])
-    return _number(Column(column.name, Kind.NUMBER), numbers_of(column)[known])
+    numbers = without(numbers_of(column), source.missing_values)
+    return _number(Column(column.name, Kind.NUMBER), numbers[known])
 
 
 def _words(column: RawColumn, source: DataSource) -> w.Words:
@@ -192,7 +196,7 @@ def _checked(column: Column, numbers: npt.NDArray[np.float64], *warnings: str) -
 
 
 def _of_words(column: RawColumn, source: DataSource, known: Bools) -> Decision:
-    """What a column of words is, from the words of the rows that are known."""
+    """What a column of words is, from those of the rows that are known."""
     name, found = column.name, _words(column, source)
     counts = found.counts(known)
     words = found.words

@@ -20,10 +20,8 @@ def leaks(dataset: Dataset) -> list[str]:
     for place in range(numbers):
         if _orders(dataset.numeric[rows, place], target):
             found.append(_line(dataset.names[place], "a range of its values for each class"))
-    for place in range(dataset.categorical.shape[1]):
-        codes = dataset.categorical[rows, place]
-        # Many levels of few rows have one class each by chance.
-        if len(np.unique(codes)) <= len(rows) / 10 and _equals(codes, target):
+    for place, levels in enumerate(dataset.levels):
+        if _equals(dataset.categorical[rows, place], len(levels), target):
             found.append(_line(dataset.names[numbers + place], "each of its levels has one class"))
     return found
 
@@ -35,10 +33,13 @@ def _line(name: str, how: str) -> str:
     )
 
 
-def _equals(codes: npt.NDArray[np.int64], target: npt.NDArray[np.int64]) -> bool:
-    pairs = np.unique(np.stack([codes, target]), axis=1)
-    levels = len(np.unique(codes))
-    return levels > 1 and int(pairs.shape[1]) == levels
+def _equals(codes: npt.NDArray[np.int64], levels: int, target: npt.NDArray[np.int64]) -> bool:
+    classes = int(target.max()) + 1
+    pairs = np.bincount((codes + 1) * classes + target, minlength=(levels + 1) * classes)
+    classes_of_levels = (pairs.reshape(levels + 1, classes) > 0).sum(axis=1)
+    there = int((classes_of_levels > 0).sum())
+    # Many levels of few rows have one class each by chance.
+    return bool(1 < there <= len(codes) / 10 and classes_of_levels.max() == 1)
 
 
 def _orders(numbers: npt.NDArray[np.float64], target: npt.NDArray[np.int64]) -> bool:

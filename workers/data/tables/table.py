@@ -19,13 +19,15 @@ class RawColumn:
     """A column's values as one Arrow array: of text, numbers, booleans or time stamps.
 
     declared: the table itself says that it is a category. unsupported names the type of values that
-    are none of these; values is then None.
+    are none of these; values is then None. numbers [N] are those that a column of text consists of,
+    NaN where it is empty, known at once; None: each of its words is to be looked at.
     """
 
     name: str
     values: Any
     declared: bool = False
     unsupported: str | None = None
+    numbers: npt.NDArray[np.float64] | None = None
 
     @property
     def is_text(self) -> bool:
@@ -192,6 +194,8 @@ def _date_text(times: Any) -> Any:
 
 def numbers_of(column: RawColumn) -> npt.NDArray[np.float64]:
     """A column of numbers or booleans as [N], NaN where there is no value."""
+    if column.numbers is not None:
+        return column.numbers
     floats = (
         column.values.cast(pa.float64(), safe=False)
         if not pa.types.is_boolean(column.values.type)

@@ -4,13 +4,18 @@ Everything here is asked of the different words of a column, once each.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from workers.data.tables.table import RawColumn
+
+FEW = 64
+"""Words that show that most columns of text are no numbers."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """Networks count in 32 bits: a number beyond it is no number to them."""
@@ -126,6 +131,32 @@ def are_dates(words: Any) -> Bools:
     """Which words are dates or times in ISO form."""
     found: Bools = ~np.isnan(as_days(words))
     return found
+
+
+def with_numbers(column: RawColumn) -> RawColumn:
+    """The column with its numbers, where it is one of text that are all plainly written numbers.
+
+    It costs a tenth of looking at each word; what it finds is what that would find.
+    """
+    if not column.is_text or len(column.values) == 0:
+        return column
+    text = column.values
+    first = text[:FEW].cast(pa.large_string())
+    if not (are_numbers(first) | _is_in(first, {""}))[_present(first)].all():
+        return column
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
+    if pc.any(pc.match_substring_regex(text, r"^[+-]?0[0-9]")).as_py():
+        return column  # codes with leading zeros
+    try:
+        numbers = np.asarray(pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    except pa.ArrowInvalid:
+        return column
+    plain = np.isfinite(numbers) | ~_present(text)  # nan and inf are words to look at
+    return replace(column, numbers=numbers) if plain.all() else column
+
+
+def _present(text: Any) -> Bools:
+    return _bools(pc.is_valid(text))
 
 
 def as_numbers(words: Any) -> Floats:
