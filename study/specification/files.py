@@ -43,6 +43,7 @@ def read_specification(
     for field in ("source", "test"):
         if not paths_as_written:
             _make_absolute(document.get("data"), field, path.parent)
+    _refuse_repeated(overrides)
     for override in overrides:
         _apply(document, override, paths_as_written=paths_as_written)
     if name is not None:
@@ -102,6 +103,20 @@ def _make_absolute(section: Any, field: str, folder: Path) -> None:
             section[field] = str((folder / path).resolve())
 
 
+def _refuse_repeated(overrides: Sequence[str]) -> None:
+    """Refuse an override that takes away what one before it gave."""
+    before: list[str] = []
+    for override in overrides:
+        field, _, _ = override.partition("=")
+        undone = next((one for one in before if f"{one}.".startswith(f"{field}.")), None)
+        if undone is not None:
+            again = (
+                "given twice" if undone == field else f"given after {_cut(undone)}, a part of it"
+            )
+            raise InvalidInput(f"--set {_cut(field)}: {again}; give it once")
+        before.append(field)
+
+
 def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -> None:
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
@@ -131,7 +146,7 @@ _ADVICE: dict[str, Callable[[dict[str, Any]], str]] = {
     "int_from_float": lambda ctx: "give a whole number",
     "float_type": lambda ctx: "give a number",
     "bool_type": lambda ctx: "give true or false",
-    "string_type": lambda ctx: "give text",
+    "string_type": lambda ctx: "give text, in quotation marks if it looks like something else",
     "tuple_type": lambda ctx: "give a list",
     "finite_number": lambda ctx: "give a finite number",
     "enum": lambda ctx: f"give one of {ctx['expected']}",
