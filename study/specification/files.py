@@ -155,6 +155,7 @@ _ADVICE: dict[str, Callable[[dict[str, Any]], str]] = {
     "less_than": lambda ctx: f"give a value < {ctx['lt']:g}",
     "less_than_equal": lambda ctx: f"give a value ≤ {ctx['le']:g}",
     "union_tag_invalid": lambda ctx: "give a single level or a list of levels",
+    "string_unicode": lambda ctx: "give text in UTF-8",
     "string_too_short": lambda ctx: "give some text",
     "string_pattern_mismatch": lambda ctx: "give a name without slashes and control characters",
     "model_type": lambda ctx: "give a mapping of fields to values",
