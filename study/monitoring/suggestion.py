@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
-from shlex import join
+from shlex import quote
 
 from storage.database.urls import parse_url, without_secrets
 from storage.errors import UrlRefused
+from study.monitoring.terminal import steers
 
 DEFAULT_STORAGE = "sqlite:///study.db"
 
@@ -20,8 +21,26 @@ def command(
     """
     options = [*options, *_storage_option(storage)]
     if any(argument.startswith("-") for argument in arguments):
-        return join(["study", verb, *options, "--", *arguments])
-    return join(["study", verb, *arguments, *options])
+        words = [verb, *options, "--", *arguments]
+    else:
+        words = [verb, *arguments, *options]
+    return " ".join(["study", *map(_quoted, words)])
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell; what would steer a terminal is written as bash and zsh read it."""
+    if not any(map(steers, word)):
+        return quote(word)
+    return f"$'{''.join(map(_escaped, word))}'"
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that is no text: see os.fsdecode
+        return f"\\x{number - 0xDC00:02x}"
+    if steers(character):
+        return f"\\u{number:04x}"
+    return f"\\{character}" if character in "\\'" else character
 
 
 def _storage_option(storage: str | None) -> list[str]:

@@ -83,12 +83,13 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        character.encode("unicode_escape").decode() if _steers(character) else character
+        character.encode("unicode_escape").decode() if steers(character) else character
         for character in text
     )
 
 
-def _steers(character: str) -> bool:
+def steers(character: str) -> bool:
+    """Whether a terminal would obey the character instead of showing it."""
     if character in "\n\t":
         return False
     hidden = unicodedata.category(character) in _HIDDEN
