@@ -4,8 +4,6 @@ import os
 from collections.abc import Sequence
 from shlex import quote
 
-from storage.database.urls import parse_url, without_secrets
-from storage.errors import UrlRefused
 from study.monitoring.terminal import steers
 
 DEFAULT_STORAGE = "sqlite:///study.db"
@@ -52,6 +50,9 @@ def _storage_option(storage: str | None) -> list[str]:
 
 
 def _shown(storage: str) -> str:
+    from storage.database.urls import parse_url, without_secrets
+    from storage.errors import UrlRefused
+
     try:
         return without_secrets(parse_url(storage))
     except UrlRefused:
