@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
+from storage.database.read_only import ADVICE, connect_read_only, is_read_only
 from storage.database.translation import translated
-from storage.database.urls import without_secrets
+from storage.database.urls import sqlite_path, without_secrets
+from storage.errors import DatabaseNotWritable
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before DatabaseBusy."""
@@ -46,12 +49,17 @@ class Transaction:
 
 
 class Database:
-    """An open database. Made by open_database; safe to share between threads, picklable."""
+    """An open database. Made by open_database; safe to share between threads, picklable.
+
+    read_only: a file of SQLite's that this user may only read.
+    """
 
     def __init__(self, url: URL) -> None:
         self._secret_url = url
         self.url = without_secrets(url)
-        self.engine = _make_engine(url)
+        path = sqlite_path(url)
+        self.read_only = path is not None and is_read_only(path)
+        self.engine = _make_engine(url, path if self.read_only else None)
         self._reader = self.engine
         if self.dialect == "postgresql":
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -73,7 +81,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection whose work is committed when the block ends, and undone when it raises."""
+        """A connection whose work is committed when the block ends, and undone when it raises.
+
+        Raises:
+            DatabaseNotWritable: before anything is done, where the file may only be read.
+        """
+        if self.read_only:
+            raise DatabaseNotWritable(f"database {self.url} may only be read here: {ADVICE}")
         with self._transaction(self._writer, writes=True) as connection:
             yield connection
 
@@ -115,11 +129,20 @@ class Database:
         return Database, (self._secret_url,)
 
 
-def _make_engine(url: URL) -> Engine:
+def _make_engine(url: URL, only_read: Path | None) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(
-            url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=5
-        )
+        if only_read is None:
+            engine = create_engine(
+                url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_size=5
+            )
+        else:
+            # None is kept: whoever may write the file may begin to, and the next must see that.
+            engine = create_engine(
+                url,
+                hide_parameters=True,
+                creator=partial(connect_read_only, only_read, BUSY_SECONDS),
+                poolclass=NullPool,
+            )
         event.listen(engine, "connect", _prepare_sqlite_connection)
         event.listen(engine, "begin", _begin_sqlite_transaction)
         return engine

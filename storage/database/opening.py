@@ -5,11 +5,13 @@ upgrades its tables, in one transaction: under SQLite's write lock, or an adviso
 PostgreSQL.
 """
 
+import os
 import time
 
 from sqlalchemy import Connection, text
 
 from storage.database.engine import BUSY_SECONDS, Database
+from storage.database.read_only import ADVICE
 from storage.database.translation import translated
 from storage.database.urls import parse_url, refuse_network_file_system, sqlite_path
 from storage.errors import DatabaseBusy, DatabaseMissing, DatabaseNotWritable, StatementRefused
@@ -32,10 +34,10 @@ def open_database(url: str, *, create: bool = True) -> Database:
     path = sqlite_path(parsed)
     if path is not None:
         refuse_network_file_system(path)
-        if not create and not path.exists():
+        if not create and not os.access(path, os.F_OK):
             raise DatabaseMissing(f"there is no database at {path}")
-        if not path.parent.is_dir():
-            raise DatabaseNotWritable(f"the folder of {path} does not exist")
+        if not os.access(path.parent, os.F_OK):
+            raise DatabaseNotWritable(f"the folder of {path} does not exist, or is closed")
     database = Database(parsed)
     try:
         _ensure_schema(database, create=create)
@@ -52,7 +54,12 @@ def _ensure_schema(database: Database, *, create: bool) -> None:
         if not known and not create:
             raise DatabaseMissing(f"database {database.url} holds no studies yet")
         ready = known and _is_ready(connection)
-    if database.dialect == "sqlite":
+    if database.read_only and not ready:
+        raise DatabaseNotWritable(
+            f"database {database.url} must be brought up to date before it is read, and may not be "
+            f"written: {ADVICE}"
+        )
+    if database.dialect == "sqlite" and not database.read_only:
         _use_write_ahead_log(database)
     attempts = 0 if ready else ATTEMPTS
     for attempt in range(attempts):

@@ -1,12 +1,18 @@
 """From what a user types to a URL of SQLAlchemy that can hold a study."""
 
+from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlencode
 
+from psycopg.pq import Conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from storage.errors import NetworkFileSystem, UrlRefused
 
+# SQLite's are those of Python's driver that change neither transactions nor threads.
+SQLITE_OPTIONS = frozenset({"timeout", "detect_types", "cached_statements"})
+POSTGRESQL_OPTIONS = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 EXAMPLES = "such as sqlite:///study.db or postgresql://user@host/database"
 
 # File locks over these are missing, advisory only between some hosts, or do not cover the shared
@@ -21,21 +27,26 @@ NETWORK_FILE_SYSTEMS = frozenset(
 def parse_url(text: str) -> URL:
     """The database that text names; postgres:// and postgresql:// are reached through psycopg 3.
 
-    Raises UrlRefused for a path, an unknown scheme, or a database in memory.
+    Raises UrlRefused for a path, an unknown scheme, an option that the driver does not know, or a
+    database in memory.
     """
     if "://" not in text:
         # What holds an @ may hold a password.
         shown = "this" if "@" in text else repr(text)
         raise UrlRefused(f"{shown} is not a database URL; write one {EXAMPLES}")
     try:
+        if not text.startswith("sqlite"):
+            text.encode()
         url = make_url(text)
     except (ArgumentError, ValueError):
         # The text may hold a password, so it is not repeated.
         raise UrlRefused(f"the database URL cannot be read; write one {EXAMPLES}") from None
     match url.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return _sqlite(url)
+            path, _, options = text.partition("://")[2].partition("?")
+            return _sqlite(url, path.removeprefix("/"), options)
         case "postgresql" | "postgres" | "postgresql+psycopg":
+            _refuse_unknown(url, POSTGRESQL_OPTIONS, "those of libpq")
             return url.set(drivername="postgresql+psycopg")
         case other:
             raise UrlRefused(f"{other!r} databases are not supported; use a URL {EXAMPLES}")
@@ -43,6 +54,9 @@ def parse_url(text: str) -> URL:
 
 def without_secrets(url: URL) -> str:
     """The URL as it may be shown: also the query may hold a password."""
+    if url.get_backend_name() == "sqlite":
+        options = urlencode(url.query, doseq=True)
+        return f"{url.drivername}:///{url.database}{'?' if options else ''}{options}"
     secrets = {key: "***" for key in url.query if "password" in key}
     return url.update_query_dict(secrets).render_as_string(hide_password=True)
 
@@ -73,10 +87,28 @@ def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/self/mount
         )
 
 
-def _sqlite(url: URL) -> URL:
-    database = url.database or ""
+def _sqlite(url: URL, path: str, options: str) -> URL:
+    """The URL of the file that is called as it is written: no %20 in it means a blank."""
+    database = path if url.database else ""
     if database in {"", ":memory:"} or "mode=memory" in database:
         raise UrlRefused("a study must outlive its program; name a file: sqlite:///study.db")
     if database.startswith("file:"):
         raise UrlRefused("SQLite's own file: URLs are not supported; write sqlite:///study.db")
-    return url
+    if options and not url.query:
+        # SQLAlchemy would drop it, and open the file that is called like the part before it.
+        raise UrlRefused(
+            f"a question mark begins the options of a URL, and {options!r} is none; rename the "
+            "file or folder so that its name has no ?"
+        )
+    _refuse_unknown(url, SQLITE_OPTIONS, ", ".join(sorted(SQLITE_OPTIONS)))
+    return url.set(database=database)
+
+
+def _refuse_unknown(url: URL, known: Collection[str], shown: str) -> None:
+    unknown = [name for name in url.query if name not in known]
+    if unknown:
+        # Its value may be a password.
+        raise UrlRefused(
+            f"the database URL has an option {unknown[0]!r} that {url.get_backend_name()} does "
+            f"not know (known: {shown})"
+        )

@@ -64,3 +64,14 @@ def best_trials(results: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
     # A stable sort: of equal trials the earlier one is the better, as in Optuna.
     ranked = complete.sort_values(objective.value, ascending=ascending, kind="stable")
     return ranked.head(BEST_TRIALS)
+
+
+def best_trial_of(results: pd.DataFrame, objective: Objective) -> int | None:
+    """The number of the best complete trial by the objective, the earliest of equal ones; None
+    where no complete trial has a value of it."""
+    values = results.loc[results["state"] == "COMPLETE", ["trial", objective.value]].dropna()
+    if values.empty:
+        return None
+    ascending = objective.direction == "minimize"
+    ranked = values.sort_values(objective.value, ascending=ascending, kind="stable")
+    return int(ranked["trial"].iloc[0])

@@ -13,6 +13,7 @@ from study.cli import commands
 from study.cli.application import app, say
 from study.errors import ExitCode, StudyError
 from study.launching.signals import interrupting_on_signals
+from study.monitoring.terminal import write_every_character
 
 INTERRUPTED = "interrupted"
 
@@ -25,14 +26,19 @@ for _command in iter_modules(commands.__path__):
 
 def main() -> NoReturn:
     """Run the command line; every error that a user can cause becomes one line and a code."""
+    write_every_character()
     interrupts = interrupting_on_signals()
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
     except typer.TyperException as error:
         _fail(error.format_message(), ExitCode.INVALID_INPUT)
     except (typer.Abort, KeyboardInterrupt):
         _fail(INTERRUPTED, ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # the reader of stdout, such as `head`, has seen enough
+    except (BrokenPipeError, SystemExit) as error:
+        # The reader of stdout, such as `head`, has seen enough: typer may have made an exit of it.
+        if not any(isinstance(one, BrokenPipeError) for one in (error, error.__context__)):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
     except StudyError as error:

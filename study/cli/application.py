@@ -1,23 +1,53 @@
 """The command `study` itself, and what its commands have in common."""
 
 import logging
-import os
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-DEFAULT_STORAGE = "sqlite:///study.db"
+from study.errors import InvalidInput
+from study.monitoring import suggestion
+from study.monitoring.terminal import message_console
+
+DEFAULT_STORAGE = suggestion.DEFAULT_STORAGE
 
 app = typer.Typer(
     name="study",
-    help="Hyperparameter studies that measure how much a network overfits, and why.",
     epilog="Begin with: study launch · then: study results digits · study dashboard",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"study {version('overfit-study')}")
+        raise typer.Exit
+
+
+@app.callback()
+def study(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which version this is.", callback=_say_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Hyperparameter studies that measure how much a network overfits, and why."""
+
+
+def _encodable(name: str) -> str:
+    """The name. Bytes of the command line that are no text in its encoding are no name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"NAME: {name!r} is no text in UTF-8") from None
+    return name
+
 
 StorageOption = Annotated[
     str,
@@ -29,7 +59,9 @@ StorageOption = Annotated[
         show_default=True,
     ),
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The study's name.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The study's name.", callback=_encodable)
+]
 
 
 def cluster_option(description: str) -> Any:
@@ -41,16 +73,6 @@ def cluster_option(description: str) -> Any:
         metavar="ADDRESS",
         help=description,
     )
-
-
-def storage_option(storage: str) -> str:
-    """How to name this storage in another command; "" where that is not needed. A password in the
-    URL is shown as it would be typed: never."""
-    from storage.database.urls import parse_url, without_secrets
-
-    if storage in (DEFAULT_STORAGE, os.environ.get("STUDY_STORAGE")):
-        return ""
-    return f" --storage {without_secrets(parse_url(storage))}"
 
 
 DropOption = Annotated[
@@ -90,7 +112,7 @@ Voice = Callable[[int, str], None]
 
 
 def _print(_level: int, line: str) -> None:
-    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+    message_console().print(line, soft_wrap=True)
 
 
 _voices: list[Voice] = [_print]

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from study.monitoring.terminal import data_console, print_table
+
 if TYPE_CHECKING:
     from study.analysis.confirmation import ConfirmedTrial
 
@@ -14,16 +16,14 @@ def print_confirmed(study: str, storage: str, trials: Collection[int] | None = N
     them to stdout; nothing where there are none."""
     from study.analysis.confirmation import confirmed_trials
     from study.analysis.measurements import load_measurements
-    from study.cli.tables import data_console
     from study.report.sentences.confirmation import headline
 
     found = confirmed_trials(load_measurements(study, storage))
     shown = [own for own in found if trials is None or own.trial in trials]
     if not shown:
         return
-    stdout = data_console()
-    stdout.print(confirmed_table(shown))
-    stdout.print(headline(shown[0]), soft_wrap=True)
+    print_table(confirmed_table(shown))
+    data_console().print(headline(shown[0]), soft_wrap=True)
 
 
 def confirmed_table(trials: "list[ConfirmedTrial]") -> Table:

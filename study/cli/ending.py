@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from study.cli.application import say, storage_option
+from study.cli.application import say
 from study.errors import ExitCode
+from study.monitoring.suggestion import command
+from study.monitoring.terminal import data_console, print_table
 
 if TYPE_CHECKING:
     from study.launching.outcome import StudyOutcome
@@ -20,7 +22,7 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         typer.Exit: it was stopped, which has an exit code of its own, or all networks diverged.
     """
     from study.analysis.trials import best_trials, varying_hyperparameters
-    from study.cli.tables import as_table, data_console
+    from study.cli.tables import as_table
     from study.coordinator.coordinator import Ending
 
     if outcome.ending is None:
@@ -33,8 +35,9 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         title = f"Best of {outcome.complete} trials by {spec.objective[0].value}"
         varying = varying_hyperparameters(results)
         stdout = data_console()
-        table = as_table(best, title, varying=varying, width=stdout.width)
-        stdout.print(table)
+        print_table(
+            as_table(best, title, objectives=spec.objective, varying=varying, width=stdout.width)
+        )
         if outcome.constant_accuracy is not None:
             stdout.print(
                 f"always saying the most frequent class: test {outcome.constant_accuracy:.3f}"
@@ -45,14 +48,14 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         from study.cli.confirmed import print_confirmed
 
         print_confirmed(spec.name, outcome.storage_url)
-    option = storage_option(outcome.storage_url)
+    storage = outcome.storage_url
     if outcome.ending is Ending.STOPPED:
-        again = f"study resume {spec.name} --detach{option}"
+        again = command("resume", spec.name, storage=storage, options=["--detach"])
         say(f"to go on:     {again if detached else 'launch it again with the same options'}")
     if outcome.complete:
-        say(f"report:       study report {spec.name}{option}")
-    say(f"all results:  study results {spec.name}{option}")
-    say(f"dashboard:    study dashboard{option}")
+        say(f"report:       {command('report', spec.name, storage=storage)}")
+    say(f"all results:  {command('results', spec.name, storage=storage)}")
+    say(f"dashboard:    {command('dashboard', storage=storage)}")
     if outcome.ending is Ending.STOPPED:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if outcome.all_diverged:
@@ -66,7 +69,7 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
 def _show_verdicts(spec: "StudySpec", storage: str) -> None:
     """What the study says about its claims: too early to say of one that was stopped."""
     from study.analysis import load_measurements, verdicts
-    from study.cli.tables import data_console, verdicts_table
+    from study.cli.tables import verdicts_table
 
     table = verdicts(load_measurements(spec.name, storage), spec.claims)
-    data_console().print(verdicts_table(table))
+    print_table(verdicts_table(table))

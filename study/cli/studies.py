@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.table import Table
-from rich.text import Text
 
 from storage.database.opening import open_database
 from storage.reading.summaries import RunSummary, list_runs
@@ -14,7 +14,9 @@ from storage.studies.runs import StudyRun, read_run
 from storage.studies.splits import constant_test_accuracy, read_splits
 from storage.tables.status import RunStatus
 from storage.trials.confirmations import confirmed_replicates
+from study.analysis.trials import best_trial_of
 from study.errors import InvalidInput
+from study.monitoring.terminal import data_console, visible
 from study.specification.stored import stored_specification
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ def studies_table(storage: str) -> Table:
         others = list_names_without_run(database)
     queue = _queue(summaries)
     table = Table("name", "status", "trials", "best", "objective", "created (UTC)")
+    names = [*(summary.run.study for summary in summaries), *others]
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = max((cell_len(visible(name)) for name in names), default=0)
     for summary in summaries:
         run = summary.run
         table.add_row(
@@ -59,19 +64,37 @@ def status_table(name: str, storage: str) -> Table:
         (summary,) = [summary for summary in summaries if summary.run.study == run.study]
     results = load_results(name, storage)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    # As Text: errors have words in brackets, which would be taken for markup.
     for label, text in _facts(run, summary, _queue(summaries), results).items():
-        table.add_row(label, Text(text))
+        table.add_row(label, text)
     if constant is not None:
         table.add_row(
             "base rate", f"{constant:.3f} of test examples are of the most frequent class"
         )
-    table.add_row("confirmed", Text(_confirmed(confirmed)))
+    table.add_row("confirmed", _confirmed(confirmed))
     if run.error is not None:
-        table.add_row("error", Text(run.error))
+        table.add_row("error", run.error)
     for reason, count in _reasons(results):
-        table.add_row("failed", Text(f"{count} × {reason}"))
+        table.add_row("failed", f"{count} × {reason}")
     return table
+
+
+def results_table(name: str, storage: str) -> Table:
+    """A study's trials, a row each, with what people look at first."""
+    from storage.reading.frames import load_results
+    from study.analysis.trials import varying_hyperparameters
+    from study.cli.tables import as_table
+
+    with open_database(storage, create=False) as database:
+        run = read_run(database, name)
+        results = load_results(name, database)
+    known = set(results.columns)
+    return as_table(
+        results,
+        "",
+        objectives=[objective for objective in _objectives(run) if objective in known],
+        varying=varying_hyperparameters(results),
+        width=data_console().width,
+    )
 
 
 def _queue(summaries: Sequence[RunSummary]) -> list[str]:
@@ -140,13 +163,11 @@ def _confirmed(replicates: Mapping[int, int]) -> str:
 
 def _best(objective: "Objective", results: "pd.DataFrame") -> str:
     """The best value and whose it is: each objective may have a winner of its own."""
-    values = results.loc[results["state"] == "COMPLETE", ["trial", objective.value]].dropna()
-    if values.empty:
+    best = best_trial_of(results, objective)
+    if best is None:
         return f"{objective.value} –"
-    ranked = values.sort_values(objective.value, ascending=objective.direction == "minimize",
-                                kind="stable")  # fmt: skip
-    best = ranked.iloc[0]
-    return f"{objective.value} {best[objective.value]:.4f} (trial {best['trial']:.0f})"
+    value = float(results.loc[results["trial"] == best, objective.value].iloc[0])
+    return f"{objective.value} {value:.4f} (trial {best})"
 
 
 def _objectives(run: StudyRun) -> list[str]:

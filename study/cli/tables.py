@@ -6,11 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from study.errors import InvalidInput
+from study.monitoring.terminal import natural_width
 from workers.segment import HEADLINES, METRICS
 
 if TYPE_CHECKING:
@@ -43,15 +43,27 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def as_table(results: "pd.DataFrame", title: str, *, varying: Sequence[str], width: int) -> Table:
-    """The headline metrics and the hyperparameters that vary, a row per trial.
+FILE_FORMATS = (Format.CSV, Format.JSON, Format.PARQUET)
+
+
+def as_table(
+    results: "pd.DataFrame",
+    title: str,
+    *,
+    objectives: Sequence[str],
+    varying: Sequence[str],
+    width: int,
+) -> Table:
+    """The headline metrics, what the study optimizes, and the hyperparameters that vary: a row per
+    trial.
 
     Where the columns do not fit into width characters, the hyperparameters share one.
     """
-    table = _table(results, title, [*HEADLINES, *varying], ())
-    if Console(width=10_000).measure(table).maximum <= width:
+    metrics = list(dict.fromkeys((*HEADLINES, *objectives)))
+    table = _table(results, title, [*metrics, *varying], ())
+    if natural_width(table) <= width:
         return table
-    return _table(results, title, HEADLINES, varying)
+    return _table(results, title, metrics, varying)
 
 
 def _table(
@@ -102,13 +114,12 @@ def verdicts_table(claims: "pd.DataFrame") -> Table:
         table.add_column(heading)
     for row in claims.to_dict("records"):
         says, verdict, *rest = claim_cells(row)
-        # A claim is anybody's words: what looks like markup in them is none.
-        table.add_row(Text(says), f"[bold]{verdict}[/bold]", *rest)
+        table.add_row(says, Text(verdict, style="bold"), *rest)
     return table
 
 
 def write_results(results: "pd.DataFrame", style: Format, output: Path | None) -> None:
-    """Write the table to output, or to stdout where that is None.
+    """Write all columns to output, or to stdout where that is None, in one of FILE_FORMATS.
 
     Raises:
         InvalidInput: a format of bytes for a terminal, or a file that cannot be written.
@@ -137,20 +148,7 @@ def _write_to_stdout(results: "pd.DataFrame", style: Format) -> None:
 def _text(results: "pd.DataFrame", style: Format) -> str:
     if style is Format.CSV:
         return str(results.to_csv(index=False))
-    if style is Format.JSON:
-        return results.to_json(orient="records", date_format="iso", indent=2) + "\n"
-    console = data_console()
-    from study.analysis.trials import varying_hyperparameters
-
-    varying = varying_hyperparameters(results)
-    with console.capture() as capture:
-        console.print(as_table(results, "", varying=varying, width=console.width))
-    return capture.get()
-
-
-def data_console() -> Console:
-    """stdout for data: as wide as it must be where it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 240, highlight=False)
+    return results.to_json(orient="records", date_format="iso", indent=2) + "\n"
 
 
 def _cell(column: str, value: Any) -> str:
@@ -158,6 +156,6 @@ def _cell(column: str, value: Any) -> str:
 
     if pd.isna(value):
         return "–"
-    if column in HEADLINES:
+    if column in METRICS:
         return f"{value:.3f}" if METRICS[column].difference is None else f"{value:+.3f}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -71,7 +71,9 @@ class Tally:
         score = values[0] if self.spec.objective[0].direction == "maximize" else -values[0]
         if score > self._best_score:
             self._best_score = score
-            self._best = BestTrial(number, {name: attributes[name] for name in _SHOWN})
+            objectives = (objective.value for objective in self.spec.objective)
+            figures = dict(zip(objectives, values, strict=False))
+            self._best = BestTrial(number, figures | {name: attributes[name] for name in _SHOWN})
 
     def began_event(self) -> StudyBegan:
         """The study as a coordinator found it."""

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.doctor.check import Check, Outcome
+from study.monitoring.terminal import visible
 
 _STYLES = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAILED: "bold red"}
 
@@ -22,9 +23,9 @@ def as_table(checks: Sequence[Check]) -> Table:
     table = Table("", "check", "", "what was found, and what to do", expand=False)
     group = ""
     for check in checks:
-        found = Text(check.found)
+        found = Text(visible(check.found))
         if check.remedy:
-            found.append(f"\n→ {check.remedy}", style="bold")
+            found.append(visible(f"\n→ {check.remedy}"), style="bold")
         shown = check.group if check.group != group else ""
         group = check.group
         outcome = Text(check.outcome.value, style=_STYLES[check.outcome])

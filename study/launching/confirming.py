@@ -28,6 +28,7 @@ from study.launching.replay import dataset_of
 from study.launching.run import record_transactions
 from study.monitoring import events
 from study.monitoring.progress import NoProgress, Progress
+from study.monitoring.suggestion import command
 from study.specification.spec import FEWEST_FRESH_REPLICATES, ConfirmSpec, StudySpec
 from study.specification.stored import stored_specification
 from workers.data import Dataset
@@ -124,7 +125,7 @@ def _train(
             if status not in ENDED:
                 raise InvalidInput(
                     f"study {run.study!r} is {status.value}, and nobody works on it; let it end "
-                    f"first: study resume {run.study}"
+                    f"first: {command('resume', run.study, storage=database.url)}"
                 )
             # Somebody else may have confirmed them while we read the data.
             parts = parts_of(spec, TrialStorage(database), run.study_id, numbers, replicates)

@@ -8,6 +8,7 @@ from storage.studies.runs import StudyRun, read_run
 from storage.studies.transitions import request_stop
 from storage.tables.status import ENDED, RunStatus
 from study.launching.lease import is_gone
+from study.monitoring.suggestion import command
 
 POLL_SECONDS = 0.5
 
@@ -17,6 +18,8 @@ def stop_study(name: str, storage: str, *, timeout: float) -> str:
 
     Returns one line that says what became of it.
     """
+    resume = command("resume", name, storage=storage)
+    queue_again = command("resume", name, storage=storage, options=["--detach"])
     with open_database(storage, create=False) as database:
         before = read_run(database, name)
         if before.status in ENDED and before.owner is not None and not is_gone(before.owner):
@@ -28,12 +31,12 @@ def stop_study(name: str, storage: str, *, timeout: float) -> str:
             return f"study {name!r} was {before.status.value} already"
         gone = before.owner is None or is_gone(before.owner)
         if gone and not before.detached:
-            return f"study {name!r} has no coordinator; to go on: study resume {name}"
+            return f"study {name!r} has no coordinator; to go on: {resume}"
         if request_stop(database, name) is RunStatus.STOPPED:
-            return f"study {name!r} left the queue; to go on: study resume {name} --detach"
+            return f"study {name!r} left the queue; to go on: {queue_again}"
         run = _wait(database, name, timeout)
     if run.status in ENDED:
-        again = f"study resume {name}" + (" --detach" if run.detached else "")
+        again = queue_again if run.detached else resume
         return f"study {name!r} is {run.status.value}; to go on: {again}"
     return f"study {name!r} was asked to stop; {run.owner} has not done so within {timeout:g} s"
 

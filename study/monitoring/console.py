@@ -6,7 +6,7 @@ Everything here goes to stderr; stdout is for data.
 import time
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -14,17 +14,19 @@ from rich.text import Text
 
 from study.monitoring.event import Event
 from study.monitoring.progress import Progress, Snapshot
+from study.monitoring.terminal import PlainConsole, message_console, visible
 
 
-def progress_on(console: Console) -> Progress:
+def progress_for_people() -> Progress:
     """The live panel on a terminal, else plain lines."""
+    console = message_console()
     return LivePanel(console) if console.is_terminal else PlainLines(console)
 
 
 class PlainLines:
     """A line every few seconds, and one whenever asked."""
 
-    def __init__(self, console: Console, *, every: float = 5.0) -> None:
+    def __init__(self, console: PlainConsole, *, every: float = 5.0) -> None:
         self._console = console
         self._every = every
         self._shown_at = -every
@@ -40,7 +42,7 @@ class PlainLines:
 
     def write_line(self, line: str) -> None:
         """Print the line."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
     def record_event(self, event: Event) -> None:
         """Print what a person is to know."""
@@ -58,7 +60,7 @@ class PlainLines:
 class LivePanel:
     """A small panel that is redrawn in place from the first snapshot on; notes scroll above it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: PlainConsole) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=8)
 
@@ -69,7 +71,7 @@ class LivePanel:
 
     def write_line(self, line: str) -> None:
         """Print the line above the panel."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
     def record_event(self, event: Event) -> None:
         """Print above the panel what a person is to know."""
@@ -88,13 +90,13 @@ def panel(snapshot: Snapshot) -> Group:
     head = Table.grid(padding=(0, 2))
     ended = snapshot.complete + snapshot.pruned + snapshot.failed
     bar = ProgressBar(total=snapshot.total, completed=ended, width=32)
-    head.add_row(Text(snapshot.study, style="bold"), bar, Text(_counts(snapshot)))
+    head.add_row(Text(visible(snapshot.study), style="bold"), bar, Text(_counts(snapshot)))
     body = Table.grid(padding=(0, 2))
     body.add_row(Text(_pace(snapshot), style="dim"), Text(_best(snapshot), style="green"))
     lines = [head, body]
     if snapshot.message:
         lines.append(Table.grid())
-        lines[-1].add_row(Text(snapshot.message, style="yellow"))
+        lines[-1].add_row(Text(visible(snapshot.message), style="yellow"))
     return Group(*lines)
 
 
@@ -116,13 +118,16 @@ def _best(snapshot: Snapshot) -> str:
     best = snapshot.best
     if best is None:
         return ""
-    shown = [f"trial {best.trial}"]
-    for name, value in best.figures.items():
-        if name.endswith("_gap"):
-            shown.append(f"gap {value:+.3f}")
-        else:  # the side that it was measured on
-            shown.append(f"{name.partition('_')[0]} {value:.3f}")
-    return f"best: {', '.join(shown)}"
+    figures = (_figure(name, value) for name, value in best.figures.items())
+    return f"best: {', '.join([f'trial {best.trial}', *figures])}"
+
+
+def _figure(name: str, value: float) -> str:
+    """A figure in few words: an accuracy by the side that it was measured on."""
+    words = name.removesuffix("_accuracy").removeprefix("generalization_").replace("_", " ")
+    if name == "parameters":
+        return f"{words} {value:.0f}"
+    return f"{words} {value:+.3f}" if name.endswith("_gap") else f"{words} {value:.3f}"
 
 
 def _pace(snapshot: Snapshot) -> str:

@@ -42,16 +42,36 @@ class ComparedTrial:
         return f"{self.measurements.run.study} {described(self.measurements, self.trial)}"
 
 
-def compare(study: str, others: Sequence[str], storage: str) -> Table:
-    """others are trial numbers of the study, or names of studies whose best trials compete.
-
-    The first trial is compared with each of the others; with names, the first is the best trial
-    of `study`.
+def compare_trials(study: str, trials: Sequence[int], storage: str) -> Table:
+    """The first trial of the study against each of the others.
 
     Raises:
-        InvalidInput: fewer than two sides, a trial that is not complete, studies of other data.
+        InvalidInput: fewer than two of them, or one that is not complete.
     """
-    first, *rest = _sides(study, others, storage)
+    measurements = load_measurements(study, storage)
+    return _compared([ComparedTrial(measurements, trial) for trial in trials])
+
+
+def compare_studies(studies: Sequence[str], storage: str) -> Table:
+    """The best trial of the first study against that of each of the others.
+
+    Raises:
+        InvalidInput: fewer than two of them, or they ran on other data.
+    """
+    loaded = [load_measurements(study, storage) for study in studies]
+    for one in loaded:
+        if one.run.data_sha256 != loaded[0].run.data_sha256:
+            raise InvalidInput(
+                f"studies {studies[0]!r} and {one.run.study!r} ran on other data: "
+                "their accuracies cannot be compared"
+            )
+    return _compared([ComparedTrial(one, best_trial(one)) for one in loaded])
+
+
+def _compared(sides: Sequence[ComparedTrial]) -> Table:
+    if len(sides) < 2:
+        raise InvalidInput("give at least two trials, or another study's name, to compare")
+    first, *rest = sides
     rows = pd.DataFrame(
         [
             {"second": side.name, "quantity": quantity, "found": found}
@@ -89,27 +109,6 @@ def _interval(found: Difference) -> str:
     if not np.isfinite([found.low, found.high]).all():
         return "cannot be told"
     return f"{100 * found.low:+.2f} to {100 * found.high:+.2f}"
-
-
-def _sides(study: str, others: Sequence[str], storage: str) -> list[ComparedTrial]:
-    numbers = [int(other) for other in others if other.isdecimal()]
-    if numbers and len(numbers) < len(others):
-        raise InvalidInput("give trial numbers of one study, or names of studies, not both")
-    measurements = load_measurements(study, storage)
-    if numbers:
-        sides = [ComparedTrial(measurements, number) for number in numbers]
-    else:
-        all_of_them = [measurements, *(load_measurements(other, storage) for other in others)]
-        sides = [ComparedTrial(one, best_trial(one)) for one in all_of_them]
-    if len(sides) < 2:
-        raise InvalidInput("give at least two trials, or another study's name, to compare")
-    for side in sides:
-        if side.measurements.run.data_sha256 != measurements.run.data_sha256:
-            raise InvalidInput(
-                f"studies {study!r} and {side.measurements.run.study!r} ran on other data: "
-                "their accuracies cannot be compared"
-            )
-    return sides
 
 
 def _differences(first: ComparedTrial, second: ComparedTrial) -> list[tuple[str, Difference]]:

@@ -1,6 +1,7 @@
 """A report as Markdown, for a terminal or a repository: the words and the tables."""
 
 import math
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from study.specification.claims import Quantity
 
 def as_markdown(report: Report) -> str:
     """Everything but the pictures."""
-    parts = [f"# {report.study}", *report.answer, *(f"> {word}" for word in report.cautions)]
+    answer, cautions = map(escaped, report.answer), map(escaped, report.cautions)
+    parts = [f"# {escaped(report.study)}", *answer, *(f"> {word}" for word in cautions)]
     if report.claims is not None:
         parts += ["## Claims", claims_table(report.claims)]
     parts += [
@@ -24,8 +26,8 @@ def as_markdown(report: Report) -> str:
     parts += ["## The best configuration, to copy", f"```yaml\n{report.configuration}```"]
     if report.data:
         parts += ["## The data, as they were read", "```\n" + "\n".join(report.data) + "\n```"]
-    facts = [(label, text) for label, text in report.facts.items()]
-    facts += [("failed", reason) for reason in report.failures]
+    facts = [(label, escaped(text)) for label, text in report.facts.items()]
+    facts += [("failed", escaped(reason)) for reason in report.failures]
     parts += ["## How the study was run", table_of(["", ""], facts)]
     terms = terms_in("\n".join(parts))
     if terms:
@@ -35,7 +37,7 @@ def as_markdown(report: Report) -> str:
 
 def _best(table: pd.DataFrame) -> str:
     head, *rows = turned(table)
-    return table_of(head, rows)
+    return table_of(head, [tuple(map(escaped, row)) for row in rows])
 
 
 def turned(table: pd.DataFrame) -> list[tuple[str, ...]]:
@@ -49,7 +51,7 @@ CLAIM_HEAD = ("claim", "verdict", "quantity", "estimate", "difference (95 % inte
 
 def claims_table(claims: pd.DataFrame) -> str:
     """A row per claim: its verdict, the quantity on both sides, their difference, p by Holm."""
-    rows = [claim_cells(row) for row in claims.to_dict("records")]
+    rows = [map(escaped, claim_cells(row)) for row in claims.to_dict("records")]
     return table_of(CLAIM_HEAD, [(says, f"**{verdict}**", *rest) for says, verdict, *rest in rows])
 
 
@@ -80,6 +82,19 @@ def _plain(value: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}"
+
+
+_MARKUP = re.compile(
+    r"[`*~]|\\(?=[!-/:-@\[-`{-~])|<(?=[a-zA-Z/!?])|(?<=\])(?=\()|&(?=#?\w+;)|\b_|_\b", re.ASCII
+)
+
+
+def escaped(text: str) -> str:
+    """The text so that Markdown shows it as it is: names and claims are anybody's words.
+
+    Only what Markdown would obey is marked, so that it can be read as it is written, too.
+    """
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", text)
 
 
 def table_of(head: Iterable[str], rows: Sequence[Sequence[str]]) -> str:

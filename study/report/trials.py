@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from study.analysis import (
     Measurements,
@@ -21,6 +20,7 @@ from study.analysis.effects.labels import labels_of
 from study.analysis.trials import best_trials
 from study.report.style import estimated, percent, points
 from study.specification.spec import Objective, Sampler, StudySpec
+from study.specification.yaml_reader import write_document
 from workers.configuration import HYPERPARAMETERS
 
 FILES = ("source", "test")  # fields of the section data that may name a file
@@ -166,7 +166,7 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
         ),
         "sampler": Sampler.GRID.value,  # one configuration is a grid of one point
     }
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = write_document(document)
     if any(named[field] != data[field] for field in named):
         return f"{BESIDE}\n{text}"
     return text

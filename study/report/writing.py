@@ -8,8 +8,11 @@ from study.analysis import load_measurements
 from study.errors import InvalidInput
 from study.report.building import build_report, picture
 from study.report.markdown import as_markdown
+from study.report.outputs.formats import format_of
 from study.report.outputs.images import as_png
 from study.report.page import as_page, picture_page
+
+LONGEST_FILE_NAME = 255  # bytes, on the usual file systems
 
 
 class Style(StrEnum):
@@ -25,13 +28,14 @@ def write_report(
 ) -> str | None:
     """Write a report and return where to; None for stdout.
 
-    style None follows the output's ending, else is html. HTML and PNG go to a file, named after
-    the study unless output says otherwise; Markdown to stdout or to output.
+    style None follows the output's ending, and is html without an output. HTML and PNG go to a
+    file, named after the study unless output says otherwise; Markdown to stdout or to output.
 
     Raises:
-        InvalidInput: an unknown format or figure, a PNG without a figure, an unwritable file.
+        InvalidInput: an unknown format or ending, or they contradict each other; an unknown figure,
+            a PNG without a figure, an unwritable file.
     """
-    chosen = _style(style, output)
+    chosen = format_of(output, style, list(Style), Style.HTML)
     if figure is None and chosen is Style.PNG:
         raise InvalidInput("--format png is one picture; add --figure NAME")
     if figure is not None and chosen is Style.MARKDOWN:
@@ -50,8 +54,7 @@ def write_report(
     if chosen is Style.MARKDOWN and output is None:
         sys.stdout.write(content.decode())
         return None
-    name = "-".join(part for part in (study, figure or "report") if part)
-    path = output or Path(f"{name}.{chosen.value}")
+    path = output or _named_after(study, f"-{figure or 'report'}.{chosen.value}")
     try:
         path.write_bytes(content)
     except OSError as error:
@@ -59,10 +62,7 @@ def write_report(
     return str(path)
 
 
-def _style(style: str | None, output: Path | None) -> Style:
-    if style is None:
-        ending = output.suffix.lstrip(".") if output else ""
-        return Style(ending) if ending in list(Style) else Style.HTML
-    if style not in list(Style):
-        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(Style)}")
-    return Style(style)
+def _named_after(study: str, ending: str) -> Path:
+    """A file called like the study, whose name is cut where the file system would refuse it."""
+    kept = study.encode()[: LONGEST_FILE_NAME - len(ending)].decode(errors="ignore")
+    return Path(kept + ending)

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
-
 from study.monitoring.console import PlainLines
 from study.monitoring.event import Event
 from study.monitoring.progress import CombinedProgress, Progress, Snapshot
+from study.monitoring.terminal import message_console
 from study.service.instructions import Instructions
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class NamedLines:
 
     def __init__(self, study: str) -> None:
         self._study = study
-        self._lines = PlainLines(Console(stderr=True), every=SECONDS_BETWEEN_LINES)
+        self._lines = PlainLines(message_console(), every=SECONDS_BETWEEN_LINES)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Print the snapshot, unless the last line is too fresh."""

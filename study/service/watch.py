@@ -20,6 +20,7 @@ from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import bounds_of
 from study.launching.resuming import search_is_over
 from study.monitoring.progress import Progress, Snapshot
+from study.monitoring.suggestion import command
 from study.specification.spec import StudySpec
 from study.specification.stored import stored_specification
 
@@ -136,4 +137,5 @@ class View:
             return ""
         if run.detached:
             return "between two coordinators"
-        return f"nobody works on it; to go on: study resume {run.study}"
+        resume = command("resume", run.study, storage=self.database.url)
+        return f"nobody works on it; to go on: {resume}"

@@ -39,15 +39,22 @@ class Claim(BaseModel):
     compared. margin is the least difference that matters; for equal the largest that does not.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     says: Annotated[str, Field(min_length=1)]
+    """The claim in words."""
     quantity: Quantity
+    """What is compared."""
     of: Mapping[str, Any]
+    """Levels of hyperparameters: the trials that the claim is about."""
     against: Mapping[str, Any] | None = None
+    """The other trials, likewise; none: value is given."""
     value: float | None = None
+    """A number to compare with, in place of other trials."""
     expect: Expectation
+    """How the first side is to differ."""
     margin: Annotated[float, Field(ge=0)] = 0.0
+    """The least difference that matters; for equal the largest that does not."""
 
     @model_validator(mode="after")
     def _has_one_other_side(self) -> Self:

@@ -44,6 +44,7 @@ def read_specification(
     for field in ("source", "test"):
         if not paths_as_written:
             _make_absolute(document.get("data"), field, path.parent)
+    _refuse_repeated(overrides)
     for override in overrides:
         _apply(document, override, paths_as_written=paths_as_written)
     if drop and isinstance(document.get("data"), dict):
@@ -111,6 +112,20 @@ def is_file(source: str) -> bool:
     return "." in source or "/" in source
 
 
+def _refuse_repeated(overrides: Sequence[str]) -> None:
+    """Refuse an override that takes away what one before it gave."""
+    before: list[str] = []
+    for override in overrides:
+        field, _, _ = override.partition("=")
+        undone = next((one for one in before if f"{one}.".startswith(f"{field}.")), None)
+        if undone is not None:
+            again = (
+                "given twice" if undone == field else f"given after {_cut(undone)}, a part of it"
+            )
+            raise InvalidInput(f"--set {_cut(field)}: {again}; give it once")
+        before.append(field)
+
+
 def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -> None:
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
@@ -140,7 +155,7 @@ _ADVICE: dict[str, Callable[[dict[str, Any]], str]] = {
     "int_from_float": lambda ctx: "give a whole number",
     "float_type": lambda ctx: "give a number",
     "bool_type": lambda ctx: "give true or false",
-    "string_type": lambda ctx: "give text",
+    "string_type": lambda ctx: "give text, in quotation marks if it looks like something else",
     "tuple_type": lambda ctx: "give a list",
     "finite_number": lambda ctx: "give a finite number",
     "enum": lambda ctx: f"give one of {ctx['expected']}",
@@ -149,6 +164,7 @@ _ADVICE: dict[str, Callable[[dict[str, Any]], str]] = {
     "less_than": lambda ctx: f"give a value < {ctx['lt']:g}",
     "less_than_equal": lambda ctx: f"give a value ≤ {ctx['le']:g}",
     "union_tag_invalid": lambda ctx: "give a single level or a list of levels",
+    "string_unicode": lambda ctx: "give text in UTF-8",
     "string_too_short": lambda ctx: "give some text",
     "string_pattern_mismatch": lambda ctx: "give a name without slashes and control characters",
     "model_type": lambda ctx: "give a mapping of fields to values",

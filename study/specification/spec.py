@@ -122,7 +122,7 @@ class Objective(StrEnum):
 class Section(BaseModel):
     """A frozen part of the specification that refuses keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -234,24 +234,39 @@ class SearchSpec(Section):
     """The search space: per hyperparameter a fixed value, a choice or a range (None: default)."""
 
     topology: Categorical[Topology] | None = None
+    """How the hidden layers are wired."""
     depth: Numeric[Depth, Range[Depth]] | None = None
+    """How many hidden layers."""
     width: Numeric[Width, Range[Width]] | None = None
+    """Units of each hidden layer."""
     activation: Categorical[Activation] | None = None
+    """The function of every hidden unit."""
     initialization: Categorical[Initialization] | None = None
+    """The distribution of the initial weights; biases start at zero."""
     dropout: Numeric[DropoutRate, Range[DropoutRate]] | None = None
+    """The probability that a hidden unit is switched off in a training step."""
     ensemble_size: Numeric[EnsembleSize, Range[EnsembleSize]] | None = None
+    """How many networks predict together."""
     learning_rate: Numeric[Positive, Range[Positive]] | None = None
+    """The optimizer's step size."""
     weight_decay: Numeric[NotNegative, Range[NotNegative]] | None = None
+    """How strongly weights are drawn towards zero in each step."""
     batch_size: Numeric[Count, Range[Count]] | None = None
+    """Training examples of each step."""
     optimizer: Categorical[Optimizer] | None = None
+    """The rule that turns gradients into steps."""
     train_fraction: Numeric[Share, Range[Share]] | None = None
+    """The share of the training split that is used."""
     early_stopping_patience: Numeric[Count | None, Range[Count]] | None = None
+    """Epochs without a better validation loss after which a network stops and returns to its
+    best weights; null: never."""
 
 
 class EarlyStoppingSpec(Section):
     """End a network's training after `patience` epochs without a better validation loss."""
 
     patience: Count
+    """Epochs without a better validation loss."""
 
 
 class TrainingSpec(Section):
@@ -259,17 +274,29 @@ class TrainingSpec(Section):
     that the search may take over."""
 
     optimizer: Optimizer = DEFAULTS.optimizer
+    """The rule that turns gradients into steps, unless the search says otherwise."""
     batch_size: Count = DEFAULTS.batch_size
+    """Training examples of each step, unless the search says otherwise."""
     early_stopping: EarlyStoppingSpec | None = None
+    """End training early; none: every network is trained to the last epoch."""
     epochs: Count = DEFAULT_SETTINGS.epochs
+    """How often a network sees its training examples."""
     replicates: Count = DEFAULT_SETTINGS.replicates
+    """How often each configuration is trained, on other splits and from other seeds."""
     evaluations: Count = DEFAULT_SETTINGS.evaluations
+    """The largest number of epochs at which learning curves are measured."""
     leaky_relu_slope: NotNegative = DEFAULT_SETTINGS.leaky_relu_slope
+    """Of leaky_relu, for negative inputs."""
     elu_alpha: Positive = DEFAULT_SETTINGS.elu_alpha
+    """Of elu: the limit for negative inputs is its negative."""
     maxout_pieces: Annotated[int, Field(ge=2, le=16, strict=True)] = DEFAULT_SETTINGS.maxout_pieces
+    """Linear pieces of each maxout unit."""
     recurrent_cell: RecurrentCell = DEFAULT_SETTINGS.recurrent_cell
+    """What a unit of a recurrent network does at each step."""
     momentum: Annotated[float, Field(ge=0, lt=1, strict=True)] = DEFAULT_SETTINGS.momentum
+    """Of the optimizer momentum."""
     gradient_clip: Positive | None = DEFAULT_SETTINGS.gradient_clip
+    """The largest Euclidean norm of a network's gradient; none: unbounded."""
 
     def settings(self) -> TrainingSettings:
         """The part that workers need beside a trial's configuration."""
@@ -290,13 +317,16 @@ class BudgetSpec(Section):
     """When a study ends: totals over all launches. None: no such bound."""
 
     trials: Count | None = None
+    """The number of trials."""
     hours: Positive | None = None
+    """The hours of training."""
 
 
 class ResourcesSpec(Section):
     """What one task takes beside one CPU thread."""
 
     gpus: NotNegative = 0.0
+    """GPUs of one task, or a share of one."""
 
 
 FEWEST_FRESH_REPLICATES = 10
@@ -309,7 +339,9 @@ class ConfirmSpec(Section):
     many fresh replicates: with seeds and splits that chose nothing."""
 
     trials: Count = 3
+    """How many of the best trials."""
     replicates: Annotated[int, Field(ge=FEWEST_FRESH_REPLICATES, strict=True)] = 10
+    """On how many fresh replicates each."""
 
 
 class StudySpec(Section):
@@ -317,18 +349,31 @@ class StudySpec(Section):
     is not confirmed."""
 
     name: Name
+    """What the study is called: 1 to 200 characters without slashes and control characters."""
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    """What all random numbers follow from."""
     data: DataSpec
+    """The examples and their splits."""
     search: SearchSpec = SearchSpec()
+    """The search space."""
     training: TrainingSpec = TrainingSpec()
+    """What all trials share."""
     baseline: tuple[Mapping[str, Any], ...] = ()
+    """Configurations that are trained before any search, as mappings of hyperparameters."""
     objective: tuple[Objective, ...] = (Objective.VALIDATION_ACCURACY,)
+    """What the search optimizes, one or several: never a test quantity."""
     sampler: Sampler = Sampler.TPE
+    """How the next configurations are chosen."""
     pruner: Pruner = Pruner.NONE
+    """How trials without promise are ended before their last epoch."""
     budget: BudgetSpec = BudgetSpec()
+    """When the study ends."""
     confirm: ConfirmSpec | None = None
+    """Train the best trials again on fresh replicates; none: do not."""
     resources: ResourcesSpec = ResourcesSpec()
+    """What one task takes."""
     claims: tuple[Claim, ...] = ()
+    """What the study is to judge: see below."""
 
     @field_validator("objective", mode="before")
     @classmethod

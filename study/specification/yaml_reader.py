@@ -1,12 +1,15 @@
-"""From YAML text, which anybody may have written, to plain values: bounded in time and memory.
+"""From YAML text, which anybody may have written, to plain values and back: bounded in time and
+memory.
 
-Only YAML's plain values are made: a tag that names a Python object is refused, never followed.
+Words are read by the core schema of YAML 1.2, and so `no`, `1:30` and `2024-01-01` are text. Only
+its plain values are made: a tag that names anything else is refused, never followed.
 """
 
 import re
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 MOST_BYTES = 256 * 1024
 """Longest text that is read; the built-in specifications have about a thousand bytes."""
@@ -47,12 +50,12 @@ def read_document(text: str | bytes) -> Any:
     except yaml.YAMLError:
         raise Unreadable("it holds characters that YAML does not allow") from None
     except (ValueError, LookupError, OverflowError):
-        # PyYAML's own: a date like 2024-99-99, !!int of a word, a number of thousands of digits.
-        raise Unreadable("a number or date in it cannot be read") from None
+        # !!int or !!bool of a word, a number of thousands of digits.
+        raise Unreadable("a number or a truth value in it cannot be read") from None
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values, with 1e-3 as a number: YAML 1.1 wants 1.0e-3 and silently reads it as text."""
+    """Plain values, and each key once: PyYAML reads YAML 1.1, and keeps the last of equal keys."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -83,16 +86,87 @@ class _Loader(yaml.SafeLoader):
             self._sizes[event.anchor] = self._values - before
         return node
 
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """A mapping. Its keys are compared as they stand here: not with those of one merged in."""
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, Any], int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._refuse(key, "a key is a list or a mapping")
+            merges = key.tag == "tag:yaml.org,2002:merge"
+            value = (key.tag, key.value if merges else self.construct_object(key))
+            if value in lines:
+                where = f"first in line {lines[value]}"
+                self._refuse(key, f"the key {key.value!r} stands twice, {where}")
+            lines[value] = key.start_mark.line + 1
+        return node
+
     @staticmethod
     def _refuse(event: Any, problem: str) -> None:
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
+def _integer(loader: _Loader, node: Any) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+
+
+def _float(loader: _Loader, node: Any) -> float:
+    return float(
+        loader.construct_scalar(node).lower().replace(".inf", "inf").replace(".nan", "nan")
+    )
+
+
+def _boolean(loader: _Loader, node: Any) -> bool:
+    return {"true": True, "false": False}[loader.construct_scalar(node).lower()]
+
+
+def _text(loader: _Loader, node: Any) -> str:
+    # JSON writes what lies beyond 16 bits as two halves: they belong together.
+    halves = str(loader.construct_scalar(node)).encode("utf-16", "surrogatepass")
+    try:
+        return halves.decode("utf-16")
+    except UnicodeDecodeError:
+        raise yaml.MarkedYAMLError(
+            problem="half a character in a text", problem_mark=node.start_mark
+        ) from None
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotation marks what YAML 1.1 would read as something else, and what 1.2 would."""
+
+
+# The core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), the first characters
+# of what each pattern matches, and << as YAML 1.1 had it.
+_SCHEMA: tuple[tuple[str, str | None, list[str], Any], ...] = (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""], SafeConstructor.construct_yaml_null),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF"), _boolean),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789"), _integer),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+        _float,
+    ),
+    ("str", None, [], _text),
+    ("seq", None, [], SafeConstructor.construct_yaml_seq),
+    ("map", None, [], SafeConstructor.construct_yaml_map),
+    ("merge", r"<<", ["<"], None),
 )
+_Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_constructors = {None: SafeConstructor.construct_undefined}
+for _name, _pattern, _first_characters, _constructor in _SCHEMA:
+    _tag = f"tag:yaml.org,2002:{_name}"
+    if _pattern is not None:
+        for _kind in (_Loader, _Dumper):
+            _kind.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})$"), _first_characters)
+    if _constructor is not None:
+        _Loader.add_constructor(_tag, _constructor)
+
+
+def write_document(document: Any) -> str:
+    """YAML text that read_document, and readers of YAML 1.1, read as these plain values."""
+    return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def _one_line(problem: str | None) -> str:

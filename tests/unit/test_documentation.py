@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from study.specification import reference
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
     "ARCHITECTURE.md",
@@ -63,3 +65,8 @@ def test_the_map_names_every_room():
             and entry.stem != "__init__"
         }
         assert named == there
+
+
+def test_the_page_on_specifications_is_made_from_the_model():
+    written = (ROOT / "docs" / "specification.md").read_text("utf-8")
+    assert written == reference.page(), "write it anew: see study/specification/reference.py"

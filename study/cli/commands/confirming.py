@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from study.cli.application import (
     DEFAULT_STORAGE,
@@ -12,18 +11,19 @@ from study.cli.application import (
     app,
     cluster_option,
     say,
-    storage_option,
 )
+from study.cli.trials import trial_numbers
 from study.errors import ExitCode, StudyFailed
 from study.launching.signals import exiting_in_time
+from study.monitoring.suggestion import command
 
 
 @app.command()
 def confirm(
     name: NameArgument,
     trials: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="[TRIAL ...]", help="Which trials.", show_default=False),
+        list[str] | None,
+        typer.Argument(metavar="[TRIAL ...]", help="Their numbers, or 'best'.", show_default=False),
     ] = None,
     replicates: Annotated[
         int, typer.Option(metavar="N", help="On how many fresh replicates each; 10 or more.")
@@ -41,12 +41,13 @@ def confirm(
     """
     from study.cli.confirmed import print_confirmed
     from study.launching.confirming import confirm as confirm_trials
-    from study.monitoring.console import progress_on
+    from study.monitoring.console import progress_for_people
 
-    with exiting_in_time(), progress_on(Console(stderr=True)) as progress:
+    numbers = trial_numbers(name, trials or (), storage)
+    with exiting_in_time(), progress_for_people() as progress:
         outcome = confirm_trials(
             name,
-            trials or (),
+            numbers,
             replicates=replicates,
             storage=storage,
             cluster=cluster,
@@ -60,4 +61,4 @@ def confirm(
     if outcome.ending is not None and outcome.ending.stopped:
         say("it was stopped; to go on: confirm again with the same options")
         raise typer.Exit(ExitCode.INTERRUPTED)
-    say(f"report:       study report {name}{storage_option(storage)}")
+    say(f"report:       {command('report', name, storage=storage)}")

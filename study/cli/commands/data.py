@@ -7,6 +7,7 @@ import typer
 
 from study.cli.application import DropOption, app, listed, say
 from study.errors import InvalidInput
+from study.monitoring.suggestion import command
 
 if TYPE_CHECKING:
     from study.launching.plan import Plan
@@ -90,7 +91,7 @@ def init(
         raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
     for line in summary:
         say(line)
-    say(f"wrote {path}; run it with:  study launch {path}")
+    say(f"wrote {path}; run it with:  {command('launch', str(path))}")
 
 
 def _stem(data: Path) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, listed, say
-from study.errors import InvalidInput
+from study.cli.trials import TrialArgument, trial_numbers
+from study.monitoring.suggestion import command
 
 if TYPE_CHECKING:
     from study.cli.tables import Format
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 @app.command()
 def export(
     name: NameArgument,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="The trial's number.", min=0)],
+    trial: TrialArgument,
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Write to this folder, which must be new or empty.")
     ],
@@ -38,11 +39,12 @@ def export(
     """
     from study.models.export import export_model
 
+    (number,) = trial_numbers(name, [trial], storage)
     exported = export_model(
-        name, trial, storage, output, replicate=replicate, refit=refit, force=force
+        name, number, storage, output, replicate=replicate, refit=refit, force=force
     )
     networks = "1 network" if exported.networks == 1 else f"{exported.networks} networks"
-    say(f"trial {trial} of study {name!r}, replicate {replicate}: {networks} in {output}")
+    say(f"trial {number} of study {name!r}, replicate {replicate}: {networks} in {output}")
     if exported.replay is None:
         say(
             f"refit on the {exported.training_examples} examples of train and validation: "
@@ -54,7 +56,7 @@ def export(
             f"test accuracy {exported.test_accuracy:.4f}; {exported.replay.compared} numbers came "
             f"out as recorded, compared {how}{exported.replay.what_was_left_out}"
         )
-    say(f"to predict:  study predict {output} DATA.csv")
+    say(f"to predict:  {command('predict', str(output), 'DATA.csv')}")
 
 
 @app.command()
@@ -103,12 +105,7 @@ def predict(
 
 
 def _format(style: str | None, output: Path | None) -> "Format":
-    from study.cli.tables import Format
+    from study.cli.tables import FILE_FORMATS, Format
+    from study.report.outputs.formats import format_of
 
-    known = [Format.CSV, Format.JSON, Format.PARQUET]
-    if style is None:
-        suffix = "" if output is None else output.suffix.removeprefix(".")
-        return Format(suffix) if suffix in known else Format.CSV
-    if style not in known:
-        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(known)}")
-    return Format(style)
+    return format_of(output, style, FILE_FORMATS, Format.CSV)

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from study.cli.application import (
     DEFAULT_STORAGE,
@@ -16,12 +15,14 @@ from study.cli.application import (
     cluster_option,
     listed,
     say,
-    storage_option,
     use_logs,
 )
 from study.cli.ending import say_how_it_ended
+from study.cli.trials import TrialArgument, trial_numbers
 from study.errors import ExitCode
 from study.launching.signals import exiting_in_time
+from study.monitoring.suggestion import command
+from study.monitoring.terminal import print_table
 
 if TYPE_CHECKING:
     from study.monitoring.progress import Progress
@@ -148,10 +149,9 @@ def _run_or_queue(
 
 def _run(spec: "StudySpec", storage: str, cluster: str | None, *, with_logs: bool) -> None:
     from study.launching.launch import launch as run_study
-    from study.monitoring.console import progress_on
+    from study.monitoring.console import progress_for_people
 
-    console = Console(stderr=True)
-    with _logs_of(spec) if with_logs else progress_on(console) as progress:
+    with _logs_of(spec) if with_logs else progress_for_people() as progress:
         outcome = run_study(spec, storage=storage, cluster=cluster, progress=progress)
     say_how_it_ended(spec, outcome)
     if outcome.ending is not None and outcome.complete >= FEWEST_TRIALS_TO_DRAW:
@@ -169,10 +169,10 @@ def _queue(spec: "StudySpec", storage: str) -> None:
     if queued.over:
         say(f"study {spec.name!r}: the budget was reached before; nothing to do")
         return
-    option = storage_option(storage)
+    watch, status = (command(verb, spec.name, storage=storage) for verb in ("watch", "status"))
     say(
         f"study {spec.name!r} is in the queue; a service (study serve) runs it; follow it with: "
-        f"study watch {spec.name}{option} · study status {spec.name}{option}"
+        f"{watch} · {status}"
     )
 
 
@@ -191,22 +191,23 @@ def stop(
 @app.command()
 def replay(
     name: NameArgument,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", help="The trial's number.", min=0)],
+    trial: TrialArgument,
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Train one trial again, alone, and compare every number with the recorded ones.
 
     Exit code 1 and a table of differences if any number differs.
     """
-    from study.cli.tables import data_console, differences_table
+    from study.cli.tables import differences_table
     from study.launching.replay import replay as replay_trial
 
-    replayed = replay_trial(name, trial, storage)
+    (number,) = trial_numbers(name, [trial], storage)
+    replayed = replay_trial(name, number, storage)
     how = "bit for bit" if replayed.exact else f"within {replayed.tolerance:g}, as the trial was "
     how += "" if replayed.exact else "recorded in another environment"
     if replayed.differences:
-        data_console().print(differences_table(replayed))
+        print_table(differences_table(replayed))
     verdict = f"{len(replayed.differences)} of {replayed.compared} numbers differ"
-    say(f"trial {trial} of study {name!r}: {verdict}, compared {how}{replayed.what_was_left_out}")
+    say(f"trial {number} of study {name!r}: {verdict}, compared {how}{replayed.what_was_left_out}")
     if replayed.differences:
         raise typer.Exit(ExitCode.FAILED)

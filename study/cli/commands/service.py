@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from study.cli.application import (
     DEFAULT_STORAGE,
@@ -24,6 +23,7 @@ from study.cli.application import (
 )
 from study.cli.ending import say_how_it_ended
 from study.errors import ExitCode, InvalidInput
+from study.monitoring.terminal import print_table
 
 if TYPE_CHECKING:
     from storage.database.engine import Database
@@ -128,10 +128,10 @@ def _count_in(database: "Database", metrics: "Metrics") -> None:
 @app.command()
 def watch(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     """Watch a study that runs elsewhere until it ends; Ctrl-C leaves it alone."""
-    from study.monitoring.console import progress_on
+    from study.monitoring.console import progress_for_people
     from study.service.watch import watch as watch_study
 
-    with progress_on(Console(stderr=True)) as progress:
+    with progress_for_people() as progress:
         spec, outcome, detached = watch_study(name, storage, progress)
     say_how_it_ended(spec, outcome, detached=detached)
 
@@ -154,7 +154,6 @@ def doctor(
 
     Nothing is written. Exit code 1 if a check failed; warnings do not count.
     """
-    from study.cli.tables import data_console
     from study.doctor.examination import examine
     from study.doctor.presentation import as_json, as_table, is_healthy
 
@@ -164,6 +163,6 @@ def doctor(
     if style == "json":
         sys.stdout.write(as_json(checks))
     else:
-        data_console().print(as_table(checks))
+        print_table(as_table(checks))
     if not is_healthy(checks):
         raise typer.Exit(ExitCode.FAILED)

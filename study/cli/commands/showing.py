@@ -7,25 +7,24 @@ from typing import Annotated
 import typer
 
 from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
-from study.errors import ExitCode, InvalidInput
+from study.errors import ExitCode
+from study.monitoring.terminal import print_table
 
 
 @app.command("list")
 def list_studies(storage: StorageOption = DEFAULT_STORAGE) -> None:
     """List the studies of a database."""
     from study.cli.studies import studies_table
-    from study.cli.tables import data_console
 
-    data_console().print(studies_table(storage))
+    print_table(studies_table(storage))
 
 
 @app.command()
 def status(name: NameArgument, storage: StorageOption = DEFAULT_STORAGE) -> None:
     """Show where a study stands, who runs it, and why trials failed."""
     from study.cli.studies import status_table
-    from study.cli.tables import data_console
 
-    data_console().print(status_table(name, storage))
+    print_table(status_table(name, storage))
 
 
 @app.command()
@@ -33,19 +32,31 @@ def results(
     name: NameArgument,
     storage: StorageOption = DEFAULT_STORAGE,
     style: Annotated[
-        str, typer.Option("--format", metavar="table|csv|json|parquet", help="How to write them.")
-    ] = "table",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json|parquet",
+            help="How to write them. Default: as the output's name ends, else table.",
+        ),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write to this file, not to stdout.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all columns to this file; .csv, .json or .parquet says how."
+        ),
     ] = None,
 ) -> None:
     """Write a study's results, a row per trial."""
     from storage.reading.frames import load_results
-    from study.cli.tables import Format, write_results
+    from study.cli.studies import results_table
+    from study.cli.tables import FILE_FORMATS, Format, write_results
+    from study.report.outputs.formats import format_of
 
-    if style not in list(Format):
-        raise InvalidInput(f"--format: found {style!r}; give one of {', '.join(Format)}")
-    write_results(load_results(name, storage), Format(style), output)
+    chosen = format_of(output, style, FILE_FORMATS, Format.TABLE)
+    if chosen is Format.TABLE:
+        print_table(results_table(name, storage))
+    else:
+        write_results(load_results(name, storage), chosen, output)
 
 
 @app.command()
@@ -83,15 +94,25 @@ def compare(
     name: NameArgument,
     others: Annotated[
         list[str],
-        typer.Argument(metavar="A B ...", help="Its trials' numbers, or names of other studies."),
+        typer.Argument(
+            metavar="A B ...", help="Its trials' numbers or 'best', or names of other studies."
+        ),
     ],
     storage: StorageOption = DEFAULT_STORAGE,
+    studies: Annotated[
+        bool,
+        typer.Option("--studies", help="A, B, ... are studies, also where trials are called so."),
+    ] = False,
 ) -> None:
     """Compare trials of a study, or the best trials of several, with intervals and p-values."""
-    from study.cli.tables import data_console
-    from study.report.comparison import compare as compare_sides
+    from study.cli.trials import are_trials, trial_numbers
+    from study.report.comparison import compare_studies, compare_trials
 
-    data_console().print(compare_sides(name, others, storage))
+    if not studies and are_trials(name, others, storage):
+        table = compare_trials(name, trial_numbers(name, others, storage), storage)
+    else:
+        table = compare_studies([name, *others], storage)
+    print_table(table)
 
 
 @app.command("catalog")
@@ -100,12 +121,11 @@ def catalog_command() -> None:
     from rich.table import Table
 
     from study import catalog
-    from study.cli.tables import data_console
 
     table = Table("name", "what it asks")
     for entry in catalog.names():
         table.add_row(entry, catalog.summary(entry))
-    data_console().print(table)
+    print_table(table)
 
 
 @app.command()

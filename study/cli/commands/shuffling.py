@@ -6,14 +6,15 @@ from typing import Annotated
 import typer
 
 from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
+from study.cli.trials import trial_numbers
 
 
 @app.command()
 def control(
     name: NameArgument,
     trial: Annotated[
-        int | None,
-        typer.Argument(metavar="[TRIAL]", help="The trial's number. Default: the best.", min=0),
+        str | None,
+        typer.Argument(metavar="[TRIAL]", help="The trial's number. Default: the best."),
     ] = None,
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
@@ -26,7 +27,8 @@ def control(
     from study.launching.control import control as train_on_shuffled_labels
     from study.launching.control import sentences
 
-    found = train_on_shuffled_labels(name, storage, trial=trial)
+    number = None if trial is None else trial_numbers(name, [trial], storage)[0]
+    found = train_on_shuffled_labels(name, storage, trial=number)
     learned, guessed = sentences(found)
     say(learned)
     say(guessed, logging.WARNING if found.beats_chance else logging.INFO)

@@ -5,6 +5,7 @@ from study.analysis.learning import learned
 from study.analysis.measurements import Measurements
 from study.analysis.search.seed_luck import SeedLuck, expected_luck
 from study.analysis.trials import distinct_trials
+from study.monitoring.suggestion import command
 from study.report.style import percent, points
 from study.report.trials import described, is_baseline
 from study.specification.spec import Objective
@@ -85,7 +86,7 @@ def unconfirmed(measurements: Measurements, best: int) -> str:
     if alone or objective is Objective.PARAMETERS or _is_confirmed(measurements, best):
         return ""
     luck = expected_luck(known, measurements.replicates, objective)
-    measure = f"study confirm {measurements.run.study} measures it"
+    measure = f"{command('confirm', measurements.run.study)} measures it"
     return f"These are the networks that were picked; {_how_lucky(luck, measure)}."
 
 

@@ -28,6 +28,13 @@ def test_every_spelling_of_postgresql_means_psycopg_3(scheme: str):
         ("sqlite:///:memory:", "name a file"),
         ("sqlite:///file:x?mode=memory&uri=true", "not supported"),
         ("postgresql://me:secret@host:port/db", "cannot be read"),
+        ("postgresql://me@host/caf\udce9", "cannot be read"),
+        (
+            "postgresql://me@host/db?ssl_mode=secret",
+            "an option 'ssl_mode' that postgresql does not",
+        ),
+        ("sqlite:///study.db?cache=shared", "an option 'cache' that sqlite does not know (known: "),
+        ("sqlite:///what?.db", "and '.db' is none; rename the file"),
     ],
 )
 def test_what_cannot_hold_a_study_is_refused_in_one_line_without_a_password(text: str, said: str):
@@ -42,6 +49,23 @@ def test_a_missing_file_is_not_created_unless_asked_for(tmp_path: Path):
     with pytest.raises(DatabaseMissing, match="no database at"):
         open_database(f"sqlite:///{tmp_path}/absent.db", create=False)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a%20b.db", "50 %#1;.db", "it's.db", "와인.db", "caf\udce9.db"])
+def test_a_file_of_sqlites_is_called_as_it_is_written(tmp_path: Path, name: str):
+    url = f"sqlite:///{tmp_path}/{name}"
+    with open_database(url) as database:
+        assert database.url == url
+        with open_database(database.url, create=False):
+            pass
+    assert (tmp_path / name).is_file()
+
+
+def test_an_option_that_sqlite_knows_stays_in_the_url(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/study.db?timeout=5"
+    with open_database(url) as database:
+        assert database.url == url
+    assert (tmp_path / "study.db").is_file()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path):

@@ -3,8 +3,15 @@
 import tracemalloc
 
 import pytest
+import yaml
 
-from study.specification.yaml_reader import MOST_BYTES, MOST_LEVELS, Unreadable, read_document
+from study.specification.yaml_reader import (
+    MOST_BYTES,
+    MOST_LEVELS,
+    Unreadable,
+    read_document,
+    write_document,
+)
 
 LAUGHS = "a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -27,7 +34,8 @@ NO_VALUES = {
     "a module": "!!python/module:os",
     "a name": "!!python/name:os.system",
     "a new tag": "!mine 3",
-    "a month of 99": "2024-99-99",
+    "a date as a date": "!!timestamp 2024-01-01",
+    "half a character": r'"\ud83d"',
     "a word as a number": "!!int seven",
     "a word as a truth value": "!!bool perhaps",
     "a list as a key": "{[1]: 2}",
@@ -63,6 +71,58 @@ def test_a_line_is_named_where_it_is_known():
     with pytest.raises(Unreadable) as refused:
         read_document("a: 1\nb: [2\n")
     assert refused.value.line == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("depth: 1\nwidth: 2\ndepth: 3", 3),
+        ("search:\n  depth: 1\n  width: 2\n  'depth': 3", 4),
+        ('{"search": {"depth": [1],\n"depth": [2]}}', 2),
+        ("levels: {1: a, 01: b}", 1),
+        ("a: &a {b: 1}\nc: {<<: *a, <<: *a}", 2),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_with_its_line(text, line):
+    with pytest.raises(Unreadable, match="stands twice, first in line") as refused:
+        read_document(text)
+    assert refused.value.line == line
+
+
+def test_a_mapping_may_give_a_key_that_is_merged_in_another_value():
+    text = "a: &a {b: 1, c: 2}\nd: &d {<<: *a, b: 3}\ne: {<<: [*a, *d], c: 4}"
+    assert read_document(text)["e"] == {"b": 1, "c": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((word, word) for word in ("1:30", "1_000", "yes", "No", "on", "off", "2024-01-01", "=")),
+        *((word, word) for word in ("0b11", "-0x1F", "tRue", "1e", "2024-01-01 10:00:00", ".")),
+        ("0123", 123),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("+5", 5),
+        ("1e-3", 0.001),
+        ("1E5", 1e5),
+        (".5", 0.5),
+        ("-.inf", float("-inf")),
+        ("True", True),
+        ("~", None),
+        ("", None),
+        (r'"\ud83d\ude00"', "😀"),
+    ],
+)
+def test_words_are_read_by_the_core_schema_of_yaml_1_2(text, value):
+    read = read_document(text)
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_what_is_written_is_read_as_it_was():
+    words = ["no", "0o17", "1e5", "1:30", "2024-01-01", "1_000", "<<", "=", "~", "", "#a", "😀"]
+    document = {"words": words, "numbers": [1, 1e-05, 1e300, True, None]}
+    assert read_document(write_document(document)) == document
+    assert yaml.safe_load(write_document(document)) == document
 
 
 def test_values_that_are_used_again_are_read():

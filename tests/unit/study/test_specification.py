@@ -94,6 +94,8 @@ def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path):
         ("seed=-1", r"seed: found -1; give a value ≥ 0"),
         ("search.depth={low: 1", r"--set .*is not a YAML value"),
         ("search.depth", r"--set search.depth: give field=value"),
+        ("data.target=2024", r"data.target: found 2024; give text, in quotation marks"),
+        ("data.target={a: 1, a: 2}", r"the key 'a' stands twice"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_field_finding_and_remedy(override: str, expected: str):
@@ -138,3 +140,10 @@ def test_only_the_budget_and_where_files_lie_are_not_part_of_a_search():
     moved = {**spec, "data": {**spec["data"], "source": "/elsewhere.csv"}}
     assert identity(moved) == identity(spec)
     assert identity({**spec, "seed": 1}) != identity(spec)
+
+
+def test_an_override_that_takes_away_another_is_refused():
+    assert "--set search.depth: given twice" in refusal("search.depth=1", "search.depth=2")
+    undone = refusal("search.depth=1", "search={width: 3}")
+    assert "--set search: given after search.depth, a part of it" in undone
+    read_specification("digits", overrides=["search={width: 3}", "search.depth=1"])
