@@ -130,6 +130,12 @@ def test_tables_newer_than_this_program_have_failed_and_older_ones_are_a_warning
     assert "back up" in older.remedy
 
 
+def test_a_database_that_lacks_characters_is_a_warning():
+    for encoding, outcome in (("UTF8", Outcome.OK), ("LATIN1", Outcome.WARNING)):
+        check = named(judge_database(replace(DATABASE, encoding=encoding)), "encoding")
+        assert (check.outcome, "UTF8" in check.found + check.remedy) == (outcome, True)
+
+
 def test_a_slow_database_is_a_warning():
     slow = named(judge_database(replace(DATABASE, latency_seconds=0.2)), "latency")
     assert slow.outcome is Outcome.WARNING
