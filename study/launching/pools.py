@@ -30,7 +30,8 @@ def early_workers(address: str | None, gpus: float) -> "Iterator[ForkServer | No
         return
     from workers.pools.worker_processes import ForkServer
 
-    server = ForkServer()
+    with _refused():
+        server = ForkServer()
     try:
         yield server
     finally:

@@ -2,10 +2,9 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
-from workers.pools.node_facts import NodeFacts, gather_node_facts
+from workers.pools.node_facts import NodeFacts, gather_node_facts, temporary_folder
 
 GIVE_TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) as the nodes"
 
@@ -35,5 +34,5 @@ def _folder() -> Path:
     given = (
         argument.partition("=")[2] for argument in sys.argv if argument.startswith("--temp-dir=")
     )
-    default = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    default = os.environ.get("RAY_TMPDIR") or temporary_folder()
     return Path(next(given, None) or Path(default) / "ray").absolute()
