@@ -107,7 +107,7 @@ def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:
 
 
 def _source(spec: StudySpec) -> DataSource:
-    return DataSource(**spec.data.model_dump())
+    return DataSource(**spec.data.model_dump(exclude={"sha256", "test_sha256"}))
 
 
 def bounds_of(spec: StudySpec) -> TrialLimits:

@@ -5,6 +5,7 @@ A frozen value that is either right or refused. Whether the data exist is asked 
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum, StrEnum
@@ -143,6 +144,8 @@ class DataSpec(Section):
     label_noise is the share of train labels that are replaced by a different class. An input that
     is constant in the training examples of a replicate has no trained weight: it is zero to the
     networks, unless untrained_inputs says that it is kept, which studies begun before it do.
+    sha256 and test_sha256 are of the files `source` and `test`, as sha256sum prints them: other
+    files are refused. None: any.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -154,6 +157,15 @@ class DataSpec(Section):
     validation_fraction: ShareBelowOne = 0.2
     label_noise: Annotated[float, Field(ge=0, lt=1, strict=True)] = 0.0
     untrained_inputs: UntrainedInputs = UntrainedInputs.ZERO
+    sha256: str | None = None
+    test_sha256: str | None = None
+
+    @field_validator("sha256", "test_sha256")
+    @classmethod
+    def _is_a_sha256(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch("[0-9a-f]{64}", given):
+            raise ValueError(f"found {given[:70]!r}; give the 64 digits that sha256sum prints")
+        return given
 
     @model_validator(mode="after")
     def _has_one_test_set(self) -> Self:
@@ -319,5 +331,6 @@ def identity(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     changeable = ("budget", "name", "claims", "confirm")
     kept = {key: value for key, value in document.items() if key not in changeable}
-    kept["data"] = {k: v for k, v in document["data"].items() if k not in ("source", "test")}
+    of_files = ("source", "test", "sha256", "test_sha256")
+    kept["data"] = {k: v for k, v in document["data"].items() if k not in of_files}
     return kept
