@@ -124,7 +124,7 @@ def _instead(error: PoolUnavailable) -> str:
         case TokenRefused():  # which says itself what to set
             return ""
         case ClusterUnreachable():
-            return "; give --cluster ADDRESS of a running cluster"
+            return f"; {error.remedy}"
         case WorkersUnavailable():
             return "; --cluster serial trains without them"
     return ""

@@ -25,6 +25,7 @@ from study.models.directory import check_free, write_description, write_weights,
 from study.models.format import FORMAT_VERSION
 from study.models.model import load_model
 from study.models.refit import refit
+from workers.calling_program import undisturbed
 from workers.data import Dataset
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Exported:
     replay: Replay | None
 
 
+@undisturbed()
 def export_model(
     name: str,
     trial: int,

@@ -3,7 +3,10 @@
 Everything here goes to stderr; stdout is for data.
 """
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Console, Group
@@ -13,12 +16,29 @@ from rich.table import Table
 from rich.text import Text
 
 from study.monitoring.event import Event
-from study.monitoring.progress import Progress, Snapshot
+from study.monitoring.progress import NoProgress, Progress, Snapshot
 
 
 def progress_on(console: Console) -> Progress:
     """The live panel on a terminal, else plain lines."""
     return LivePanel(console) if console.is_terminal else PlainLines(console)
+
+
+@contextmanager
+def showing(choice: Progress | bool | None) -> Iterator[Progress]:
+    """The display that a caller has chosen: one of its own, which it enters and leaves itself, or
+    whether there is one on stderr; None: where stderr is a terminal.
+
+    Raises TypeError for anything else.
+    """
+    if not isinstance(choice, bool | None):
+        if not hasattr(choice, "record_event"):
+            raise TypeError(f"progress: found a {type(choice).__name__}; give True, False or None")
+        yield choice
+        return
+    wanted = choice if choice is not None else bool(sys.stderr and sys.stderr.isatty())
+    with progress_on(Console(stderr=True)) if wanted else NoProgress() as shown:
+        yield shown
 
 
 class PlainLines:

@@ -10,6 +10,7 @@ from study.report.building import build_report, picture
 from study.report.markdown import as_markdown
 from study.report.outputs.images import as_png
 from study.report.page import as_page, picture_page
+from workers.calling_program import undisturbed
 
 
 class Style(StrEnum):
@@ -20,6 +21,7 @@ class Style(StrEnum):
     PNG = "png"
 
 
+@undisturbed()
 def write_report(
     study: str, storage: str, style: str | None, figure: str | None, output: Path | None
 ) -> str | None:

@@ -183,6 +183,9 @@ def test_a_cluster_without_cpus_has_failed_and_one_short_of_memory_is_a_warning(
         ("Ray at a:1: [Errno 111] Connection refused", "ray start --head"),
         ("Ray at a:1: Version mismatch: The cluster was started with", "versions of Python"),
         ("Ray at a:1: AuthenticationError: InvalidAuthToken", "RAY_AUTH_MODE=token"),
+        ("Ray at here: AF_UNIX path length cannot exceed 107 bytes", "with a short path"),
+        ("Ray at here: [Errno 13] Permission denied: '/tmp/ray'", "that this user can write"),
+        ("Ray at here: [Errno 28] No space left on device", "--shm-size"),
     ],
 )
 def test_why_a_cluster_cannot_be_joined_decides_the_remedy(reason, remedy):
