@@ -28,9 +28,10 @@ def parse_url(text: str) -> URL:
         shown = "this" if "@" in text else repr(text)
         raise UrlRefused(f"{shown} is not a database URL; write one {EXAMPLES}")
     try:
+        text.encode()
         url = make_url(text)
     except (ArgumentError, ValueError):
-        # The text may hold a password, so it is not repeated.
+        # It may be of bytes that are no characters. It may hold a password, and is not repeated.
         raise UrlRefused(f"the database URL cannot be read; write one {EXAMPLES}") from None
     match url.drivername:
         case "sqlite" | "sqlite+pysqlite":

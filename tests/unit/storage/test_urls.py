@@ -28,6 +28,7 @@ def test_every_spelling_of_postgresql_means_psycopg_3(scheme: str):
         ("sqlite:///:memory:", "name a file"),
         ("sqlite:///file:x?mode=memory&uri=true", "not supported"),
         ("postgresql://me:secret@host:port/db", "cannot be read"),
+        ("sqlite:///of-bytes-\udcff.db", "cannot be read"),
     ],
 )
 def test_what_cannot_hold_a_study_is_refused_in_one_line_without_a_password(text: str, said: str):
