@@ -36,6 +36,7 @@ PRE_PING_IDLE_SECONDS = 1.0
 """A connection that was idle in the pool for this long is pinged before it is used."""
 
 _CHECKED_IN_AT = "checked_in_at"
+_POOLED = "pooled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,17 @@ def _make_engine(url: URL, only_read: Path | None) -> Engine:
         pool_size=4,
         max_overflow=4,
         pool_timeout=BUSY_SECONDS,
-        connect_args={"connect_timeout": 10, "application_name": "overfit-study"},
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "overfit-study",
+            # Whatever the database's own: in SQL_ASCII texts would come as bytes.
+            "client_encoding": "utf8",
+            # A pooler may run each transaction in another session, which has prepared nothing.
+            "prepare_threshold": None,
+        },
     )
     event.listen(engine, "connect", _prepare_postgresql_connection)
+    event.listen(engine, "begin", _begin_pooled_transaction)
     event.listen(engine, "checkin", _record_checkin)
     event.listen(engine, "checkout", partial(_pre_ping, engine.dialect))
     return engine
@@ -200,10 +209,28 @@ def _has_unread_bytes(connection: Any) -> bool:
     return bool(poll.poll(0))
 
 
-def _prepare_postgresql_connection(connection: Any, _record: object) -> None:
+_SETTINGS = {
+    "idle_in_transaction_session_timeout": f"{IDLE_TRANSACTION_SECONDS}s",
+    "lock_timeout": f"{BUSY_SECONDS}s",
+    "timezone": "UTC",
+}
+
+
+def _prepare_postgresql_connection(connection: Any, record: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s';"
-            f"SET lock_timeout = '{BUSY_SECONDS}s'; SET timezone = 'UTC'"
-        )
+        # A pooler, such as PgBouncer, answers in its own name, and has a server's session for a
+        # transaction only: what is set there would be others'.
+        (session,) = cursor.execute("SELECT pg_backend_pid()").fetchone()
+        record.info[_POOLED] = session != connection.info.backend_pid
+        if not record.info[_POOLED]:
+            cursor.execute(_set_commands("SESSION"))
     connection.commit()
+
+
+def _begin_pooled_transaction(connection: Connection) -> None:
+    if connection.info.get(_POOLED):
+        connection.exec_driver_sql(_set_commands("LOCAL"))
+
+
+def _set_commands(scope: str) -> str:
+    return "; ".join(f"SET {scope} {name} = '{value}'" for name, value in _SETTINGS.items())

@@ -36,6 +36,7 @@ POSTGRESQL: dict[str, type[StorageError]] = {
     "25P03": DatabaseUnreachable,  # was idle in a transaction for too long, as when paused
     "25006": DatabaseNotWritable,  # read-only transaction, as on a standby
     "42501": DatabaseNotWritable,  # no permission
+    "22P05": DatabaseNotWritable,  # a character that the database's encoding does not have
     "XX": DatabaseDamaged,  # internal error, corrupted data
 }
 
@@ -83,6 +84,9 @@ _SUMMARIES: dict[type[StorageError], str] = {
     StatementRefused: "refused a statement",
 }
 
+# What would be right, where the database's words do not say it.
+_REMEDIES = {"22P05": "; create the database with ENCODING 'UTF8', or use its characters alone"}
+
 
 @contextmanager
 def translated(shown_url: str) -> Iterator[None]:
@@ -101,7 +105,8 @@ def translate(error: Exception, shown_url: str) -> StorageError:
     cause = _driver_error(error)
     kind = _kind(error, cause)
     said = " ".join(str(cause).split()) or type(cause).__name__
-    return kind(f"database {shown_url} {_SUMMARIES[kind]}: {said}")
+    remedy = _REMEDIES.get(getattr(cause, "sqlstate", None) or "", "")
+    return kind(f"database {shown_url} {_SUMMARIES[kind]}: {said}{remedy}")
 
 
 def _driver_error(error: Exception) -> BaseException:

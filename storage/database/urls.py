@@ -39,7 +39,7 @@ def parse_url(text: str) -> URL:
             text.encode()
         url = make_url(text)
     except (ArgumentError, ValueError):
-        # The text may hold a password, so it is not repeated.
+        # It may be of bytes that are no characters. It may hold a password, and is not repeated.
         raise UrlRefused(f"the database URL cannot be read; write one {EXAMPLES}") from None
     match url.drivername:
         case "sqlite" | "sqlite+pysqlite":

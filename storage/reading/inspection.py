@@ -29,7 +29,8 @@ class DatabaseFacts:
     latency_seconds is the median round trip of a statement; clock_ahead_seconds how far the
     database's clock is ahead of this host's, within clock_error_seconds. optuna_problem and
     write_problem are one line each, None where all is well; schema_version is of our tables, None
-    where there are none.
+    where there are none. encoding is a server's name of the characters that it keeps, None for a
+    file, which keeps all.
     """
 
     url: str
@@ -46,6 +47,7 @@ class DatabaseFacts:
     optuna_problem: str | None = None
     schema_version: str | None = None
     write_problem: str | None = None
+    encoding: str | None = None
 
 
 def inspect_database(url: str) -> DatabaseFacts:
@@ -82,6 +84,7 @@ def inspect_database(url: str) -> DatabaseFacts:
                 optuna_problem=_problem(lambda: check_optuna_schema(connection)) if known else None,
                 schema_version=versions.schema_version(connection),
                 write_problem=_problem(lambda: _try_to_write(database)),
+                encoding=_encoding(connection),
             )
 
 
@@ -115,6 +118,12 @@ def _version(connection: Connection) -> str:
     if connection.dialect.name == "sqlite":
         query = "SELECT sqlite_version()"
     return str(connection.execute(text(query)).scalar_one())
+
+
+def _encoding(connection: Connection) -> str | None:
+    if connection.dialect.name == "sqlite":
+        return None
+    return str(connection.execute(text("SHOW server_encoding")).scalar_one())
 
 
 def _size(connection: Connection) -> int:

@@ -22,7 +22,7 @@ from study.specification.stored import stored_specification
 if TYPE_CHECKING:
     import pandas as pd
 
-    from study.specification.spec import Objective
+    from study.specification.spec import Objective, StudySpec
 
 _STATES = ("COMPLETE", "RUNNING", "WAITING", "PRUNED", "FAIL")
 
@@ -145,7 +145,7 @@ def _specified(run: StudyRun, results: "pd.DataFrame") -> dict[str, str]:
     return {
         "budget": ", ".join(budget) or "the default",
         "best": ", ".join(_best(objective, results) for objective in spec.objective),
-        "data": f"{spec.data.source} ({_data_hash(run)})",
+        "data": f"{spec.data.source} ({_data_hash(run, spec)})",
         "sampler": spec.sampler.value,
     }
 
@@ -175,8 +175,11 @@ def _objectives(run: StudyRun) -> list[str]:
     return [str(name)[:40] for name in found] if isinstance(found, list) else []
 
 
-def _data_hash(run: StudyRun) -> str:
-    return f"SHA-256 {run.data_sha256[:12]}…" if run.data_sha256 else "not read yet"
+def _data_hash(run: StudyRun, spec: "StudySpec") -> str:
+    """Of the examples as they were read, and of their file where that was recorded."""
+    examples = f"content hash {run.data_sha256[:12]}…" if run.data_sha256 else "not read yet"
+    file = spec.data.sha256
+    return examples if file is None else f"{examples}, the file's SHA-256 {file[:12]}…"
 
 
 def _counts(summary: RunSummary) -> str:

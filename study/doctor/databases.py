@@ -17,6 +17,8 @@ from study.doctor.check import Check, failed, ok, size, warning
 GROUP = "database"
 # A cohort's commit takes a dozen round trips; a worker's segment takes seconds.
 SLOW_SECONDS = 0.05
+# SQL_ASCII keeps whatever bytes it is sent, and is sent UTF-8.
+ENCODINGS_OF_ALL = ("UTF8", "SQL_ASCII")
 GRANT = "make the user the owner of the database and of its tables"
 
 
@@ -52,6 +54,8 @@ def judge_database(facts: DatabaseFacts) -> list[Check]:
         _judge_optuna(facts),
         _judge_schema(facts),
     ]
+    if facts.encoding is not None:
+        checks.append(_judge_encoding(facts.encoding))
     if facts.file is not None:
         checks.append(ok(GROUP, "file system", f"{facts.file.resolve().parent} is local"))
     return checks
@@ -65,6 +69,13 @@ def _judge_absent(url: str, file: Path) -> Check:
         remedy = "give its user the right to write there, or name another file by --storage"
         return failed(GROUP, "reachable", f"{folder} cannot be written", remedy)
     return ok(GROUP, "reachable", f"{url}: not there yet; the first launch makes it")
+
+
+def _judge_encoding(encoding: str) -> Check:
+    if encoding in ENCODINGS_OF_ALL:
+        return ok(GROUP, "encoding", encoding)
+    found = f"{encoding}: a study is refused whose texts have other characters"
+    return warning(GROUP, "encoding", found, "create the database with ENCODING 'UTF8'")
 
 
 def _judge_latency(facts: DatabaseFacts) -> Check:

@@ -12,7 +12,7 @@ from study.doctor.versions import judge_versions
 from study.errors import InvalidInput
 from workers.pools.kinds import DEFAULT_CLUSTER, shared_kind_at
 from workers.pools.node_facts import NodeAnswer
-from workers.pools.pool import ClusterUnreachable
+from workers.pools.pool import ClusterUnreachable, PoolUnavailable
 
 
 def examine(storage: str, address: str | None) -> list[Check]:
@@ -21,13 +21,16 @@ def examine(storage: str, address: str | None) -> list[Check]:
     address is as for a launch; None starts a cluster of this machine for the time of the look.
 
     Raises:
-        InvalidInput: storage is no URL of a database.
+        InvalidInput: storage is no URL of a database, or nothing can run here.
     """
-    facts, database = _database(storage)
     kind, _ = shared_kind_at(address)
     software = kind.cluster or DEFAULT_CLUSTER
+    try:
+        driver = software.node_facts()
+    except PoolUnavailable as error:
+        raise InvalidInput(str(error)) from None
+    facts, database = _database(storage)
     cluster, nodes = _cluster(address)
-    driver = software.node_facts()
     return [
         *database,
         *cluster,

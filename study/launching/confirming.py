@@ -27,10 +27,12 @@ from study.launching.pools import early_workers, open_pool
 from study.launching.replay import dataset_of
 from study.launching.run import record_transactions
 from study.monitoring import events
-from study.monitoring.progress import NoProgress, Progress
+from study.monitoring.console import showing
+from study.monitoring.progress import Progress
 from study.monitoring.suggestion import command
 from study.specification.spec import FEWEST_FRESH_REPLICATES, ConfirmSpec, StudySpec
 from study.specification.stored import stored_specification
+from workers.calling_program import undisturbed
 from workers.data import Dataset
 from workers.pools.pool import PoolUnavailable
 
@@ -47,6 +49,7 @@ class ConfirmationOutcome:
     ending: ConfirmationEnding | None
 
 
+@undisturbed()
 def confirm(
     name: str,
     trials: Sequence[int] = (),
@@ -55,12 +58,13 @@ def confirm(
     storage: str = DEFAULT_STORAGE,
     cluster: str | None = None,
     data: tuple[Any, Any] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> ConfirmationOutcome:
     """Train trials of a study that has ended on so many fresh replicates; those that they have are
     kept. Without trials: the best ones, of different configurations, and the baseline.
 
-    data stands in for a source that was in memory.
+    data stands in for a source that was in memory; progress is as for launch, and the program that
+    calls is left as there.
 
     Raises:
         InvalidInput: a trial cannot be confirmed, or data or cluster cannot be used.
@@ -72,8 +76,7 @@ def confirm(
         raise InvalidInput(
             f"--replicates: found {replicates}; give at least {FEWEST_FRESH_REPLICATES}"
         )
-    shown = progress or NoProgress()
-    with open_database(storage, create=False) as database:
+    with showing(progress) as shown, open_database(storage, create=False) as database:
         record_transactions(database, shown.record_event)
         run = read_run(database, name)
         spec = stored_specification(run.specification, run.study)

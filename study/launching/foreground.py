@@ -23,24 +23,27 @@ from study.launching.resuming import as_begun, check_same_study, is_over, known_
 from study.launching.run import create_study, record_transactions, run_coordinator
 from study.monitoring import events
 from study.monitoring.progress import NoProgress, Progress
+from study.specification.data_files import check_files
 from study.specification.spec import StudySpec
+from workers.calling_program import undisturbed
 from workers.pools.pool import Pool
 from workers.pools.worker_processes import ForkServer
 
 
+@undisturbed()  # for launch once more: of what the imports above set up, such as Optuna's loggers
 def run_study(
     spec: StudySpec,
     *,
     data: tuple[Any, Any] | None,
     storage: str,
     cluster: str | None,
-    progress: Progress | None,
+    progress: Progress,
     workers: ForkServer | None,
 ) -> StudyOutcome:
     """What study.launching.launch.launch does; workers are the processes that it has begun to
     start."""
-    shown = progress or NoProgress()
     spec = as_begun(spec, _known_run_in(storage, spec.name))
+    check_files(spec.data, spec.data)
     plan = make_plan(spec, data)
     before = _outcome_of_earlier_launches(plan, storage)
     if before is not None:
@@ -49,14 +52,14 @@ def run_study(
     # The pool comes first: where there is none, no database is made.
     with (
         open_pool(
-            plan.dataset, address=cluster, gpus=gpus, progress=shown, workers=workers
+            plan.dataset, address=cluster, gpus=gpus, progress=progress, workers=workers
         ) as pool,
         open_database(storage) as database,
     ):
-        record_transactions(database, shown.record_event)
+        record_transactions(database, progress.record_event)
         run = known_run(database, spec.name) or create_study(database, spec)
         check_same_study(run, plan)
-        ending = _run_here(database, run, plan, pool, shown)
+        ending = _run_here(database, run, plan, pool, progress)
         trials = TrialStorage(database)
         return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
 

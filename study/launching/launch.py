@@ -4,9 +4,12 @@ Light to import, so that worker processes can begin to import torch before this 
 what a study needs.
 """
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from study.errors import InvalidInput
+from workers.calling_program import undisturbed
 
 if TYPE_CHECKING:
     from study.launching.outcome import StudyOutcome
@@ -16,24 +19,32 @@ if TYPE_CHECKING:
 DEFAULT_STORAGE = "sqlite:///study.db"
 
 
+@undisturbed()
 def launch(
-    spec: "StudySpec",
+    spec: "StudySpec | Mapping[str, Any] | str | os.PathLike[str]",
     *,
     data: tuple[Any, Any] | None = None,
     storage: str = DEFAULT_STORAGE,
     cluster: str | None = None,
     ray: str | None = None,
-    progress: "Progress | None" = None,
+    progress: "Progress | bool | None" = None,
 ) -> "StudyOutcome":
     """Run a study until its budget is reached, from its beginning or from where it stopped.
 
+    spec is a specification, a mapping of its fields, or the path of one (or the name of a built-in
+    study) as for `study launch`.
     data, (features [N, F], labels [N]), stands in for spec.data.source. storage is the URL of a
     SQLite or PostgreSQL database. cluster is the address of a running cluster, "local" for one of
     this machine's cores that ends with the launch, "serial" to train in this process, "processes"
     to train in processes of this machine, or None: like "processes" (with spec.resources.gpus: like
-    "local"). ray is another name of it.
+    "local"). ray is another name of it. A program that has a Ray session keeps it: "local" is then
+    that one. progress says whether stderr shows how the study goes; None: where it is a terminal.
+
+    What the program has set in its process (NumPy's errors, logging, warnings, signal handlers,
+    environment, random states) is afterwards as it was, where it calls from its main thread.
 
     Raises:
+        TypeError: an argument is of a type that is not named here.
         InvalidInput: specification, data, database or cluster cannot be used; nothing was written.
         StudyBusy: another coordinator is running the study.
         StudyFailed: every trial failed, or what trained them was lost.
@@ -44,9 +55,48 @@ def launch(
     if cluster is not None and ray is not None:
         raise InvalidInput(f"cluster: found {cluster!r}, and ray: {ray!r}; give one of them")
     address = ray if cluster is None else cluster
-    with early_workers(address, spec.resources.gpus) as workers:
+    _check_texts(storage, address)
+    specification = _specification(spec)
+    with early_workers(address, specification.resources.gpus) as workers:
         from study.launching.foreground import run_study
+        from study.monitoring.console import showing
 
-        return run_study(
-            spec, data=data, storage=storage, cluster=address, progress=progress, workers=workers
+        with showing(progress) as shown:
+            return run_study(
+                specification,
+                data=data,
+                storage=storage,
+                cluster=address,
+                progress=shown,
+                workers=workers,
+            )
+
+
+def _specification(given: object) -> "StudySpec":
+    from study.specification.files import read_specification, validated
+    from study.specification.spec import StudySpec
+
+    match given:
+        case StudySpec():
+            return given
+        case Mapping():
+            return validated(given, "specification")
+        case str() | os.PathLike():
+            return read_specification(os.fsdecode(given))
+    raise TypeError(
+        f"spec: found a {type(given).__name__}; give a StudySpec, a mapping of its fields, or the "
+        "path of a specification"
+    )
+
+
+def _check_texts(storage: object, address: object) -> None:
+    if not isinstance(storage, str):
+        raise TypeError(
+            f"storage: found a {type(storage).__name__}; give the URL of a database, such as "
+            f"{DEFAULT_STORAGE!r}"
+        )
+    if not isinstance(address, str | None):
+        raise TypeError(
+            f"cluster: found a {type(address).__name__}; give an address or a keyword, such as "
+            "'serial'"
         )

@@ -5,17 +5,14 @@ the study to stop, and who else is trained on the same cluster.
 """
 
 import _thread
-import os
 import signal
-import socket
 import threading
 import time
-from pathlib import Path
 from typing import Self
 
 from storage.database.engine import Database
 from storage.errors import DatabaseUnreachable, LeaseHeld, LeaseLost
-from storage.owners import Owner
+from storage.owners import Owner, is_gone
 from storage.studies.cluster_demand import read_demand, write_demand
 from storage.studies.leases import Lease, acquire_lease, renew_lease
 from storage.tables.status import RunStatus
@@ -27,7 +24,7 @@ LEASE_SECONDS = 30.0
 
 
 def take_study(database: Database, name: str, progress: Progress) -> Lease:
-    """The study's lease: at once where its last holder's process was on this host and is gone.
+    """The study's lease: at once where its last holder's process is known to be gone.
 
     Raises:
         StudyBusy: someone else has it, and for how long.
@@ -46,24 +43,6 @@ def _acquire(database: Database, name: str) -> Lease:
         if not is_gone(held.owner):
             raise StudyBusy(f"{held}; stop it first, or wait until its lease runs out") from None
         return acquire_lease(database, name, me, LEASE_SECONDS, force_from=held.owner)
-
-
-def is_gone(owner: Owner) -> bool:
-    """Whether that process was on this host and has ended; of other hosts nothing is known."""
-    if owner.host != socket.gethostname():
-        return False
-    try:
-        os.kill(owner.pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    # In a container without an init process, nobody may ever collect what has ended.
-    try:
-        state = Path(f"/proc/{owner.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state == "Z"
 
 
 BEAT_SECONDS = 2.0

@@ -30,7 +30,8 @@ def early_workers(address: str | None, gpus: float) -> "Iterator[ForkServer | No
         return
     from workers.pools.worker_processes import ForkServer
 
-    server = ForkServer()
+    with _refused():
+        server = ForkServer()
     try:
         yield server
     finally:
@@ -123,7 +124,7 @@ def _instead(error: PoolUnavailable) -> str:
         case TokenRefused():  # which says itself what to set
             return ""
         case ClusterUnreachable():
-            return "; give --cluster ADDRESS of a running cluster"
+            return f"; {error.remedy}"
         case WorkersUnavailable():
             return "; --cluster serial trains without them"
     return ""

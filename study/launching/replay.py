@@ -185,8 +185,9 @@ def dataset_of(run: StudyRun, spec: StudySpec, data: tuple[Any, Any] | None) -> 
         raise InvalidInput(f"{error} (data of study {run.study!r})") from None
     if dataset.sha256 != run.data_sha256:
         raise InvalidInput(
-            f"the data of study {run.study!r} have changed: SHA-256 {str(run.data_sha256)[:12]}… "
-            f"then, {dataset.sha256[:12]}… now; give those that it was begun with"
+            f"the data of study {run.study!r} have changed: content hash "
+            f"{str(run.data_sha256)[:12]}… then, {dataset.sha256[:12]}… now; "
+            "give those that it was begun with"
         )
     return dataset
 

@@ -74,7 +74,7 @@ def check_same_study(run: StudyRun, plan: Plan) -> None:
     name = plan.spec.name
     if run.data_sha256 is not None and run.data_sha256 != plan.dataset.sha256:
         raise InvalidInput(
-            f"study {name!r} was begun with other data (SHA-256 {run.data_sha256[:12]}…, now "
+            f"study {name!r} was begun with other data (content hash {run.data_sha256[:12]}…, now "
             f"{plan.dataset.sha256[:12]}…); give the same data, or another name with --name"
         )
     check_same_search(run, plan.spec)

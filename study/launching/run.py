@@ -2,8 +2,9 @@
 the processes of a service have in common."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from storage.database.engine import Database, Transaction
@@ -106,7 +107,7 @@ def run_coordinator(
             database,
             heartbeat.lease(),
             data_sha256=plan.dataset.sha256,
-            versions={name: version(name) for name in _RECORDED},
+            versions=_versions(),
             user_attributes=_facts(plan),
         )
         # How its columns were read, and will be from now on.
@@ -200,6 +201,14 @@ def record_transactions(database: Database, record_event: Callable[[DatabaseUsed
         record_event(DatabaseUsed(kind, done.seconds, done.failed))
 
     database.observe_transactions(note)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _RECORDED:
+        with suppress(PackageNotFoundError):  # a study may do without a cluster's package
+            found[name] = version(name)
+    return found
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

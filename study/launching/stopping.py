@@ -4,10 +4,10 @@ import time
 
 from storage.database.engine import Database
 from storage.database.opening import open_database
+from storage.owners import is_gone
 from storage.studies.runs import StudyRun, read_run
 from storage.studies.transitions import request_stop
 from storage.tables.status import ENDED, RunStatus
-from study.launching.lease import is_gone
 from study.monitoring.suggestion import command
 
 POLL_SECONDS = 0.5

@@ -26,6 +26,7 @@ from study.models.format import FORMAT_VERSION
 from study.models.model import load_model
 from study.models.refit import refit
 from study.specification.spec import DataSpec
+from workers.calling_program import undisturbed
 from workers.columns import Role, roles_of
 from workers.data import Dataset
 
@@ -45,6 +46,7 @@ class Exported:
     replay: Replay | None
 
 
+@undisturbed()
 def export_model(
     name: str,
     trial: int,

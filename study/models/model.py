@@ -12,6 +12,7 @@ from study.errors import InvalidInput
 from study.models.columns import RawColumns, accuracy_on, raw_columns, table_of_examples
 from study.models.description import Description, Label, label_names
 from study.models.directory import DESCRIPTION, WEIGHTS, Tensors, read_folder
+from workers.calling_program import default_arithmetic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +86,7 @@ class Model:
         columns = pd.Index(self.labels, name=self.description.target)
         return pd.DataFrame(predicted.probabilities.T, index=_index(examples), columns=columns)
 
+    @default_arithmetic()
     def predict_examples(self, examples: "Table") -> LabelPredictions:
         """All that is to be said of these rows, as predict() reads them."""
         from workers.tasks.classification import predicted_classes

@@ -3,7 +3,10 @@
 Everything here goes to stderr; stdout is for data.
 """
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from rich.console import Group
@@ -13,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.monitoring.event import Event
-from study.monitoring.progress import Progress, Snapshot
+from study.monitoring.progress import NoProgress, Progress, Snapshot
 from study.monitoring.terminal import PlainConsole, message_console, visible
 
 
@@ -21,6 +24,23 @@ def progress_for_people() -> Progress:
     """The live panel on a terminal, else plain lines."""
     console = message_console()
     return LivePanel(console) if console.is_terminal else PlainLines(console)
+
+
+@contextmanager
+def showing(choice: Progress | bool | None) -> Iterator[Progress]:
+    """The display that a caller has chosen: one of its own, which it enters and leaves itself, or
+    whether there is one on stderr; None: where stderr is a terminal.
+
+    Raises TypeError for anything else.
+    """
+    if not isinstance(choice, bool | None):
+        if not hasattr(choice, "record_event"):
+            raise TypeError(f"progress: found a {type(choice).__name__}; give True, False or None")
+        yield choice
+        return
+    wanted = choice if choice is not None else bool(sys.stderr and sys.stderr.isatty())
+    with progress_for_people() if wanted else NoProgress() as shown:
+        yield shown
 
 
 class PlainLines:

@@ -187,7 +187,7 @@ def how_it_was_run(measurements: Measurements) -> dict[str, str]:
     training = specification["training"]
     splits = measurements.splits
     facts = {
-        "data": f"{file_name(specification['data']['source'])}, SHA-256 {run.data_sha256}",
+        "data": f"{file_name(specification['data']['source'])}, content hash {run.data_sha256}",
         "examples": (
             f"{splits['train_examples'].iloc[0]} train, {len(splits['validation_index'].iloc[0])} "
             f"validation, {len(splits['test_index'].iloc[0])} test"

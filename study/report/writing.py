@@ -11,6 +11,7 @@ from study.report.markdown import as_markdown
 from study.report.outputs.formats import format_of
 from study.report.outputs.images import as_png
 from study.report.page import as_page, picture_page
+from workers.calling_program import undisturbed
 
 LONGEST_FILE_NAME = 255  # bytes, on the usual file systems
 
@@ -23,6 +24,7 @@ class Style(StrEnum):
     PNG = "png"
 
 
+@undisturbed()
 def write_report(
     study: str, storage: str, style: str | None, figure: str | None, output: Path | None
 ) -> str | None:

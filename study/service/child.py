@@ -35,6 +35,7 @@ from study.monitoring.progress import Progress
 from study.service.data_roots import permitted
 from study.service.instructions import Instructions
 from study.service.reporter import progress_of
+from study.specification.data_files import check_files
 from study.specification.stored import claimed_specification
 
 DATABASE_LOST = 75
@@ -140,6 +141,7 @@ def _plan(database: Database, heartbeat: Heartbeat, instructions: Instructions) 
     lease = heartbeat.lease()
     spec = claimed_specification(database, lease)
     readable = permitted(spec.data, instructions.options.data)
+    check_files(spec.data, readable)
     plan = make_plan(spec.model_copy(update={"data": readable}))
     # Paths in the database stay as they were written there: another service has other roots.
     kept = spec.data.model_copy(update={"columns": plan.spec.data.columns})

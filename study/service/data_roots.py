@@ -45,7 +45,7 @@ def permitted(data: DataSpec, rules: DataRules) -> DataSpec:
             "from OpenML"
         )
     changed = {}
-    if is_file(data.source) and not data.source.startswith("openml:"):
+    if is_file(data.source):
         changed["source"] = str(_file("source", data.source, rules.roots))
     if data.test is not None:
         changed["test"] = str(_file("test", data.test, rules.roots))

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import LeaseHeld, StudyExists
-from storage.owners import Owner
+from storage.owners import Owner, is_gone
 from storage.studies.queue import enqueue
 from storage.studies.runs import StudyRun
 from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.errors import StudyBusy
-from study.launching.lease import is_gone
 from study.launching.plan import check_parts
 from study.launching.resuming import as_begun, check_same_search, is_over, known_run
 from study.launching.run import create_study

@@ -10,7 +10,6 @@ Several services may serve one database: what one of them leaves behind the othe
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 
 from storage.database.engine import Database
 from storage.errors import DatabaseUnreachable, LeaseLost, StudyNotFound
-from storage.owners import Owner
+from storage.owners import Owner, is_gone
 from storage.studies.leases import Lease
 from storage.studies.queue import (
     claim_next,
@@ -32,7 +31,7 @@ from storage.studies.queue import (
     transfer_lease,
 )
 from storage.studies.runs import read_run
-from study.launching.lease import LEASE_SECONDS, is_gone
+from study.launching.lease import LEASE_SECONDS
 from study.launching.signals import stopping_on_signals
 from study.monitoring.events import (
     LeaseTaken,
@@ -127,7 +126,7 @@ class Service:
             )
         child = Child(process, claimed)
         self._children.append(child)
-        owner = Owner(socket.gethostname(), process.pid)
+        owner = Owner.of_process(process.pid)
         try:
             lease = transfer_lease(self._database, claimed, owner)
         except (LeaseLost, DatabaseUnreachable):

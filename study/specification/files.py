@@ -109,7 +109,7 @@ def _make_absolute(section: Any, field: str, folder: Path) -> None:
 
 def is_file(source: str) -> bool:
     """Whether data.source or data.test names a file, rather than built-in data or openml:ID."""
-    return "." in source or "/" in source
+    return ("." in source or "/" in source) and not source.startswith("openml:")
 
 
 def _refuse_repeated(overrides: Sequence[str]) -> None:

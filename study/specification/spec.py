@@ -5,6 +5,7 @@ A frozen value that is either right or refused. Whether the data exist is asked 
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum, StrEnum
@@ -212,9 +213,22 @@ class DataSpec(Section):
     rules: Literal[1, 2] = 2
     """1 in studies that were begun before `columns` was written down: they are read as then."""
 
+    sha256: str | None = None
+    """SHA-256 of the file `source`, as sha256sum prints it; another file is refused."""
+
+    test_sha256: str | None = None
+    """SHA-256 of the file `test`."""
+
     @field_serializer("columns")
     def _compactly(self, columns: tuple[Column, ...] | None) -> list[dict[str, Any]] | None:
         return None if columns is None else [column.document() for column in columns]
+
+    @field_validator("sha256", "test_sha256")
+    @classmethod
+    def _is_a_sha256(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch("[0-9a-f]{64}", given):
+            raise ValueError(f"found {given[:70]!r}; give the 64 digits that sha256sum prints")
+        return given
 
     @model_validator(mode="after")
     def _has_one_test_set(self) -> Self:
@@ -432,7 +446,7 @@ def identity(document: Mapping[str, Any]) -> dict[str, Any]:
     are judged and trials confirmed after the search, which that does not change.
     """
     changeable = ("budget", "name", "claims", "confirm")
-    moved = ("source", "test", "columns")
+    moved = ("source", "test", "sha256", "test_sha256", "columns")
     kept = {key: value for key, value in document.items() if key not in changeable}
     kept["data"] = {k: v for k, v in document["data"].items() if k not in moved}
     return kept

@@ -132,7 +132,7 @@ def test_options_that_are_wrong(refused):
 def test_a_cluster_that_does_not_answer(refused, small, option, address):
     line = refused("launch", small, option, address)
     assert f"Ray at {address}: " in line
-    assert line.endswith("; give --cluster ADDRESS of a running cluster")
+    assert line.endswith("or give --cluster ADDRESS of a running cluster")
 
 
 @pytest.mark.parametrize("variable", ["STUDY_CLUSTER", "RAY_ADDRESS"])

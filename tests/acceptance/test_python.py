@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 
@@ -10,11 +11,14 @@ from study import (
     InvalidInput,
     StudySpec,
     confirm,
+    export_model,
     launch,
     load_members,
+    load_model,
     load_replicates,
     load_results,
 )
+from study.report.writing import write_report
 
 
 def spec(name: str = "arrays", **changes: object) -> StudySpec:
@@ -127,3 +131,71 @@ def test_label_noise_lowers_train_accuracy_against_clean_labels_and_is_recorded(
     noisy = spec(data={"source": "arrays", "label_noise": 0.2})
     results = launch(noisy, data=two_clouds(), storage=storage, ray="serial").results()
     assert (results["train_accuracy_clean"] > results["train_accuracy"]).all()
+
+
+def test_a_study_of_a_mapping_and_of_a_file(storage, tmp_path):
+    document = spec().model_dump(mode="json")
+    assert launch(document, data=two_clouds(), storage=storage, ray="serial").complete == 2
+    file = tmp_path / "of a file.yaml"
+    file.write_text("name: file\ndata: {source: wine}\nsearch: {depth: [1]}\nsampler: grid\n")
+    assert launch(file, storage=storage, ray="serial").study == "file"
+    assert launch(str(file), storage=storage, ray="serial").ending is None
+    with pytest.raises(InvalidInput, match="did you mean 'sampler'"):
+        launch({**document, "smapler": "grid"}, storage=storage)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"spec": 3}, "spec: found a int; give a StudySpec, a mapping"),
+        ({"storage": Path("study.db")}, "storage: found a .*Path; give the URL"),
+        ({"cluster": 4}, "cluster: found a int"),
+        ({"progress": "bar"}, "progress: found a str; give True, False or None"),
+    ],
+)
+def test_an_argument_of_another_type_is_a_type_error(given, said, storage):
+    with pytest.raises(TypeError, match=said):
+        launch(**{"spec": spec(), "storage": storage, **given})
+
+
+def test_progress_is_shown_where_asked_for_and_on_a_terminal(storage, capsys, monkeypatch):
+    def shown(name, **options):
+        launch(spec(name), data=two_clouds(), storage=storage, ray="serial", **options)
+        return "2/2 trials done" in capsys.readouterr().err
+
+    assert not shown("pipe")
+    assert shown("asked", progress=True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert shown("terminal")
+    assert not shown("silent", progress=False)
+
+
+def test_numpy_s_errors_of_the_caller_end_neither_study_nor_report_nor_prediction(
+    storage, tmp_path
+):
+    with np.errstate(all="raise"):
+        before = np.geterr()
+        for sampler in ("tpe", "gp"):
+            search = {"learning_rate": {"low": 1e-4, "high": 0.5, "log": True}}
+            changes = {"sampler": sampler, "search": search, "budget": {"trials": 14}}
+            searched = spec(sampler, **changes, training={"epochs": 1, "replicates": 2})
+            launch(searched, data=two_clouds(), storage=storage, ray="serial")
+        write_report("tpe", storage, None, None, tmp_path / "report.html")
+        export_model("tpe", 0, storage, tmp_path / "model", data=two_clouds())
+        model = load_model(tmp_path / "model")
+        model.predict(pd.DataFrame(1e300 * two_clouds()[0], columns=list(model.features)))
+        load_results("gp", storage)
+        assert np.geterr() == before
+
+
+def test_optuna_is_as_talkative_after_a_study_as_before(storage):
+    optuna.logging.set_verbosity(optuna.logging.DEBUG)
+    try:
+        for sampler, pruner in (("nsga2", "none"), ("cmaes", "none"), ("random", "median")):
+            search = {"dropout": {"low": 0.0, "high": 0.5}}
+            changes = {"sampler": sampler, "pruner": pruner, "search": search}
+            changes["budget"] = {"trials": 2}
+            launch(spec(sampler, **changes), data=two_clouds(), storage=storage, ray="serial")
+            assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
+    finally:
+        optuna.logging.set_verbosity(optuna.logging.INFO)

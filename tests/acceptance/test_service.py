@@ -1,5 +1,6 @@
 """`study launch --detach`, `serve`, `watch`, `resume`: a service as a team uses it."""
 
+import hashlib
 import json
 import os
 import signal
@@ -188,6 +189,22 @@ def test_a_study_whose_data_are_missing_fails_with_the_one_line(study, database,
     assert run.error is None
     assert run.data_sha256 is not None
     assert run.specification["data"]["source"] == "rows.csv"
+
+
+def test_a_service_trains_on_the_file_that_was_meant_or_not_at_all(study, database, data, anyone):
+    rows = "a,b,target\n" + "".join(f"{i},{i * i % 7},{i % 2}\n" for i in range(60))
+    study.write("mine.csv", rows)
+    (data / "mine.csv").write_text(rows.replace("1,1,1", "1,1,0"))
+    study.write("mine.yaml", SMALL.replace("small", "mine").replace("wine", "mine.csv"))
+    assert anyone("launch", "mine.yaml", "--detach").code == 0
+    run = wait_for_status(database, "mine", "failed")
+    assert "'mine.csv' is another file here than the one that was meant" in str(run.error)
+    assert trials_of(database, "mine", "COMPLETE") == 0
+    (data / "mine.csv").write_text(rows)
+    assert anyone("resume", "mine", "--detach").code == 0
+    wait_for_status(database, "mine", "finished")
+    meant = hashlib.sha256(rows.encode()).hexdigest()
+    assert f"the file's SHA-256 {meant[:12]}" in " ".join(anyone("status", "mine").out.split())
 
 
 def test_data_outside_of_the_roots_are_read_by_no_service(study, database, data, anyone):

@@ -4,13 +4,13 @@ Whoever adds a kind writes its pool and its entry here; nothing else in the prog
 Light to import: a pool's own libraries are loaded when one is opened.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.pools.node_facts import ClusterFacts, NodeFacts
-from workers.pools.pool import Pool
+from workers.pools.pool import ClusterUnreachable, Pool, in_one_line
 
 if TYPE_CHECKING:
     from workers.data import Dataset
@@ -85,20 +85,35 @@ def _open_processes(request: PoolRequest) -> Pool:
     return ProcessPool(request.dataset, server=request.workers)
 
 
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Import Ray here: there are systems for which there is none."""
+    try:
+        yield
+    except ImportError as error:
+        raise ClusterUnreachable(
+            f"Ray cannot be imported: {in_one_line(error)}",
+            remedy="pip install 'ray>=2.60', or do without it: --cluster processes, or serial",
+        ) from None
+
+
 def _open_ray(request: PoolRequest) -> Pool:
-    from workers.pools.ray_cluster import RayPool
+    with _installed():
+        from workers.pools.ray_cluster import RayPool
 
     return RayPool(request.dataset, address=request.address, gpus=request.gpus)
 
 
 def _run_ray_here() -> AbstractContextManager[str]:
-    from workers.pools.ray_cluster import local_cluster
+    with _installed():
+        from workers.pools.ray_cluster import local_cluster
 
     return local_cluster()
 
 
 def _inspect_ray(address: str | None) -> ClusterFacts:
-    from workers.pools.ray_cluster import inspect_cluster
+    with _installed():
+        from workers.pools.ray_cluster import inspect_cluster
 
     return inspect_cluster(address)
 

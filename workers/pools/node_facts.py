@@ -4,11 +4,14 @@ import os
 import platform
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from workers.pools.pool import WorkersUnavailable
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -104,6 +107,17 @@ def gather_node_facts(*, distribution: str, temporary: Path, token: bool) -> Nod
         shared_memory=disk_of(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
         token=token,
     )
+
+
+def temporary_folder() -> Path:
+    """Where temporary files are made. Raises WorkersUnavailable: nowhere can they be written."""
+    try:
+        return Path(tempfile.gettempdir()).absolute()
+    except FileNotFoundError:
+        raise WorkersUnavailable(
+            "temporary files cannot be written in any of the usual folders; set TMPDIR to one that "
+            "can be written and has room"
+        ) from None
 
 
 def clock() -> float:

@@ -9,12 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-# Read by Ray at its import. Usage statistics leave the machine only where a user asks for it.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# A task that fails does so twice, in its report and in its state. We hear of the report; of the
-# state, for which nobody asks, Ray would print a trace.
-os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+from workers.pools.ray_node import GIVE_TOKEN, ray_node_facts, remedy_for, unset_variables
+
+os.environ.update(unset_variables())  # read by Ray at its import
 
 import ray
 from ray.exceptions import AuthenticationError, RayError
@@ -32,8 +29,8 @@ from workers.pools.pool import (
     in_one_line,
 )
 from workers.pools.ray_errors import failure_kind, failure_reason
-from workers.pools.ray_node import GIVE_TOKEN, ray_node_facts, remedy_for
 from workers.pools.ray_token import keep_token_private
+from workers.pools.worker_processes import usable_cpus
 from workers.segment import Segment, SegmentReport
 
 # A node that answers has to start a worker and import torch first.
@@ -53,15 +50,17 @@ class RayPool:
     """Trains each segment in a Ray task of one CPU thread, and gpus of a GPU.
 
     address None starts a cluster of this machine's cores that ends with the pool; any other
-    address joins a running one. close() leaves a joined cluster as it was.
+    address joins a running one. A session that the program has already is used, and stays. close()
+    leaves a joined cluster as it was.
     """
 
     in_foreground = False
 
     def __init__(self, dataset: Dataset, *, address: str | None = None, gpus: float = 0.0) -> None:
         with _keeping_sigterm():
-            _connect(address)
-        self.cluster: str | None = None if address is None else _cluster_name()
+            self._own_session = _connect(address)
+        own_cluster = address is None and self._own_session
+        self.cluster: str | None = None if own_cluster else _cluster_name()
         self._where = _described(address)
         self._head = _Head(address)
         self._gpus = gpus
@@ -128,7 +127,8 @@ class RayPool:
     def close(self) -> None:
         """End what still runs and disconnect; a cluster of our own ends here."""
         self.cancel([ticket for ticket, _ in self._running.values()])
-        if self._head.is_there():  # else it would wait for it, and never come back
+        # Without a head it would wait for it, and never come back.
+        if self._own_session and self._head.is_there():
             ray.shutdown()
 
     @contextlib.contextmanager
@@ -188,11 +188,12 @@ def local_cluster() -> Iterator[str]:
     It ends with the block, or with this process. Raises ClusterUnreachable.
     """
     with _keeping_sigterm():
-        _connect(None)
+        own_session = _connect(None)
     try:
         yield ray.get_runtime_context().gcs_address
     finally:
-        ray.shutdown()
+        if own_session:
+            ray.shutdown()
 
 
 def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
@@ -202,7 +203,7 @@ def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
         ClusterUnreachable: nothing answers there.
     """
     with _keeping_sigterm():
-        _connect(address)
+        own_session = _connect(address)
     try:
         resources = ray.cluster_resources()
         alive = [node for node in ray.nodes() if node["Alive"]]
@@ -214,7 +215,8 @@ def inspect_cluster(address: str | None) -> node_facts.ClusterFacts:
             object_store=resources.get("object_store_memory", 0.0),
         )
     finally:
-        ray.shutdown()
+        if own_session:
+            ray.shutdown()
 
 
 def _answers(nodes: dict[str, str]) -> tuple[node_facts.NodeAnswer, ...]:
@@ -240,23 +242,24 @@ def _task_on(node: str, function: Any) -> Any:
     return task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy)
 
 
-def _connect(address: str | None) -> None:
-    """Join the cluster at address, or start one of our own.
+def _connect(address: str | None) -> bool:
+    """Join the cluster at address, or start one of our own; whether the session is of our making,
+    and not the program's, which had one.
 
     Raises:
         ClusterUnreachable: nothing answers there, or (TokenRefused) our token is not the cluster's.
     """
-    quiet: dict[str, Any] = {
-        "log_to_driver": False,
-        "logging_level": "ERROR",
-        "ignore_reinit_error": True,
-    }
+    if ray.is_initialized():
+        _check_session(address)
+        return False
+    os.environ.update(unset_variables())  # which may be as before its import again
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address is None:
             keep_token_private()
             with _without_variable("RAY_ADDRESS"):
                 # Without "local" Ray would join any cluster that it finds on this machine.
-                ray.init(address="local", include_dashboard=False, **quiet)
+                ray.init(address="local", num_cpus=usable_cpus(), include_dashboard=False, **quiet)
         else:
             _check_listening(address)
             ray.init(address=address, **quiet)
@@ -268,8 +271,32 @@ def _connect(address: str | None) -> None:
                 "RAY_AUTH_TOKEN_PATH to a file with the cluster's token",
                 remedy=GIVE_TOKEN,
             ) from None
-        reason = " ".join(str(error).split())[:200]
-        raise ClusterUnreachable(f"{where}: {reason}", remedy=remedy_for(reason)) from None
+        reason = " ".join(str(error).split())
+        remedy = remedy_for(reason, starting=address is None)
+        raise ClusterUnreachable(f"{where}: {reason[:200]}", remedy=remedy) from None
+    return True
+
+
+def _check_session(address: str | None) -> None:
+    """Raises ClusterUnreachable where the session that the program has is of another cluster."""
+    session = ray.get_runtime_context().gcs_address
+    if address not in (None, "auto") and _resolved(address) != _resolved(session):
+        raise ClusterUnreachable(
+            f"this program has a Ray session already, at {session}",
+            remedy=f"'local' trains in it; for the one at {address} call ray.shutdown() first",
+        )
+
+
+def _resolved(address: str) -> tuple[str, int] | str:
+    """HOST:PORT in a form in which the names of one place are equal."""
+    place = _host_and_port(address)
+    if place is None:
+        return address
+    with contextlib.suppress(OSError):
+        number = socket.gethostbyname(place[0])
+        here = ray.util.get_node_ip_address() if number.startswith("127.") else number
+        return here, place[1]
+    return place
 
 
 def _described(address: str | None) -> str:

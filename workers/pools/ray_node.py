@@ -2,12 +2,25 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
-from workers.pools.node_facts import NodeFacts, gather_node_facts
+from workers.pools.node_facts import NodeFacts, gather_node_facts, temporary_folder
 
 GIVE_TOKEN = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or RAY_AUTH_TOKEN_PATH) as the nodes"
+
+_VARIABLES = {
+    # Usage statistics leave the machine only where a user asks for it.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A task that fails does so twice, in its report and in its state. We hear of the report; of
+    # the state, for which nobody asks, Ray would print a trace.
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",
+}
+
+
+def unset_variables() -> dict[str, str]:
+    """What Ray is to find in the environment, where a user has not said otherwise."""
+    return {name: value for name, value in _VARIABLES.items() if name not in os.environ}
 
 
 def ray_node_facts() -> NodeFacts:
@@ -19,15 +32,42 @@ def ray_node_facts() -> NodeFacts:
     )
 
 
-def remedy_for(reason: str) -> str:
-    """What whoever runs a cluster can do where Ray gives this reason for not joining it."""
-    if "Authentication" in reason or "token" in reason.lower():
-        return GIVE_TOKEN
-    if "Invalid address" in reason:
-        return "give the head's HOST:PORT, such as head:6379, or 'serial' to do without Ray"
-    if "ersion mismatch" in reason:
-        return "install the cluster's versions of Python and Ray here, or the other way round"
-    return "start one by `ray start --head`, and check the address and the network between"
+# What Ray's reason holds, and what helps then; the first that fits.
+_REMEDIES = (
+    (("Authentication", "token", "Token"), GIVE_TOKEN),
+    (("AF_UNIX path",), "set RAY_TMPDIR to a folder with a short path, such as /tmp"),
+    (
+        ("Permission denied", "Read-only file system", "Operation not permitted"),
+        "set RAY_TMPDIR to a folder that this user can write, with a short path",
+    ),
+    (
+        ("No space left", "object store", "allocate memory"),
+        "make room where RAY_TMPDIR is and in /dev/shm (docker run --shm-size=2g)",
+    ),
+    (("already in use",), "end what listens on that port, or give Ray another: ray start --port"),
+    (
+        ("Invalid address",),
+        "give the head's HOST:PORT, such as head:6379, or 'serial' to do without Ray",
+    ),
+    (
+        ("ersion mismatch",),
+        "install the cluster's versions of Python and Ray here, or the other way round",
+    ),
+)
+
+
+def remedy_for(reason: str, *, starting: bool = False) -> str:
+    """What can be done where Ray gives this reason for not joining a cluster, or, starting, for not
+    starting one here."""
+    for words, remedy in _REMEDIES:
+        if any(word in reason for word in words):
+            return remedy
+    if starting:
+        return f"its logs are in {_folder()}; --cluster processes trains without it"
+    return (
+        "start one by `ray start --head`, check the address and the network between, or give "
+        "--cluster ADDRESS of a running cluster"
+    )
 
 
 def _folder() -> Path:
@@ -35,5 +75,5 @@ def _folder() -> Path:
     given = (
         argument.partition("=")[2] for argument in sys.argv if argument.startswith("--temp-dir=")
     )
-    default = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    default = os.environ.get("RAY_TMPDIR") or temporary_folder()
     return Path(next(given, None) or Path(default) / "ray").absolute()

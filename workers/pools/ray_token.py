@@ -15,17 +15,17 @@ GIVEN_BY_USER = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 def keep_token_private() -> None:
     """See that Ray finds a token that only this user can read; what the user set stays as it is.
 
-    Where the home folder cannot be written, the token lives in this process's environment.
+    Where no home folder can be written, the token lives in this process's environment.
     """
     if any(name in os.environ for name in GIVEN_BY_USER):
         return
-    path = Path.home() / ".ray" / "auth_token"
     try:
+        path = Path.home() / ".ray" / "auth_token"
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             _write_private(path)
         path.chmod(0o600)
-    except OSError:
+    except (OSError, RuntimeError):  # the second: nobody knows where this user's home folder is
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 

@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from multiprocessing.connection import Connection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from workers.data import Dataset
 from workers.pools.fork_server import FORK, NUMBER, REAP
-from workers.pools.pool import WorkersUnavailable
+from workers.pools.node_facts import temporary_folder
+from workers.pools.pool import WorkersUnavailable, in_one_line
 
 SERVER = "workers.pools.fork_server"
 SECONDS_TO_END = 2.0
@@ -35,23 +38,30 @@ class Worker:
 class ForkServer:
     """Starts worker processes quickly: see workers.pools.fork_server.
 
-    It imports torch in the background from the moment it is made.
+    It imports torch in the background from the moment it is made. Raises WorkersUnavailable.
     """
 
     def __init__(self) -> None:
+        folder = temporary_folder()
+        self._output = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  open as long as we are
         self._control, theirs = socket.socketpair()
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the server
         self._has_dataset = False
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", SERVER, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=self._output,
-                start_new_session=True,  # Ctrl-C in a terminal is not for it
-                env=_environment(),
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", SERVER, str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._output,
+                    stderr=self._output,
+                    start_new_session=True,  # Ctrl-C in a terminal is not for it
+                    env=_environment(),
+                )
+            except OSError as error:  # such as too many processes
+                self._output.close()
+                self._control.close()
+                line = f"worker processes do not start: {in_one_line(error)}"
+                raise WorkersUnavailable(line) from None
 
     def check(self) -> None:
         """Raises WorkersUnavailable where it has ended already; it may still be starting."""
@@ -107,14 +117,42 @@ class ForkServer:
         return lines[-1] if lines else f"exit code {self._process.poll()}"
 
 
-def usable_cpus() -> int:
-    """How many processors this process may keep busy: by its affinity and its control group."""
-    cpus = len(os.sched_getaffinity(0))
+def usable_cpus(system: Path = Path("/")) -> int:
+    """How many processors this process may keep busy, at least one: by its affinity, where the
+    system has that, and by the limits of its control group and of all that this lies in. system is
+    the folder of proc and sys."""
+    known = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        known = len(os.sched_getaffinity(0))
+    return max(1, min([known, *map(int, _group_limits(system))]))
+
+
+def _group_limits(system: Path) -> Iterator[float]:
+    """The limits in processors of the control groups that this process is in."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cpus, int(int(quota) / int(period))))
-    except (OSError, ValueError):  # no control group, or one without a limit ("max")
-        return cpus
+        memberships = (system / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        memberships = ["0::/"]
+    for membership in memberships:
+        _, controllers, path = membership.split(":", 2)
+        if controllers == "":  # version 2, alone or beside version 1
+            mounts = ["", "unified"]
+        elif "cpu" in controllers.split(","):
+            mounts = [controllers, "cpu"]
+        else:
+            continue
+        group = PurePosixPath(path)
+        # A container sees its own group as the root, whatever the path says.
+        for mount, place in product(mounts, (group, *group.parents)):
+            yield from _limits(system / "sys/fs/cgroup" / mount / str(place).strip("/"))
+
+
+def _limits(group: Path) -> Iterator[float]:
+    for files in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with contextlib.suppress(OSError, ValueError):  # no such group; no limit: "max"
+            quota, period = " ".join((group / name).read_text() for name in files).split()
+            if int(quota) > 0:  # -1: no limit
+                yield int(quota) / int(period)
 
 
 def kernel_memory_kills() -> int:

@@ -96,6 +96,11 @@ def launch(
         drop=listed(drop),
         paths_as_written=detach,
     )
+    if detach:
+        from study.specification.data_files import with_sha256
+
+        here = read_specification(source, name=name, seed=seed, overrides=changed)
+        spec = spec.model_copy(update={"data": with_sha256(spec.data, here.data)})
     _run_or_queue(spec, storage, cluster, detach=detach, log_format=log_format, log_level=log_level)
 
 

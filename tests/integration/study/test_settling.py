@@ -1,7 +1,5 @@
 """A coordinator that died between its last trial and the word that the study is finished."""
 
-import os
-import socket
 import subprocess
 import sys
 
@@ -19,11 +17,10 @@ def test_the_next_launch_says_so_for_it(tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
     spec = spec_of("small", trials=2)
     assert launch(spec, storage=url, ray="serial").complete == 2
-    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
-        dead.wait()
-    assert dead.pid != os.getpid()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        dead = Owner.of_process(process.pid)
     with open_database(url) as database:
-        lease = acquire_lease(database, "small", Owner(socket.gethostname(), dead.pid), 60.0)
+        lease = acquire_lease(database, "small", dead, 60.0)
         set_status(database, lease, RunStatus.RUNNING)
         again = launch(spec, storage=url, ray="serial")
         assert (again.ending, again.complete) == (None, 2)

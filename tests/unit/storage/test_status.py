@@ -14,12 +14,6 @@ def test_every_study_that_has_ended_can_be_taken_up_again():
     assert all(RunStatus.RUNNING in TRANSITIONS[status] for status in ENDED)
 
 
-def test_an_owner_is_stored_as_text_and_read_back():
-    owner = Owner("host/with/slashes", 12)
-    assert Owner.parse(owner.stored) == owner
-    assert Owner.this_process() != Owner.this_process()
-
-
 def test_messages_are_plain_lines():
     assert str(StudyNotFound("x", ["a", "b"])) == "no study is called 'x'; the database has: a, b"
     assert str(StudyNotFound("x")).endswith("the database has no studies")

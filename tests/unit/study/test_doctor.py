@@ -130,6 +130,12 @@ def test_tables_newer_than_this_program_have_failed_and_older_ones_are_a_warning
     assert "back up" in older.remedy
 
 
+def test_a_database_that_lacks_characters_is_a_warning():
+    for encoding, outcome in (("UTF8", Outcome.OK), ("LATIN1", Outcome.WARNING)):
+        check = named(judge_database(replace(DATABASE, encoding=encoding)), "encoding")
+        assert (check.outcome, "UTF8" in check.found + check.remedy) == (outcome, True)
+
+
 def test_a_slow_database_is_a_warning():
     slow = named(judge_database(replace(DATABASE, latency_seconds=0.2)), "latency")
     assert slow.outcome is Outcome.WARNING
@@ -177,6 +183,9 @@ def test_a_cluster_without_cpus_has_failed_and_one_short_of_memory_is_a_warning(
         ("Ray at a:1: [Errno 111] Connection refused", "ray start --head"),
         ("Ray at a:1: Version mismatch: The cluster was started with", "versions of Python"),
         ("Ray at a:1: AuthenticationError: InvalidAuthToken", "RAY_AUTH_MODE=token"),
+        ("Ray at here: AF_UNIX path length cannot exceed 107 bytes", "with a short path"),
+        ("Ray at here: [Errno 13] Permission denied: '/tmp/ray'", "that this user can write"),
+        ("Ray at here: [Errno 28] No space left on device", "--shm-size"),
     ],
 )
 def test_why_a_cluster_cannot_be_joined_decides_the_remedy(reason, remedy):
