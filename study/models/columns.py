@@ -36,7 +36,7 @@ def table_of_examples(examples: Any, description: Description) -> "Table":
     """
     import pandas as pd
 
-    from workers.data.tables.files import table_of_array, table_of_frame
+    from workers.data.tables.memory import table_of_array, table_of_frame
 
     try:
         if isinstance(examples, pd.DataFrame):

@@ -8,6 +8,7 @@ import typer
 from study.cli.application import DropOption, app, listed, say
 from study.errors import InvalidInput
 from study.monitoring.suggestion import command
+from study.monitoring.terminal import data_console
 
 if TYPE_CHECKING:
     from study.launching.plan import Plan
@@ -48,11 +49,11 @@ def check(
     from workers.data.summary import summarize
 
     plan = _plan(source, _data_fields(target, test, group), listed(drop), overrides or [])
-    for line in summarize(plan.dataset).lines():
-        typer.echo(line)
+    console = data_console()
     copies = copies_in_test(plan)
-    if copies is not None:
-        typer.echo(f"warning: {copies.line}")
+    lines = summarize(plan.dataset).lines()
+    for line in lines if copies is None else [*lines, f"warning: {copies.line}"]:
+        console.print(line, soft_wrap=True)
 
 
 @app.command()

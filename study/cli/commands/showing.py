@@ -168,7 +168,10 @@ def rename(
 def schema() -> None:
     """Print the JSON schema of specifications, for editors that check YAML against one."""
     import json
+    import re
 
     from study.specification.spec import StudySpec
 
-    sys.stdout.write(json.dumps(StudySpec.model_json_schema(), indent=2) + "\n")
+    text = json.dumps(StudySpec.model_json_schema(), indent=2)
+    # An editor shows the sections' names: Data, as in the specification, not our class DataSpec.
+    sys.stdout.write(re.sub(r"\b(\w+)Spec\b", r"\1", text) + "\n")

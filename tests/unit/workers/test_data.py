@@ -20,7 +20,7 @@ from workers.data import (
 )
 from workers.data.preprocessing import fit_preprocessing
 from workers.data.splitting import noisy_labels
-from workers.data.tables.files import table_of_frame
+from workers.data.tables.memory import table_of_frame
 from workers.data.tables.reading import dataset_of_table
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from workers.columns import Column, Kind, Role
 from workers.data import DataError, DataSource, dataset_from_memory, load_dataset
 from workers.data.tables.coding import code_table
-from workers.data.tables.files import read_table, table_of_frame
+from workers.data.tables.files import read_table
+from workers.data.tables.memory import table_of_frame
 from workers.data.tables.words import are_numbers, as_numbers
 
 ROWS = 48

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,36 +11,27 @@ import pyarrow as pa
 from workers.columns import INPUT_KINDS, Column, Kind, Role
 from workers.data.source import DataError, DataSource
 from workers.data.tables import words as w
+from workers.data.tables.categories import decide_category, decide_levels
 from workers.data.tables.coding import days_of, origin_of, without
+from workers.data.tables.decision import (
+    FEWEST_VALUES,
+    MOSTLY,
+    SHOWN,
+    Bools,
+    Decision,
+    listed,
+    quoted,
+    rows_in_words,
+)
 from workers.data.tables.table import RawColumn, Table, as_text, numbers_of
-
-Bools = npt.NDArray[np.bool_]
-
-MOSTLY = 0.9
-"""Share of a column's values that make it one of numbers though it has other words, and an
-identifier where so many of its values are different."""
 
 ODD_WORDS = 20
 """More different words than that among numbers are not oversights."""
 
-FEWEST_VALUES = 20
-"""Fewer different values than that make no identifier."""
-
-LONG_TEXT = 40  # characters of a value, in the mean, that are prose rather than an identifier
-SHOWN = 3  # words that a line names
 _IDENTIFIER = re.compile(
     r"(?i)^(unnamed: \d+|.*(^|[ _.-])(id|uid|uuid|guid|index|rownum|row|key))$"
 )
 _CAMEL_ID = re.compile(r"[a-z](ID|Id)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a column is, with the warnings that a person must see, and notes that may help."""
-
-    column: Column
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def decide_columns(
@@ -133,7 +123,7 @@ def _feature(column: RawColumn, source: DataSource, known: Bools) -> Decision:
     if wanted is not None:
         return _as_wanted(column, Kind(wanted), source, known)
     if column.declared:
-        return _category(column, _words(column, source), source, known)
+        return decide_category(column.name, _words(column, source), source, known)
     if column.is_text and column.numbers is None:
         return _of_words(column, source, known)
     if pa.types.is_timestamp(column.values.type):
@@ -151,7 +141,7 @@ def _words(column: RawColumn, source: DataSource) -> w.Words:
 def _as_wanted(column: RawColumn, kind: Kind, source: DataSource, known: Bools) -> Decision:
     """A column that data.types decides: never left out."""
     if kind is Kind.CATEGORY:
-        return _levels(column.name, _words(column, source), source, known)
+        return decide_levels(column.name, _words(column, source), source, known)
     if kind is Kind.DATE:
         return _date(column, known, source)
     return Decision(Column(column.name, kind, lenient=kind is Kind.NUMBER))
@@ -202,7 +192,7 @@ def _of_words(column: RawColumn, source: DataSource, known: Bools) -> Decision:
     words = found.words
     there = (counts > 0) & ~w.are_no_value(words)
     if not there.any():
-        return _category(column, found, source, known)
+        return decide_category(column.name, found, source, known)
     none = np.flatnonzero((counts > 0) & w.are_no_value(words))
     said = _no_value(name, words.take(pa.array(none)).to_pylist(), int(counts[none].sum()))
     if w.are_booleans(words)[there].all():
@@ -226,7 +216,7 @@ def _of_words(column: RawColumn, source: DataSource, known: Bools) -> Decision:
         own = Column(name, Kind.NUMBER, missing=tuple(sorted(listed)))
         warning = _odd(name, listed, int(counts[odd].sum()))
         return _number(own, found.spread(values, np.nan)[known], warning, *said)
-    return _category(column, found, source, known)
+    return decide_category(column.name, found, source, known)
 
 
 def _measures(numbers: npt.NDArray[np.float64], max_levels: int) -> bool:
@@ -239,106 +229,14 @@ def _no_value(name: str, words: Sequence[str], rows: int) -> list[str]:
     if not words:
         return []
     return [
-        f"{name!r}: {_listed(words)} in {_rows(rows)} counts as missing; data.missing_values: "
-        f"[{', '.join(map(_quoted, words[:SHOWN]))}] says so"
+        f"{name!r}: {listed(words)} in {rows_in_words(rows)} counts as missing; "
+        f"data.missing_values: [{', '.join(map(quoted, words[:SHOWN]))}] says so"
     ]
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _odd(name: str, words: Sequence[str], rows: int) -> str:
     return (
-        f"{name!r} is read as numbers: {_listed(words)} in {_rows(rows)} counts as missing; "
-        f"data.missing_values: [{', '.join(map(_quoted, words[:SHOWN]))}] says so, "
-        f"data.types: {{{_quoted(name)}: category}} keeps every value as a category"
+        f"{name!r} is read as numbers: {listed(words)} in {rows_in_words(rows)} counts as missing; "
+        f"data.missing_values: [{', '.join(map(quoted, words[:SHOWN]))}] says so, "
+        f"data.types: {{{quoted(name)}: category}} keeps every value as a category"
     )
-
-
-def _category(column: RawColumn, found: w.Words, source: DataSource, known: Bools) -> Decision:
-    """A category, unless it names the rows, is prose or is constant."""
-    name, words = column.name, found.words
-    counts = found.counts(known)
-    there = counts > 0
-    levels, rows = int(there.sum()), int(counts.sum())
-    if levels == 0:
-        return Decision(Column(name, Kind.CONSTANT, why="it has no value"))
-    if levels == 1 and rows == int(known.sum()):
-        (value,) = words.take(pa.array(np.flatnonzero(there))).to_pylist()
-        return Decision(Column(name, Kind.CONSTANT, why=f"always {value!r}"))
-    values = ~w.are_no_value(words) & there
-    share = counts[values & w.are_other_dates(words)].sum() / max(1, counts[values].sum())
-    if share >= MOSTLY:
-        example = words.take(pa.array(np.flatnonzero(values)[:1])).to_pylist()[0]
-        why = (
-            f"dates such as {example!r}, whose order of day and month is not clear; write them as "
-            "2024-12-31"
-        )
-        return Decision(Column(name, Kind.UNSUPPORTED, why=why), (f"{name!r} is left out: {why}",))
-    warnings = _commas(name, words, np.where(values, counts, 0))
-    if levels >= FEWEST_VALUES and levels >= MOSTLY * rows:
-        lengths = np.asarray(pa.compute.utf8_length(words).to_numpy(zero_copy_only=False))
-        prose = float(lengths[there].mean()) > LONG_TEXT
-        why = f"{levels:,} different values in {rows:,} rows"
-        kind = Kind.TEXT if prose else Kind.IDENTIFIER
-        return Decision(Column(name, kind, why=why), tuple(warnings))
-    decided = _levels(name, found, source, known)
-    none = words.take(pa.array(np.flatnonzero(there & w.are_no_value(words)))).to_pylist()
-    notes = [
-        f"{name!r}: {word!r} is a category; data.missing_values: [{_quoted(word)}] changes that"
-        for word in none[:SHOWN]
-    ]
-    return Decision(decided.column, (*warnings, *decided.warnings), tuple(notes))
-
-
-def _commas(name: str, words: Any, counts: npt.NDArray[np.int64]) -> list[str]:
-    """What is said of a column of numbers with commas in them; nothing of another."""
-    grouped, decimal = w.have_thousands(words), w.have_decimal_commas(words)
-    commas = (grouped | decimal) & (counts > 0)
-    readable = commas | w.are_numbers(words)
-    if not commas.any() or counts[readable].sum() < MOSTLY * counts.sum():
-        return []
-    shown = commas & (decimal & ~grouped if (commas & ~grouped).any() else grouped)
-    example = words.take(pa.array(np.flatnonzero(shown)[:1])).to_pylist()[0]
-    remedy = f"data.types: {{{_quoted(name)}: number}} reads them"
-    if (commas & ~grouped).any():
-        remedy = "write them with decimal points"
-    return [
-        f"{name!r} is not read as numbers, since they have commas, such as {example!r}; {remedy}"
-    ]
-
-
-def _levels(name: str, found: w.Words, source: DataSource, known: Bools) -> Decision:
-    """A category's levels: those of the known rows, in alphabetical order, the most frequent ones
-    where there are more than data.max_levels."""
-    counts = found.counts(known)
-    there = np.flatnonzero(counts)
-    words = found.words.take(pa.array(there)).to_pylist()
-    if not words:
-        raise DataError("types", f"column {name!r} has no value to be a category of")
-    if len(words) <= source.max_levels:
-        return Decision(Column(name, Kind.CATEGORY, levels=tuple(sorted(words))))
-    frequent = sorted(zip(-counts[there], words, strict=True))[: source.max_levels]
-    kept = tuple(sorted(word for _, word in frequent))
-    share = -sum(int(count) for count, _ in frequent) / int(counts.sum())
-    rest = "other"
-    while rest in kept:
-        rest = f"({rest})"
-    column = Column(name, Kind.CATEGORY, levels=(*kept, rest), other=True)
-    warning = (
-        f"{name!r} has {len(words):,} levels: the {source.max_levels} most frequent, of "
-        f"{share:.0%} of the rows, are told apart, and the others are one; data.max_levels changes "
-        "that"
-    )
-    return Decision(column, (warning,))
-
-
-def _listed(words: Sequence[str]) -> str:
-    more = len(words) - SHOWN
-    return ", ".join(map(repr, words[:SHOWN])) + (f" and {more} other words" if more > 0 else "")
-
-
-def _quoted(word: str) -> str:
-    """A word as YAML reads it as text."""
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

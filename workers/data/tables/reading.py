@@ -12,9 +12,10 @@ from workers.columns import Column, Role, roles_of
 from workers.data.dataset import Dataset, IntArray, Side, build_dataset, sides_of
 from workers.data.source import DataError, DataSource, ending_of
 from workers.data.tables.coding import code_labels, code_table
-from workers.data.tables.files import labels_of, read_table, table_of_array, table_of_frame
+from workers.data.tables.files import read_table
 from workers.data.tables.kinds import decide_columns
 from workers.data.tables.leaks import leaks
+from workers.data.tables.memory import labels_of, table_of_array, table_of_frame
 from workers.data.tables.table import RawColumn, Table, as_text, raw_column
 
 
