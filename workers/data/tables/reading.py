@@ -96,26 +96,19 @@ def dataset_of_table(
     """
     if table.rows == 0:
         raise DataError("source", f"{table.where} holds no examples")
-    target = source.target or "target"
-    roles = {target: Role.TARGET}
-    for role, column in ((Role.SPLIT, source.split), (Role.GROUP, source.group)):
-        if column is not None:
-            table.column(column, role.value)
-            if column in roles:
-                raise DataError(role.value, f"{column!r} is the {roles[column].value} column")
-            roles[column] = role
-    table.column(target, "target")
+    roles = _roles(table, source)
     side = np.zeros(table.rows, np.int64)
     if source.split is not None:
         side = sides_of(as_text(_supported(table, source.split, "split")).to_pylist())
-    known = side != Side.TEST
     notes, warnings = [*table.notes], list[str]()
     columns = source.columns
     if columns is None:
-        decisions = decide_columns(table, source, roles, known)
+        decisions = decide_columns(table, source, roles, side != Side.TEST)
         columns = tuple(decision.column for decision in decisions)
         warnings += [line for decision in decisions for line in decision.warnings]
         notes += [line for decision in decisions for line in decision.notes]
+    elif {column.name: column.role for column in roles_of(columns).values()} != roles:
+        raise DataError("columns", "the target, split or group in it is another one than is named")
     parts = [(table, "source")]
     if test is not None:
         _check_test(table, test, columns, source)
@@ -124,9 +117,9 @@ def dataset_of_table(
     coded = [code_table(part, columns, source.missing_values, field) for part, field in parts]
     for part, (own, _) in zip(coded, parts, strict=True):
         warnings += [_beyond(own.where, *item) for item in part.beyond.items()]
-    record = roles_of(columns)[Role.TARGET]
+    target = roles_of(columns)[Role.TARGET]
     labels = [
-        code_labels(_supported(t, target, "target"), record, source.missing_values, t.where)
+        code_labels(_supported(t, target.name, "target"), target, source.missing_values, t.where)
         for t, _ in parts
     ]
     groups, group_names = None, np.empty(0, str)
@@ -136,21 +129,39 @@ def dataset_of_table(
         groups, group_names = _group_codes(np.concatenate(named))
         if missing:
             warnings.append(f"{missing} rows have no {source.group}: each is a group of its own")
+    categories = [c for c in columns if c.is_input and not c.is_numeric]
     dataset = build_dataset(
         source=source,
         name=name,
         numeric=np.concatenate([part.numeric for part in coded]),
         target=_joined(labels),
-        names=[c.name for c in columns if c.is_numeric]
-        + [c.name for c in columns if c.is_input and not c.is_numeric],
+        names=[*(c.name for c in columns if c.is_numeric), *(c.name for c in categories)],
         categorical=np.concatenate([part.categorical for part in coded]),
-        levels=tuple(c.levels for c in columns if c.is_input and not c.is_numeric),
+        levels=tuple(column.levels for column in categories),
         side=side,
         groups=groups,
         group_names=group_names.tolist(),
         columns=columns,
     )
     return replace(dataset, notes=tuple(notes), warnings=(*warnings, *leaks(dataset)))
+
+
+def _roles(table: Table, source: DataSource) -> dict[str, Role]:
+    """What the columns are for that the source names; DataError where one is not there."""
+    named = {
+        Role.TARGET: source.target or "target",
+        Role.SPLIT: source.split,
+        Role.GROUP: source.group,
+    }
+    roles: dict[str, Role] = {}
+    for role, name in named.items():
+        if name is None:
+            continue
+        table.column(name, role.value)
+        if name in roles:
+            raise DataError(role.value, f"{name!r} is the {roles[name].value} column")
+        roles[name] = role
+    return roles
 
 
 def _joined(labels: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
