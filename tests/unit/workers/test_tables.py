@@ -255,6 +255,22 @@ def test_a_test_file_is_read_as_its_training_file(tmp_path):
     assert files(tmp_path, now, later.replace("unknown", "old"), missing_values=("old",)).examples
 
 
+def test_a_table_is_read_by_its_record_where_there_is_one(tmp_path):
+    frame = frame_of(0, 0.1)
+    read = through(tmp_path, frame, ".csv")
+    path = str(tmp_path / "table.csv")
+    frame.assign(town="Paris", more=1).to_csv(path, index=False)
+    again = load_dataset(DataSource(path, columns=read.columns))
+    assert again.columns == read.columns
+    assert again.levels == read.levels
+    assert (again.categorical[:, 0] == -1).all()
+    with pytest.raises(DataError, match="the target, split or group in it is another one"):
+        load_dataset(DataSource(path, target="town", columns=read.columns))
+    frame.drop(columns="age").to_csv(path, index=False)
+    with pytest.raises(DataError, match="there is no column 'age'"):
+        load_dataset(DataSource(path, columns=read.columns))
+
+
 def test_rows_for_testing_decide_nothing(tmp_path):
     rng = np.random.default_rng(0)
     now = pd.DataFrame({"size": rng.normal(size=60), "town": ["Oslo", "Rome"] * 30})
