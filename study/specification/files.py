@@ -44,7 +44,6 @@ def read_specification(
     for field in ("source", "test"):
         if not paths_as_written:
             _make_absolute(document.get("data"), field, path.parent)
-    _refuse_repeated(overrides)
     for override in overrides:
         _apply(document, override, paths_as_written=paths_as_written)
     if drop and isinstance(document.get("data"), dict):
@@ -110,20 +109,6 @@ def _make_absolute(section: Any, field: str, folder: Path) -> None:
 def is_file(source: str) -> bool:
     """Whether data.source or data.test names a file, rather than built-in data or openml:ID."""
     return ("." in source or "/" in source) and not source.startswith("openml:")
-
-
-def _refuse_repeated(overrides: Sequence[str]) -> None:
-    """Refuse an override that takes away what one before it gave."""
-    before: list[str] = []
-    for override in overrides:
-        field, _, _ = override.partition("=")
-        undone = next((one for one in before if f"{one}.".startswith(f"{field}.")), None)
-        if undone is not None:
-            again = (
-                "given twice" if undone == field else f"given after {_cut(undone)}, a part of it"
-            )
-            raise InvalidInput(f"--set {_cut(field)}: {again}; give it once")
-        before.append(field)
 
 
 def _apply(document: dict[str, Any], override: str, *, paths_as_written: bool) -> None:

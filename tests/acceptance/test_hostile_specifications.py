@@ -24,7 +24,7 @@ def laughs() -> str:
         ("[" * 200_000, "levels inside each other"),
         (HEAD + laughs(), "more than 20000 values"),
         (HEAD + f"seed: {CALL}\n", "python/object/apply:os.system"),
-        (HEAD + "seed: 2024-99-99\n", "cannot be read"),
+        (HEAD + "seed: 2024-99-99\n", "seed: found '2024-99-99'"),
         (HEAD + "seed: 0x" + "f" * 4000 + "\n", "seed: found"),
         (HEAD + "1: {2: 3}\n", "1"),
     ],

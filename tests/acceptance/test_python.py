@@ -89,9 +89,10 @@ def test_what_only_a_file_can_tell_is_refused_beside_arrays(storage, tmp_path, f
 
 def test_arrays_that_cannot_be_learned_from_are_refused(storage):
     features, labels = two_clouds()
-    features[3, 1] = np.nan
-    with pytest.raises(InvalidInput, match="is not finite"):
-        launch(spec(), data=(features, labels), storage=storage, ray="serial")
+    with pytest.raises(InvalidInput, match=r"must be numbers \[examples, features\], not \[120\]"):
+        launch(spec(), data=(features[:, 0], labels), storage=storage, ray="serial")
+    with pytest.raises(InvalidInput, match="120 examples need as many labels"):
+        launch(spec(), data=(features, labels[1:]), storage=storage, ray="serial")
 
 
 def test_a_test_file_of_its_own_is_what_is_tested(storage, tmp_path):

@@ -7,6 +7,9 @@ from typing import TypeVar
 
 from study.errors import InvalidInput
 
+NEUTRAL = ("", "txt")
+"""Endings that name no format, as of a device: what was asked for is written."""
+
 Format = TypeVar("Format", bound=StrEnum)
 
 
@@ -32,8 +35,8 @@ def format_of(
             f"{endings}"
         )
     ending = output.suffix.lower().removeprefix(".")
-    if not ending and chosen is not None:
-        return chosen  # a device or a file without an ending: whatever was asked for
+    if ending in NEUTRAL and chosen is not None:
+        return chosen
     named = next((one for one in files if one == ending), None)
     if named is None:
         found = f"found the ending {output.suffix!r}" if ending else "its name has no ending"

@@ -50,7 +50,7 @@ def test_the_study_keeps_the_name_that_it_was_given_later(database: Database):
         (changed(training={"epochs": 0}), r"training\.epochs: found 0"),
         (changed(unheard_of=1), "unknown key 'unheard_of'"),
         (changed(search={"depth": {"low": 1, "high": "__import__('os')"}}), "depth"),
-        (json.dumps({"claims": "x" * LARGEST_DOCUMENT}), "larger than 1048576"),
+        (json.dumps({"claims": "x" * LARGEST_DOCUMENT}), f"larger than {LARGEST_DOCUMENT}"),
     ],
     ids=lambda value: value[:24],
 )

@@ -140,10 +140,3 @@ def test_only_the_budget_and_where_files_lie_are_not_part_of_a_search():
     moved = {**spec, "data": {**spec["data"], "source": "/elsewhere.csv"}}
     assert identity(moved) == identity(spec)
     assert identity({**spec, "seed": 1}) != identity(spec)
-
-
-def test_an_override_that_takes_away_another_is_refused():
-    assert "--set search.depth: given twice" in refusal("search.depth=1", "search.depth=2")
-    undone = refusal("search.depth=1", "search={width: 3}")
-    assert "--set search: given after search.depth, a part of it" in undone
-    read_specification("digits", overrides=["search={width: 3}", "search.depth=1"])

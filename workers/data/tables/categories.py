@@ -7,9 +7,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from workers.columns import Column, Kind
-from workers.data.source import DataError, DataSource
+from workers.data.source import DataSource
 from workers.data.tables import words as w
-from workers.data.tables.decision import FEWEST_VALUES, MOSTLY, SHOWN, Bools, Decision, quoted
+from workers.data.tables.decision import (
+    FEWEST_VALUES,
+    MOSTLY,
+    SHOWN,
+    Bools,
+    Decision,
+    chosen,
+    quoted,
+)
 
 LONG_TEXT = 40  # characters of a value, in the mean, that are prose rather than an identifier
 
@@ -23,17 +31,14 @@ def decide_category(name: str, found: w.Words, source: DataSource, known: Bools)
     if levels == 0:
         return Decision(Column(name, Kind.CONSTANT, why="it has no value"))
     if levels == 1 and rows == int(known.sum()):
-        (value,) = words.take(pa.array(np.flatnonzero(there))).to_pylist()
+        (value,) = chosen(words, there)
         return Decision(Column(name, Kind.CONSTANT, why=f"always {value!r}"))
     values = ~w.are_no_value(words) & there
     share = counts[values & w.are_other_dates(words)].sum() / max(1, counts[values].sum())
     if share >= MOSTLY:
-        example = words.take(pa.array(np.flatnonzero(values)[:1])).to_pylist()[0]
-        why = (
-            f"dates such as {example!r}, whose order of day and month is not clear; write them as "
-            "2024-12-31"
-        )
-        return Decision(Column(name, Kind.UNSUPPORTED, why=why), (f"{name!r} is left out: {why}",))
+        example = chosen(words, values & w.are_other_dates(words))[0]
+        why = f"dates such as {example!r}, in a form that is not read; write them as 2024-12-31"
+        return Decision(Column(name, Kind.UNSUPPORTED, why=why))
     warnings = _commas(name, words, np.where(values, counts, 0))
     if levels >= FEWEST_VALUES and levels >= MOSTLY * rows:
         lengths = np.asarray(pa.compute.utf8_length(words).to_numpy(zero_copy_only=False))
@@ -42,7 +47,7 @@ def decide_category(name: str, found: w.Words, source: DataSource, known: Bools)
         kind = Kind.TEXT if prose else Kind.IDENTIFIER
         return Decision(Column(name, kind, why=why), tuple(warnings))
     decided = decide_levels(name, found, source, known)
-    none = words.take(pa.array(np.flatnonzero(there & w.are_no_value(words)))).to_pylist()
+    none = chosen(words, there & w.are_no_value(words))
     notes = [
         f"{name!r}: {word!r} is a category; data.missing_values: [{quoted(word)}] changes that"
         for word in none[:SHOWN]
@@ -73,8 +78,6 @@ def decide_levels(name: str, found: w.Words, source: DataSource, known: Bools) -
     counts = found.counts(known)
     there = np.flatnonzero(counts)
     words = found.words.take(pa.array(there)).to_pylist()
-    if not words:
-        raise DataError("types", f"column {name!r} has no value to be a category of")
     if len(words) <= source.max_levels:
         return Decision(Column(name, Kind.CATEGORY, levels=tuple(sorted(words))))
     frequent = sorted(zip(-counts[there], words, strict=True))[: source.max_levels]

@@ -100,7 +100,7 @@ def code_levels(
     """Codes [N] into the column's levels: −1 for no value, and for one that is no level unless the
     column has one for all others."""
     _check_supported(raw, column, field)
-    found = w.words_of(as_text(raw), missing)
+    found = w.levels_of(raw, missing)
     listed = column.levels[:-1] if column.other else column.levels
     index = pa.compute.index_in(found.words, pa.array(listed, found.words.type))
     codes = index.cast(pa.int64()).fill_null(len(listed) if column.other else -1)
@@ -116,41 +116,44 @@ def code_labels(
         DataError: a label is missing, or is not of the target's kind.
     """
     if column.kind is Kind.CATEGORY:
-        found = w.words_of(as_text(raw), missing)
-        _check_labels(found.codes < 0, found, where)
+        found = w.levels_of(raw, missing)
+        _check_labels(found.codes < 0, found, where, missing)
         return np.asarray(found.words.to_pylist(), dtype=str)[found.codes]
     if raw.is_text:
         found = w.words_of(raw.values, missing)
         parse = w.as_booleans if column.kind is Kind.BOOLEAN else w.as_numbers
         values = found.spread(parse(found.words), np.nan)
-        _check_labels(np.isnan(values), found, where)
+        _check_labels(np.isnan(values), found, where, missing)
     else:
         if pa.types.is_integer(raw.values.type) and raw.values.null_count == 0:
             return np.asarray(raw.values.to_numpy(zero_copy_only=False))
         values = numbers_of(raw)
-        _check_labels(np.isnan(values), None, where)
+        _check_labels(np.isnan(values), None, where, missing)
     return values == 1.0 if column.kind is Kind.BOOLEAN else values
 
 
-def _check_labels(missing: npt.NDArray[np.bool_], found: w.Words | None, where: str) -> None:
-    count = int(missing.sum())
+def _check_labels(
+    none: npt.NDArray[np.bool_], found: w.Words | None, where: str, missing: Sequence[str]
+) -> None:
+    count = int(none.sum())
     if count == 0:
         return
     given = [] if found is None else sorted({
-        found.words[int(code)].as_py() for code in found.codes[missing] if code >= 0
+        found.words[int(code)].as_py() for code in found.codes[none] if code >= 0
     })  # fmt: skip
     words = f" ({', '.join(map(repr, given[:3]))})" if given else ""
     have = "example has" if count == 1 else "examples have"
     keep = (
         "; data.types with `category` for the target keeps such words as classes" if given else ""
     )
-    raise DataError("target", f"{where}: {count} {have} no label{words}; remove them{keep}")
+    also = "; data.missing_values are none, among labels as well" if missing else ""
+    raise DataError("target", f"{where}: {count} {have} no label{words}; remove them{keep}{also}")
 
 
 def label_names(raw: RawColumn, column: Column, missing: Sequence[str]) -> list[str | None]:
     """The names of the classes that a column of labels has, as training names them; None where
     there is no label. A word that is no label of the target's kind is a name all the same."""
-    found = w.words_of(as_text(raw), missing)
+    found = w.levels_of(raw, missing)
     names: list[str | None] = found.words.to_pylist()
     if column.kind is not Kind.CATEGORY:
         parse = w.as_booleans if column.kind is Kind.BOOLEAN else w.as_numbers
@@ -179,6 +182,8 @@ def days_of(raw: RawColumn, missing: Sequence[str], field: str) -> Floats:
 
 def origin_of(days: Floats) -> str:
     """The midnight before the earliest of these days since 1970, in ISO form."""
+    if np.isnan(days).all():
+        return "1970-01-01"
     first = np.datetime64(0, "D") + int(np.floor(np.nanmin(days)))
     return str(first)
 
@@ -206,7 +211,7 @@ def _check(right: npt.NDArray[np.bool_], raw: RawColumn, column: Column, field: 
     raise DataError(
         field,
         f"column {raw.name!r}: found {shown} in row {row + 1}; it is read as {_kinds(column)}. If "
-        f"that means no value, add it to data.missing_values",
+        "that means no value, add it to data.missing_values; data.types changes what is read",
     )
 
 

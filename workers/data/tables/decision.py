@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from workers.columns import Column
 
@@ -27,6 +29,11 @@ class Decision:
     column: Column
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def chosen(words: Any, which: Bools) -> list[str]:
+    """Some of the words of an Arrow array."""
+    return [str(word) for word in words.take(pa.array(np.flatnonzero(which))).to_pylist()]
 
 
 def listed(words: Sequence[str]) -> str:

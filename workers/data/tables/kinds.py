@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,18 @@ from workers.data.tables.decision import (
     SHOWN,
     Bools,
     Decision,
+    chosen,
     listed,
     quoted,
     rows_in_words,
 )
-from workers.data.tables.table import RawColumn, Table, as_text, numbers_of
+from workers.data.tables.table import RawColumn, Table, numbers_of
 
 ODD_WORDS = 20
 """More different words than that among numbers are not oversights."""
 
 _IDENTIFIER = re.compile(
-    r"(?i)^(unnamed: \d+|.*(^|[ _.-])(id|uid|uuid|guid|index|rownum|row|key))$"
+    r"(?i)^(unnamed: \d+|.*(^|[ _.-])(id|uid|uuid|guid|index|rownum|row|key|nr|no|phone|ssn))$"
 )
 _CAMEL_ID = re.compile(r"[a-z](ID|Id)$")
 
@@ -66,10 +68,9 @@ def _check_names(table: Table, source: DataSource, roles: dict[str, Role]) -> No
     ):  # fmt: skip
         for name in names:
             table.column(name, field)
-            if field != "types" and name in roles:
-                raise DataError(
-                    field, f"{name!r} is the {roles[name].value} column; name features only"
-                )
+            role = roles.get(name, Role.FEATURE)
+            if role is not Role.FEATURE and (field != "types" or role is not Role.TARGET):
+                raise DataError(field, f"{name!r} is the {role.value} column; name features only")
     for name, kind in source.types.items():
         if kind not in INPUT_KINDS:
             known = ", ".join(INPUT_KINDS)
@@ -123,52 +124,49 @@ def _feature(column: RawColumn, source: DataSource, known: Bools) -> Decision:
     if wanted is not None:
         return _as_wanted(column, Kind(wanted), source, known)
     if column.declared:
-        return decide_category(column.name, _words(column, source), source, known)
+        levels = w.levels_of(column, source.missing_values)
+        return decide_category(column.name, levels, source, known)
     if column.is_text and column.numbers is None:
         return _of_words(column, source, known)
     if pa.types.is_timestamp(column.values.type):
-        return _date(column, known, source)
+        days = days_of(column, source.missing_values, "source")[known]
+        return _date(Column(column.name, Kind.DATE), days)
     if pa.types.is_boolean(column.values.type):
         return _checked(Column(column.name, Kind.BOOLEAN), numbers_of(column)[known])
     numbers = without(numbers_of(column), source.missing_values)
     return _number(Column(column.name, Kind.NUMBER), numbers[known])
 
 
-def _words(column: RawColumn, source: DataSource) -> w.Words:
-    return w.words_of(as_text(column), source.missing_values)
-
-
 def _as_wanted(column: RawColumn, kind: Kind, source: DataSource, known: Bools) -> Decision:
     """A column that data.types decides: never left out."""
     if kind is Kind.CATEGORY:
-        return decide_levels(column.name, _words(column, source), source, known)
+        return decide_levels(column.name, w.levels_of(column, source.missing_values), source, known)
     if kind is Kind.DATE:
-        return _date(column, known, source)
+        days = days_of(column, source.missing_values, "types")[known]
+        return Decision(Column(column.name, kind, origin=origin_of(days)))
     return Decision(Column(column.name, kind, lenient=kind is Kind.NUMBER))
 
 
-def _date(column: RawColumn, known: Bools, source: DataSource, *warnings: str) -> Decision:
-    days = days_of(column, source.missing_values, "types")[known]
-    if np.isnan(days).all():
-        return Decision(Column(column.name, Kind.CONSTANT, why="it has no value"))
-    return _checked(Column(column.name, Kind.DATE, origin=origin_of(days)), days, *warnings)
+def _date(column: Column, days: npt.NDArray[np.float64], *warnings: str) -> Decision:
+    """A column of dates, as days since 1970 of the rows that are known."""
+    return _checked(replace(column, origin=origin_of(days)), days, *warnings)
 
 
 def _number(column: Column, numbers: npt.NDArray[np.float64], *warnings: str) -> Decision:
-    """A column of numbers, unless it counts or names the rows."""
+    """A column of numbers, unless it names the rows; of one that counts them a person is told."""
     present = numbers[~np.isnan(numbers)]
     whole = bool(np.isfinite(present).all() and (present == np.floor(present)).all())
     different = len(np.unique(present)) if whole and len(present) >= FEWEST_VALUES else 0
-    if different == len(numbers):
-        if _IDENTIFIER.match(column.name) or _CAMEL_ID.search(column.name):
-            why = f"{different:,} different whole numbers in as many rows"
-            return Decision(Column(column.name, Kind.IDENTIFIER, why=why))
-        if (np.diff(numbers) == 1).all():
-            warnings = (
-                *warnings,
-                f"{column.name!r} counts the rows: if it is no measurement, leave it out with "
-                "data.drop",
-            )
+    named = _IDENTIFIER.match(column.name) or _CAMEL_ID.search(column.name)
+    if named and different >= max(FEWEST_VALUES, MOSTLY * len(numbers)):
+        why = f"{different:,} different whole numbers in {len(numbers):,} rows"
+        return Decision(Column(column.name, Kind.IDENTIFIER, why=why))
+    if different == len(numbers) and (np.diff(numbers) == 1).all():
+        what = "counts the rows: if it is no measurement, leave it out with data.drop"
+        warnings = (*warnings, f"{column.name!r} {what}")
+    elif different and w.look_like_dates(present):
+        what = "has numbers that look like dates: write them as 2024-12-31 if they are"
+        warnings = (*warnings, f"{column.name!r} {what}")
     return _checked(column, numbers, *warnings)
 
 
@@ -186,37 +184,56 @@ def _checked(column: Column, numbers: npt.NDArray[np.float64], *warnings: str) -
 
 
 def _of_words(column: RawColumn, source: DataSource, known: Bools) -> Decision:
-    """What a column of words is, from those of the rows that are known."""
-    name, found = column.name, _words(column, source)
-    counts = found.counts(known)
-    words = found.words
-    there = (counts > 0) & ~w.are_no_value(words)
-    if not there.any():
-        return decide_category(column.name, found, source, known)
-    none = np.flatnonzero((counts > 0) & w.are_no_value(words))
-    said = _no_value(name, words.take(pa.array(none)).to_pylist(), int(counts[none].sum()))
-    if w.are_booleans(words)[there].all():
-        values = found.spread(w.as_booleans(words), np.nan)[known]
-        return _checked(Column(name, Kind.BOOLEAN), values, *said)
-    numbers = w.are_numbers(words)
-    if numbers[there].all():
-        values = found.spread(w.as_numbers(words), np.nan)[known]
-        return _number(Column(name, Kind.NUMBER), values, *said)
-    if w.are_dates(words)[there].all():
-        return _date(column, known, source, *said)
-    odd = there & ~numbers
-    if (
-        counts[there & numbers].sum() >= MOSTLY * counts[there].sum()
-        and odd.sum() <= ODD_WORDS
-        and not w.have_leading_zeros(words)[odd].any()
-        and _measures(w.as_numbers(words)[there & numbers], source.max_levels)
+    """What a column of words is, from those of the rows that are known.
+
+    A few odd words of a number or date are no values, in whichever rows of the table they stand.
+    """
+    name, found = column.name, w.words_of(column.values, source.missing_values)
+    counts, everywhere = found.counts(known), found.counts(np.ones(len(known), bool))
+    words, none = found.words, w.are_no_value(found.words)
+    there = (counts > 0) & ~none
+    customary = (everywhere > 0) & none
+    said = _no_value(name, chosen(words, customary), int(everywhere[customary].sum()))
+    for kind, right in (
+        (Kind.BOOLEAN, w.are_booleans(words)),
+        (Kind.NUMBER, w.are_numbers(words)),
+        (Kind.DATE, w.are_dates(words)),
     ):
-        listed = tuple(words.take(pa.array(np.flatnonzero(odd))).to_pylist())
-        values = np.where(there & numbers, w.as_numbers(words), np.nan)
-        own = Column(name, Kind.NUMBER, missing=tuple(sorted(listed)))
-        warning = _odd(name, listed, int(counts[odd].sum()))
-        return _number(own, found.spread(values, np.nan)[known], warning, *said)
-    return decide_category(column.name, found, source, known)
+        odd = (everywhere > 0) & ~right & ~none
+        if not there.any() or not _mostly(kind, words, right, there, counts, source.max_levels):
+            continue
+        missing = tuple(sorted(chosen(words, odd)))
+        if len(missing) > ODD_WORDS or everywhere[odd].sum() > (1 - MOSTLY) * everywhere.sum():
+            missing = ()  # they are refused, by row, where the column is read
+        elif missing:
+            said.append(_odd(name, kind, missing, int(everywhere[odd].sum())))
+        own = Column(name, kind, missing=missing)
+        if kind is Kind.DATE:
+            values = found.spread(np.where(right, w.as_days(words), np.nan), np.nan)
+            return _date(own, values[known], *said)
+        parse = w.as_booleans if kind is Kind.BOOLEAN else w.as_numbers
+        values = found.spread(np.where(right, parse(words), np.nan), np.nan)
+        return (_checked if kind is Kind.BOOLEAN else _number)(own, values[known], *said)
+    return decide_category(name, w.levels_of(column, source.missing_values), source, known)
+
+
+def _mostly(
+    kind: Kind, words: Any, right: Bools, there: Bools, counts: npt.NDArray[np.int64], most: int
+) -> bool:
+    """Whether the words that are there are of that kind, but for a few odd ones of a number or
+    date; most is how many levels a category may have."""
+    if kind is Kind.NUMBER and w.are_merged(words, right & there):
+        return False
+    if right[there].all():
+        return True
+    odd = there & ~right
+    return (
+        kind is not Kind.BOOLEAN
+        and bool(counts[there & right].sum() >= MOSTLY * counts[there].sum())
+        and int(odd.sum()) <= ODD_WORDS
+        and not w.have_leading_zeros(words)[odd].any()
+        and (kind is Kind.DATE or _measures(w.as_numbers(words)[there & right], most))
+    )
 
 
 def _measures(numbers: npt.NDArray[np.float64], max_levels: int) -> bool:
@@ -234,9 +251,9 @@ def _no_value(name: str, words: Sequence[str], rows: int) -> list[str]:
     ]
 
 
-def _odd(name: str, words: Sequence[str], rows: int) -> str:
+def _odd(name: str, kind: Kind, words: Sequence[str], rows: int) -> str:
     return (
-        f"{name!r} is read as numbers: {listed(words)} in {rows_in_words(rows)} counts as missing; "
-        f"data.missing_values: [{', '.join(map(quoted, words[:SHOWN]))}] says so, "
+        f"{name!r} is read as {kind.value}s: {listed(words)} in {rows_in_words(rows)} counts as "
+        f"missing; data.missing_values: [{', '.join(map(quoted, words[:SHOWN]))}] says so, "
         f"data.types: {{{quoted(name)}: category}} keeps every value as a category"
     )

@@ -124,7 +124,15 @@ def raw_column(name: str, values: Any) -> RawColumn:
         return RawColumn(name, pa.compute.divide(whole.cast(pa.float64()), unit))
     if pa.types.is_timestamp(array.type):
         return RawColumn(name, array.cast(pa.timestamp("us", array.type.tz), safe=False))
+    if pa.types.is_integer(array.type) and _has_long(array):
+        array, kind = array.cast(pa.large_string()), pa.large_string()  # to be told apart
     return RawColumn(name, array if kind == array.type else array.cast(kind), declared)
+
+
+def _has_long(whole: Any) -> bool:
+    """Whether whole numbers are among them that floats do not hold."""
+    ends = pa.compute.min_max(whole).as_py()
+    return ends["min"] is not None and max(abs(ends["min"]), abs(ends["max"])) > 2**53
 
 
 def _kind_of(kind: Any) -> Any:
@@ -162,7 +170,7 @@ def _in_words(kind: Any) -> str:
 def as_text(column: RawColumn) -> Any:
     """A column's values as text: as written, or as numbers and dates are usually written.
 
-    A whole number has no decimal point, whatever the type it is kept in.
+    A whole number of a column of floats has a decimal point: see words.levels_of.
     """
     values = column.values
     kind = values.type
@@ -177,10 +185,11 @@ def as_text(column: RawColumn) -> Any:
             values = values.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
         return _date_text(values)
     numbers: npt.NDArray[np.float64] = numbers_of(column)
-    words = [
-        None if np.isnan(number) else str(int(number)) if number.is_integer() else repr(number)
-        for number in numbers.tolist()
-    ]
+    if pa.types.is_float32(kind):
+        # The shortest text of a number of 32 bits, which a file of text has of it.
+        single = numbers.astype(np.float32)
+        return pa.array([None if np.isnan(one) else str(one) for one in single], pa.large_string())
+    words = [None if np.isnan(number) else repr(number) for number in numbers.tolist()]
     return pa.array(words, pa.large_string())
 
 

@@ -3,6 +3,7 @@
 Everything here is asked of the different words of a column, once each.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,13 +13,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workers.data.tables.table import RawColumn
+from workers.data.tables.table import RawColumn, as_text
 
 FEW = 64
 """Words that show that most columns of text are no numbers."""
 
-LARGEST = float(np.finfo(np.float32).max)
-"""Networks count in 32 bits: a number beyond it is no number to them."""
+LARGEST = 3.4e38
+"""Networks count in 32 bits: a number beyond it, and what is written for the largest one there, is
+no number to them."""
+
+EXACT = 2**53  # whole numbers beyond it are rounded
 
 NO_VALUE = frozenset(
     {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "nil", "?", "-",
@@ -34,11 +38,15 @@ _GROUPED = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?$"
 _LEADING_ZERO = r"^[+-]?0[0-9]+$"
 _DIGITS = r"^[+-]?[0-9]+(?:\.[0-9]*)?$"
 _DATE = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"^[0-9]{4}(?:-[0-9]{2}-|/[0-9]{2}/)[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|[+-][0-9]{2}:?[0-9]{2}))?)?$"
 )
+_DAY_TIME = r"(?:[T ,]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp][Mm])?)?$"
+_MONTH = r"[A-Za-zÀ-ž]{3,10}\.?"
 _OTHER_DATE = (
-    r"^[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{4}|[0-9]{2})(?: [0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?$"
+    rf"^(?:[0-9]{{1,2}}[./-][0-9]{{1,2}}[./-](?:[0-9]{{4}}|[0-9]{{2}})"
+    rf"|[0-9]{{1,2}}\.?[ -]{_MONTH}[ -](?:[0-9]{{4}}|[0-9]{{2}})|{_MONTH} [0-9]{{1,2}},? [0-9]{{4}}"
+    rf"|[0-9]{{4}}[./-][0-9]{{1,2}}[./-][0-9]{{1,2}}){_DAY_TIME}"
 )
 
 Bools = npt.NDArray[np.bool_]
@@ -74,6 +82,48 @@ def words_of(text: Any, missing: Collection[str] = ()) -> Words:
     if none.any():
         codes = np.append(np.where(none, -1, np.arange(len(words))), -1)[codes]
     return Words(words, codes)
+
+
+def levels_of(column: RawColumn, missing: Collection[str] = ()) -> Words:
+    """The words of a column as levels: a number is one level however it is written, 1 or 1.0; a
+    code such as 007 is what it is."""
+    found = words_of(as_text(column))
+    numbers = matches(found.words, _NUMBER)
+    if not numbers.any():
+        return words_of(as_text(column), missing)
+    written = found.words.to_pylist()
+    plain = [_plain(word) if own else word for word, own in zip(written, numbers, strict=True)]
+    unwanted = {*missing, *(_plain(own) for own in missing if re.fullmatch(_NUMBER, own.strip()))}
+    levels = {word: code for code, word in enumerate(dict.fromkeys(plain))}
+    codes = np.asarray([*(-1 if w in unwanted else levels[w] for w in plain), -1], np.int64)
+    return Words(pa.array(list(levels), pa.large_string()), codes[found.codes])
+
+
+def _plain(number: str) -> str:
+    """A number as it is written in one way only."""
+    word = number.strip()
+    if re.fullmatch(r"[+-]?[0-9]+", word):
+        return str(int(word))  # however long it is
+    value = float(word)
+    return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
+
+
+def are_merged(words: Any, numbers: Bools) -> bool:
+    """Whether some of these numbers are told apart as whole ones, but not as floats: they are
+    codes."""
+    values = as_numbers(words)[numbers]
+    long = np.abs(values) > EXACT
+    if not long.any():
+        return False
+    written = words.take(pa.array(np.flatnonzero(numbers)[long])).to_pylist()
+    return len(np.unique(values[long])) < len({_plain(word) for word in written})
+
+
+def look_like_dates(numbers: Floats) -> bool:
+    """Whether whole numbers are all days such as 20241231."""
+    years, months, days = numbers // 10_000, numbers // 100 % 100, numbers % 100
+    right = (years >= 1900) & (years <= 2100) & (months >= 1) & (months <= 12)
+    return bool((right & (days >= 1) & (days <= 31)).all())
 
 
 def _is_in(words: Any, known: Collection[str]) -> Bools:
@@ -123,7 +173,7 @@ def are_booleans(words: Any) -> Bools:
 
 
 def are_other_dates(words: Any) -> Bools:
-    """Which words are dates whose order of day and month is not clear."""
+    """Which words are dates that are not read: the order of day and month may not be clear."""
     return matches(words, _OTHER_DATE)
 
 
@@ -151,7 +201,8 @@ def with_numbers(column: RawColumn) -> RawColumn:
         numbers = np.asarray(pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
     except pa.ArrowInvalid:
         return column
-    plain = np.isfinite(numbers) | ~_present(text)  # nan and inf are words to look at
+    # nan and inf are words to look at, and long whole numbers may be codes.
+    plain = (np.isfinite(numbers) & (np.abs(numbers) <= EXACT)) | ~_present(text)
     return replace(column, numbers=numbers) if plain.all() else column
 
 
@@ -184,7 +235,8 @@ def as_days(words: Any) -> Floats:
         return found
     import pandas as pd
 
-    texts = pc.utf8_trim_whitespace(words).take(pa.array(likely)).to_pylist()
+    trimmed = pc.utf8_trim_whitespace(words).take(pa.array(likely))
+    texts = pc.replace_substring(trimmed, "/", "-").to_pylist()
     parsed = pd.to_datetime(pd.Index(texts), format="ISO8601", utc=True, errors="coerce")
     found[likely] = days_since_1970(parsed.tz_localize(None).to_numpy())
     return found

@@ -278,7 +278,7 @@ def test_what_is_said_of_a_pick_that_nobody_confirmed():
     said = unconfirmed(searched(), 0)
     assert said.startswith("These are the networks that were picked; the configuration's own ")
     assert "another of 20 trials could have been the best" in said
-    assert "study confirm made up measures it" in said
+    assert "study confirm 'made up' measures it" in said
     assert "cannot be said from one replicate" in unconfirmed(searched(replicates=1), 0)
     ahead = unconfirmed(searched(true=[0.9, 0.3, 0.2]), 0)
     assert "no other trial came near enough" in ahead

@@ -21,7 +21,7 @@ from study.monitoring.metrics import Metrics
 # Events that a log has and no metric counts: what they say is in another one's count.
 LOGGED_ONLY = {
     *("study began", "stop requested", "process started", "process ended", "trial failed"),
-    *("copies in test", "trials left aside", "trials ended elsewhere"),
+    *("data read", "copies in test", "trials left aside", "trials ended elsewhere"),
     *("confirmation began", "trials confirmed"),
 }
 
