@@ -119,7 +119,10 @@ def read_data(spec: StudySpec, data: tuple[Any, Any] | None = None) -> Dataset:
 
 
 def _source(spec: StudySpec) -> DataSource:
-    return DataSource(**{own.name: getattr(spec.data, own.name) for own in fields(DataSource)})
+    given = {
+        own.name: getattr(spec.data, own.name) for own in fields(DataSource) if own.name != "seed"
+    }
+    return DataSource(**given, seed=spec.seed)
 
 
 def bounds_of(spec: StudySpec) -> TrialLimits:

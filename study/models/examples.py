@@ -32,6 +32,9 @@ def kept_columns(table: "Table", names: Sequence[str]) -> "pd.DataFrame":
         columns = {name: table.column(name, "source") for name in names}
     except DataError as error:
         raise InvalidInput(f"--keep: {error.message}") from None
+    taken = [n for n in names if n == "predicted" or n.startswith("probability_")]
+    if taken:
+        raise InvalidInput(f"--keep: {taken[0]!r} is a column of the predictions; rename it first")
     unread = [name for name, column in columns.items() if column.unsupported is not None]
     if unread:
         raise InvalidInput(f"--keep: {unread[0]!r} holds {columns[unread[0]].unsupported}")

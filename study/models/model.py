@@ -1,5 +1,6 @@
 """A trained ensemble that was exported, ready to predict."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,11 +67,12 @@ class Model:
 
         Raises:
             InvalidInput: a column is missing, or has a value that cannot be read as it was in
-                training. Columns that were not trained on may be there, and are not looked at.
+                training. Columns that were not trained on may be there, and are not looked at: of
+                them, and of values that were never seen, a UserWarning tells.
         """
         import pandas as pd
 
-        predicted = self.predict_examples(table_of_examples(examples, self.description))
+        predicted = self._predicted(examples)
         labels = pd.Index(self.labels)[predicted.classes]
         return pd.Series(labels, index=_index(examples), name=self.description.target)
 
@@ -82,9 +84,16 @@ class Model:
         """
         import pandas as pd
 
-        predicted = self.predict_examples(table_of_examples(examples, self.description))
+        predicted = self._predicted(examples)
         columns = pd.Index(self.labels, name=self.description.target)
         return pd.DataFrame(predicted.probabilities.T, index=_index(examples), columns=columns)
+
+    def _predicted(self, examples: object) -> LabelPredictions:
+        """The predictions, with a warning for every note on what was unknown."""
+        predicted = self.predict_examples(table_of_examples(examples, self.description))
+        for note in predicted.notes:
+            warnings.warn(note, stacklevel=3)
+        return predicted
 
     @default_arithmetic()
     def predict_examples(self, examples: "Table") -> LabelPredictions:

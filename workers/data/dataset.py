@@ -40,9 +40,10 @@ class Dataset:
     values; groups codes (None: examples are independent), and divided_groups says which of them the
     source put on several sides. keeps_untrained_inputs: see DataSource.untrained_inputs;
     shapes_by_all_rows: a number has an indicator of missing values also where only test examples
-    lack it. columns is the record of what was read (of data that are no table, nothing), and
-    notes and warnings are lines about it for a person. A truth table is its own train, validation
-    and test set.
+    lack it; drawn_for_test are examples [N] of the pool that are known to be test ones, None where
+    that is not known. columns is the record of what was read (of data that are no table, nothing),
+    and notes and warnings are lines about it for a person. A truth table is its own train,
+    validation and test set.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Dataset:
     divided_groups: DividedGroups | None = None
     keeps_untrained_inputs: bool = False
     shapes_by_all_rows: bool = False
+    drawn_for_test: npt.NDArray[np.bool_] | None = None
     columns: tuple[Column, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -85,10 +87,17 @@ class Dataset:
         return int(self.numeric.shape[1]) + indicators + sum(len(level) for level in self.levels)
 
     @property
+    def decides(self) -> npt.NDArray[np.bool_]:
+        """Which examples [N] may decide what the inputs are: those that are not for testing, as far
+        as that is known."""
+        kept: npt.NDArray[np.bool_] = np.not_equal(self.side, int(Side.TEST))
+        return kept if self.drawn_for_test is None else kept & ~self.drawn_for_test
+
+    @property
     def missing_indicators(self) -> npt.NDArray[np.bool_]:
         """Which columns of numbers have an input that says that the number is missing: those that
         lack one in an example that the source does not keep for testing."""
-        rows = self.shapes_by_all_rows | (self.side != Side.TEST)
+        rows = self.shapes_by_all_rows | self.decides
         found: npt.NDArray[np.bool_] = np.isnan(self.numeric[rows]).any(axis=0)
         return found
 
@@ -112,9 +121,13 @@ def sides_of(values: Iterable[object]) -> IntArray:
         DataError: there is another word, or train or test does not occur.
     """
     words = ["" if value is None else str(value).strip().lower() for value in values]
-    unknown = sorted(set(words) - set(SIDE_NAMES))
+    unknown = [row for row, word in enumerate(words) if word not in SIDE_NAMES]
     if unknown:
-        raise DataError("split", f"{unknown[0]!r} must be train, test or validation")
+        raise DataError(
+            "split",
+            f"{words[unknown[0]]!r} must be train, test or validation (row {unknown[0] + 1}, the "
+            f"first of {len(unknown)})",
+        )
     for word in ("train", "test"):
         if word not in words:
             raise DataError("split", f"no example says {word!r}")
@@ -135,6 +148,7 @@ def build_dataset(
     group_names: Sequence[object] = (),
     is_truth_table: bool = False,
     columns: tuple[Column, ...] = (),
+    drawn_for_test: npt.NDArray[np.bool_] | None = None,
 ) -> Dataset:
     """Check everything about a data set that could go wrong later, and make it.
 
@@ -172,6 +186,7 @@ def build_dataset(
         keeps_untrained_inputs=source.untrained_inputs == "kept",
         shapes_by_all_rows=source.rules == 1,
         columns=columns,
+        drawn_for_test=drawn_for_test,
     )
     if not is_truth_table:
         _check_target(dataset)

@@ -32,8 +32,9 @@ class DataSource:
     drop are columns to leave out, features (None: all) the only ones to use. missing_values are
     words that mean no value in every column. types says what a column is read as, where that is not
     to be found out; max_levels how many levels of a category are told apart. columns is the record
-    by which every column is read; None: it is made from the training table. rules 1 reads tables as
-    the versions did that kept no record.
+    by which every column is read; None: it is made from the training table, without the rows that
+    the study's seed draws for testing (seed None: it is not known, and all rows count). rules 1
+    reads tables as the versions did that kept no record.
     """
 
     source: str
@@ -52,6 +53,7 @@ class DataSource:
     max_levels: int = 50
     columns: tuple[Column, ...] | None = None
     rules: int = 2
+    seed: int | None = None
 
 
 class DataError(Exception):

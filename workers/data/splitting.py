@@ -64,19 +64,38 @@ def split_dataset(dataset: Dataset, seed: int, replicate: int) -> Split:
     if dataset.is_truth_table:
         everything = np.arange(dataset.examples)
         return Split(everything, everything, everything, prepare_features(dataset, everything))
+    strata, groups = dataset.task.strata(dataset.target), dataset.groups
     pool = np.flatnonzero(dataset.side == Side.POOL)
     test = np.flatnonzero(dataset.side == Side.TEST)
     if len(test) == 0:
         rng = random_generator(seed, Purpose.TEST_SPLIT)
-        pool, test = _divide(dataset, pool, dataset.test_fraction, rng, "test_fraction")
+        pool, test = _divide(strata, groups, pool, dataset.test_fraction, rng, "test_fraction")
     rng = random_generator(seed, Purpose.SPLIT, replicate)
     validation = np.flatnonzero(dataset.side == Side.VALIDATION)
     if len(validation) == 0:
         pool, validation = _divide(
-            dataset, pool, dataset.validation_fraction, rng, "validation_fraction"
+            strata, groups, pool, dataset.validation_fraction, rng, "validation_fraction"
         )
     train = _stratified_order(dataset, pool, rng)
     return Split(train, np.sort(validation), np.sort(test), prepare_features(dataset, train))
+
+
+def drawn_for_test(
+    strata: IntArray, groups: IntArray | None, side: IntArray, fraction: float, seed: int
+) -> BoolArray:
+    """The examples [N] of the pool that split_dataset draws for testing: none where the source says
+    which they are.
+
+    Raises:
+        DataError: the groups cannot be divided.
+    """
+    drawn: BoolArray = np.zeros(len(side), bool)
+    if not (side == Side.TEST).any():
+        rng = random_generator(seed, Purpose.TEST_SPLIT)
+        pool = np.flatnonzero(side == Side.POOL)
+        _, test = _divide(strata, groups, pool, fraction, rng, "test_fraction")
+        drawn[test] = True
+    return drawn
 
 
 def refit_split(dataset: Dataset, seed: int, replicate: int) -> Split:
@@ -165,13 +184,17 @@ def shuffled_labels(
 
 
 def _divide(
-    dataset: Dataset, pool: IntArray, fraction: float, rng: np.random.Generator, field: str
+    strata: IntArray,
+    groups: IntArray | None,
+    pool: IntArray,
+    fraction: float,
+    rng: np.random.Generator,
+    field: str,
 ) -> tuple[IntArray, IntArray]:
     """pool as (rest, part), part holding about `fraction` of every stratum."""
-    if dataset.groups is not None:
-        return _divide_groups(dataset, pool, fraction, rng, field)
+    if groups is not None:
+        return _divide_groups(strata, groups, pool, fraction, rng, field)
     part: list[IntArray] = []
-    strata = dataset.task.strata(dataset.target)
     for stratum in range(int(strata.max()) + 1):
         members = rng.permutation(pool[strata[pool] == stratum])
         count = int(np.clip(round(fraction * len(members)), 1, len(members) - 1))
@@ -181,31 +204,33 @@ def _divide(
 
 
 def _divide_groups(
-    dataset: Dataset, pool: IntArray, fraction: float, rng: np.random.Generator, field: str
+    strata: IntArray,
+    groups: IntArray,
+    pool: IntArray,
+    fraction: float,
+    rng: np.random.Generator,
+    field: str,
 ) -> tuple[IntArray, IntArray]:
     """Whole groups, in random order, to whichever side then keeps the strata best balanced."""
-    if dataset.groups is None:
-        raise DataError("group", "the data have no groups")
-    strata = dataset.task.strata(dataset.target)
     count = int(strata.max()) + 1
     totals = np.bincount(strata[pool], minlength=count)
-    present, codes = np.unique(dataset.groups[pool], return_inverse=True)
+    present, codes = np.unique(groups[pool], return_inverse=True)
     strata_of_groups = np.zeros((len(present), count))
     np.add.at(strata_of_groups, (codes.reshape(-1), strata[pool]), 1.0)
-    groups = rng.permutation(present)
-    if len(groups) < 2:
-        raise DataError("group", f"{len(groups)} group cannot be divided by {field}")
-    places = np.searchsorted(present, groups)
+    order = rng.permutation(present)
+    if len(order) < 2:
+        raise DataError("group", f"{len(order)} group cannot be divided by {field}")
+    places = np.searchsorted(present, order)
     wanted = fraction * totals
     taken, distance = np.zeros(count), np.abs(wanted).sum()
     chosen: list[int] = []
-    for group, own in zip(groups[:-1].tolist(), strata_of_groups[places[:-1]], strict=True):
+    for group, own in zip(order[:-1].tolist(), strata_of_groups[places[:-1]], strict=True):
         after = taken + own
         distance_after = np.abs(after - wanted).sum()
         if distance_after < distance:
             taken, distance = after, distance_after
             chosen.append(group)
-    inside = np.isin(dataset.groups[pool], chosen)
+    inside = np.isin(groups[pool], chosen)
     rest, part = pool[~inside], pool[inside]
     left = np.bincount(strata[rest], minlength=count)
     if len(part) == 0 or left.min() == 0:

@@ -28,7 +28,8 @@ class ColumnSummary:
 @dataclass(frozen=True, slots=True)
 class DataSummary:
     """A data set in words. test_rows is None where the test set is drawn from the rows; left_out
-    are columns with the reason; notes are lines for a person, and warnings those not to be missed.
+    are columns with the reason; groups is the column of groups and how many there are; notes are
+    lines for a person, and warnings those not to be missed.
     """
 
     name: str
@@ -36,6 +37,7 @@ class DataSummary:
     test_rows: int | None
     target: str
     classes: tuple[tuple[str, int], ...]
+    groups: tuple[str, int] | None
     columns: tuple[ColumnSummary, ...]
     left_out: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -78,6 +80,8 @@ class DataSummary:
         Where there are more than most_columns, they are counted by kind.
         """
         found = [self.heading, self.target_line]
+        if self.groups is not None:
+            found.append(f"group {self.groups[0]!r}: {self.groups[1]:,} groups")
         if most_columns is None or len(self.columns) <= most_columns:
             found += [_column_line(column) for column in self.columns]
         else:
@@ -135,6 +139,7 @@ def summarize(dataset: Dataset) -> DataSummary:
         rows=dataset.examples,
         test_rows=test or None,
         target=target[0] if target else "target",
+        groups=_groups(dataset),
         classes=tuple(zip(dataset.classes, counts, strict=True)),
         columns=tuple(columns),
         left_out=tuple(
@@ -146,6 +151,13 @@ def summarize(dataset: Dataset) -> DataSummary:
         warnings=dataset.warnings,
         inputs=dataset.features,
     )
+
+
+def _groups(dataset: Dataset) -> tuple[str, int] | None:
+    named = [c.name for c in dataset.columns if c.role is Role.GROUP]
+    if dataset.groups is None or not named:
+        return None
+    return named[0], len(np.unique(dataset.groups))
 
 
 def _reason(column: Column) -> str:
@@ -197,7 +209,7 @@ def _category(dataset: Dataset, place: int, numbers: int) -> ColumnSummary:
     return ColumnSummary(
         dataset.names[numbers + place],
         Kind.CATEGORY.value,
-        f"{len(levels):,} levels: {shown}{rest}",
+        f"{'1 level' if len(levels) == 1 else f'{len(levels):,} levels'}: {shown}{rest}",
         _missing(int((codes < 0).sum()), dataset.examples),
         len(levels),
     )

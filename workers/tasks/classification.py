@@ -65,7 +65,10 @@ class Classification(Task):
             if not np.isfinite(target).all():
                 raise UnusableTarget("a label is missing or not finite")
             if (target != np.floor(target)).any():
-                raise UnusableTarget("the target is continuous; classes are needed")
+                raise UnusableTarget(
+                    "the target is continuous; classes are needed (data.types: category makes a "
+                    "class of each number)"
+                )
             target = target.astype(np.int64)
         kind = LabelKind.INTEGER if target.dtype.kind in "iu" else LabelKind.TEXT
         if target.dtype.kind == "b":

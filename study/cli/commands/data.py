@@ -109,10 +109,12 @@ def _plan(
 ) -> "Plan":
     """The plan of a specification, or of any study of a table."""
     from study.launching.plan import make_plan
-    from study.specification.files import read_specification, validated
+    from study.specification.files import SUFFIXES, read_specification, validated
     from workers.data import ending_of
 
-    if ending_of(source) is None:
+    path = Path(source)
+    is_table = fields and path.suffix.lower() not in SUFFIXES and path.suffix != ""
+    if ending_of(source) is None and not is_table:
         changed = [f"data.{field}={value}" for field, value in fields.items()]
         return make_plan(read_specification(source, overrides=[*changed, *overrides], drop=drop))
     document: dict[str, Any] = {

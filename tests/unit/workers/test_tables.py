@@ -1,6 +1,7 @@
 """Tables: one reading whatever file they come in, and of a row whatever rows are beside it."""
 
 import gzip
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,7 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workers.columns import Column, Kind, Role
-from workers.data import DataError, DataSource, dataset_from_memory, load_dataset
+from workers.data import (
+    DataError,
+    DataSource,
+    dataset_from_memory,
+    load_dataset,
+    split_dataset,
+)
 from workers.data.tables.coding import code_table
 from workers.data.tables.files import read_table
 from workers.data.tables.memory import table_of_frame
@@ -264,7 +271,7 @@ def test_a_table_is_read_by_its_record_where_there_is_one(tmp_path):
     assert again.columns == read.columns
     assert again.levels == read.levels
     assert (again.categorical[:, 0] == -1).all()
-    with pytest.raises(DataError, match="the target, split or group in it is another one"):
+    with pytest.raises(DataError, match="the target, split or group in it is another"):
         load_dataset(DataSource(path, target="town", columns=read.columns))
     frame.drop(columns="age").to_csv(path, index=False)
     with pytest.raises(DataError, match="there is no column 'age'"):
@@ -281,16 +288,65 @@ def test_rows_for_testing_decide_nothing(tmp_path):
     read = files(tmp_path, now, later)
     assert read.columns == plain.columns
     assert read.features == plain.features == 3
-    assert read.warnings == ("'size': 1 value of later.csv beyond ±3.4e38 counts as missing",)
+    assert read.warnings == (
+        "'town': 20 of 20 rows of later.csv have categories that were not trained on, such as "
+        "'Paris'; they count as missing",
+        "'size': 1 value of later.csv beyond ±3.4e38 counts as missing",
+    )
+
+
+@SEVERAL
+@given(seed=st.integers(0, 10**6))
+def test_neither_do_rows_that_the_seed_draws_for_testing(tmp_path, seed):
+    """Whatever stands in them, the other rows come out the same to the bit."""
+    path = tmp_path / "table.csv"
+    frame = frame_of(seed, 0.1).astype(object).fillna("")
+    frame.to_csv(path, index=False)
+    plain = load_dataset(DataSource(str(path), seed=seed))
+    split = split_dataset(plain, seed, 0)
+    test = split.test.tolist()
+    for place, (name, value) in enumerate(
+        [("age", "1e39"), ("age", "refused"), ("town", "Paris"), ("seen", ""), ("ill", "")]
+    ):
+        frame.loc[test[place], name] = value
+    frame.loc[test[0], "seen"] = "1990-01-01"
+    frame.to_csv(path, index=False)
+    read = load_dataset(DataSource(str(path), seed=seed))
+    same_test = [replace(own, missing=()) for own in read.columns]
+    assert same_test == list(plain.columns)
+    again = split_dataset(read, seed, 0)
+    assert again.test.tolist() == test
+    rest = np.setdiff1d(np.arange(ROWS), test)
+    assert again.features[rest].tobytes() == split.features[rest].tobytes()
+
+
+def test_numbers_are_one_level_however_they_are_written():
+    words = ["1", "1.0", "+1", "1e0", "2.50", "2.5", "007", "7", "-999.0"]
+    column, _ = kinds_of(words * 5, types={"own": "category"}, missing_values=("-999",))
+    assert column.levels == ("007", "1", "2.5", "7")
+    for dtype in ("float64", "float32", "Float64"):
+        frame = pd.DataFrame({"own": pd.array([1.0, 2.5, None, 7.0], dtype=dtype)})
+        coded = code_table(table_of_frame(frame, "new"), (column,), ())
+        assert coded.categorical[:, 0].tolist() == [1, 2, -1, 3]
+
+
+def test_whole_numbers_that_floats_merge_are_told_apart():
+    column, _ = kinds_of([2**60 + i % 7 for i in range(100)])
+    assert (column.kind, len(column.levels)) == (Kind.CATEGORY, 7)
+    column, _ = kinds_of([str(2**60 + i) for i in range(100)])
+    assert column.kind is Kind.IDENTIFIER
 
 
 def test_columns_that_alone_tell_the_target_are_named():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"noise": rng.normal(size=90), "score": rng.normal(size=90)})
     labels = np.where(frame["score"] < -0.5, "a", np.where(frame["score"] < 0.5, "b", "c"))
+    frame["died"] = np.where(labels == "c", rng.normal(size=90), np.nan)
+    frame["code"] = np.select([labels == "a", labels == "b"], [rng.choice([0, 2], 90), 1], 3)
     frame["verdict"] = np.where(labels == "a", "no", np.where(labels == "b", "so so", "yes"))
     warnings = dataset_from_memory(frame, labels, DataSource("memory")).warnings
-    assert [line.split()[0] for line in warnings] == ["'score'", "'verdict'"]
+    named = [line.split()[0] for line in warnings]
+    assert named == ["'score'", "'died'", "'code'", "'verdict'"]
     shuffled = rng.permutation(labels)
     assert dataset_from_memory(frame, shuffled, DataSource("memory")).warnings == ()
 
@@ -343,6 +399,8 @@ def test_a_missing_label_is_never_a_class(labels):
         ("", "it is empty"),
         ("a,b\n", "holds no examples"),
         ('a,b\n1,2\n3,"4\n5,6\n', "a quote in it is opened and never closed"),
+        ("a,b\n1,2\na,b\n3,4\n", "row 2 is the header again"),
+        ("a|b\n1|2\n", "separate its values by commas"),
         (" a, b\n1,2\n", "there is no column 'b'; the columns are ' a', ' b'"),
         ("a,b\nJos\xe9,1\n", "not text in UTF-8"),
     ],

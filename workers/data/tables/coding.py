@@ -150,6 +150,28 @@ def _check_labels(
     raise DataError("target", f"{where}: {count} {have} no label{words}; remove them{keep}{also}")
 
 
+def unseen_levels(
+    table: Table, columns: Sequence[Column], missing: Sequence[str], which: str
+) -> list[str]:
+    """A line for every category of which rows have a value that is none of its levels; which says
+    what rows these are."""
+    found = []
+    for column in columns:
+        if not column.is_input or column.kind is not Kind.CATEGORY or column.other:
+            continue
+        words = w.levels_of(table.column(column.name, "source"), missing)
+        known = pa.compute.is_in(words.words, pa.array(column.levels, words.words.type))
+        unseen = words.spread(~np.asarray(known.to_numpy(zero_copy_only=False), bool), False)
+        rows = np.flatnonzero(unseen)
+        if len(rows):
+            example = words.words[int(words.codes[rows[0]])].as_py()
+            found.append(
+                f"{column.name!r}: {len(rows)} {which} have categories that were not trained on, "
+                f"such as {example!r}; they count as missing"
+            )
+    return found
+
+
 def label_names(raw: RawColumn, column: Column, missing: Sequence[str]) -> list[str | None]:
     """The names of the classes that a column of labels has, as training names them; None where
     there is no label. A word that is no label of the target's kind is a name all the same."""

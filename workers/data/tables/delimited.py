@@ -22,13 +22,13 @@ def read_delimited(path: Path, field: str) -> Table:
         with pa.OSFile(str(path)) as file, _unpacked(file, path) as stream:
             head = stream.read(1 << 16)
         delimiter, notes = _delimiter(head, path, field)
-        names = _header(head, delimiter)
+        names, lines = _header(head, delimiter)
         with pa.OSFile(str(path)) as file, _unpacked(file, path) as stream:
             found = csv.read_csv(
                 stream,
                 # The names come from the header itself: two may be the same.
                 read_options=csv.ReadOptions(
-                    column_names=[str(i) for i in range(len(names))], skip_rows=1
+                    column_names=[str(i) for i in range(len(names))], skip_rows=lines
                 ),
                 parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                 convert_options=csv.ConvertOptions(
@@ -37,6 +37,7 @@ def read_delimited(path: Path, field: str) -> Table:
                 ),
             )
         _check_quotes(found, path, field)
+        _check_repeated(found, names, path, field)
     except DataError:
         raise
     except (pa.ArrowInvalid, OSError, StopIteration, UnicodeDecodeError) as error:
@@ -58,7 +59,7 @@ def _delimiter(head: bytes, path: Path, field: str) -> tuple[str, list[str]]:
         raise DataError(field, f"{path} is not text in UTF-8; save it as CSV UTF-8")
     if ".tsv" in path.name.lower():
         return "\t", []
-    line = head.split(b"\n", 1)[0]
+    line = re.sub(rb'"[^"]*"', b"", next((x for x in head.splitlines() if x.strip()), b""))
     if b"," not in line and b";" in line:
         return ";", [f"{path.name}: its values are separated by semicolons"]
     if b"," not in line and b"\t" in line:
@@ -77,15 +78,27 @@ def _check_quotes(found: Any, path: Path, field: str) -> None:
         raise DataError(field, f"{path} cannot be read: a quote in it is opened and never closed")
 
 
-def _header(head: bytes, delimiter: str) -> list[str]:
-    """The names in the first line; one that has none is called as pandas does, Unnamed: 0."""
+def _header(head: bytes, delimiter: str) -> tuple[list[str], int]:
+    """The names in the first line that is not empty, and how many lines that takes. A column that
+    has none is called as pandas does, Unnamed: 0."""
     import csv
     import io
 
     text = head.decode("utf-8-sig", errors="strict" if len(head) < 1 << 16 else "ignore")
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found = next(line for line in lines if line)
-    return [name if name.strip() else f"Unnamed: {i}" for i, name in enumerate(found)]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    found = next(row for row in rows if row)
+    names = [name if name.strip() else f"Unnamed: {i}" for i, name in enumerate(found)]
+    return names, rows.line_num
+
+
+def _check_repeated(found: Any, names: list[str], path: Path, field: str) -> None:
+    """DataError where a row is the header again, as in files that were put one after another."""
+    rows = pa.compute.equal(found.column(0), names[0])
+    for place, name in enumerate(names[1:], start=1):
+        rows = pa.compute.and_(rows, pa.compute.equal(found.column(place), name))
+    if pa.compute.any(rows).as_py():
+        row = pa.compute.index(rows, True).as_py() + 1
+        raise DataError(field, f"{path}: row {row} is the header again; remove it")
 
 
 def why_unreadable(error: Exception) -> str:
@@ -96,7 +109,7 @@ def why_unreadable(error: Exception) -> str:
         columns, values, row = expected.groups()
         return (
             f"its header has {columns} columns, and a row has {values} values: {row[:SHOWN]!r}; "
-            "give every row as many"
+            "give every row as many, and the header in the first line"
         )
     if "UTF8" in text or isinstance(error, UnicodeDecodeError):
         return "it is not text in UTF-8; save it as CSV UTF-8"

@@ -47,6 +47,8 @@ def _read_parquet(path: Path, field: str) -> Table:
     from pyarrow import parquet
 
     try:
+        if path.is_dir():
+            _check_alike(path, field)
         found = parquet.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(
@@ -56,6 +58,23 @@ def _read_parquet(path: Path, field: str) -> Table:
     found = found.drop_columns(index)  # what pandas numbers its rows with
     columns = [(name, found.column(i)) for i, name in enumerate(found.column_names)]
     return table_of(str(path), columns, field=field)
+
+
+def _check_alike(folder: Path, field: str) -> None:
+    """DataError where the files of a folder have other columns than the first of them."""
+    from pyarrow import dataset
+
+    first: tuple[str, set[str]] | None = None
+    for file in dataset.dataset(folder, format="parquet", partitioning="hive").get_fragments():
+        name, columns = Path(file.path).name, set(file.physical_schema.names)
+        if first is None:
+            first = name, columns
+        other = sorted(columns ^ first[1])
+        if other:
+            has, lacks = (name, first[0]) if other[0] in columns else (first[0], name)
+            raise DataError(
+                field, f"{folder}: {has} has the column {other[0]!r}, and {lacks} has not"
+            )
 
 
 def _read_npz(path: Path, field: str, names: Mapping[str, str], also: Collection[str]) -> Table:

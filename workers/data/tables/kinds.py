@@ -37,9 +37,10 @@ _CAMEL_ID = re.compile(r"[a-z](ID|Id)$")
 
 
 def decide_columns(
-    table: Table, source: DataSource, roles: dict[str, Role], known: Bools
+    table: Table, source: DataSource, roles: dict[str, Role], target: Column, known: Bools
 ) -> tuple[Decision, ...]:
-    """What every column of the table is. known [N] are the rows that are not test rows.
+    """What every column of the table is, target being known already. known [N] are the rows that
+    are not for testing.
 
     Raises:
         DataError: a column that is named is not there, or cannot be what it is said to be.
@@ -49,7 +50,7 @@ def decide_columns(
     for column in table.columns:
         role = roles.get(column.name, Role.FEATURE)
         if role is Role.TARGET:
-            found.append(Decision(_target(column, source, known)))
+            found.append(Decision(target))
         elif role is not Role.FEATURE:
             found.append(Decision(Column(column.name, Kind.ROLE, role)))
         elif column.name in source.drop:
@@ -77,7 +78,7 @@ def _check_names(table: Table, source: DataSource, roles: dict[str, Role]) -> No
             raise DataError("types", f"{name}: found {kind!r}; give one of {known}")
 
 
-def _target(column: RawColumn, source: DataSource, known: Bools) -> Column:
+def decide_target(column: RawColumn, source: DataSource, known: Bools) -> Column:
     """How labels are read: numbers and booleans only where every label is one."""
     _check_supported(column, "target")
     wanted = source.types.get(column.name)

@@ -3,32 +3,55 @@
 import numpy as np
 import numpy.typing as npt
 
-from workers.data.dataset import Dataset, Side
+from workers.data.dataset import Dataset
 
+FEW_ROWS = 500  # show how many values a column has
+FEW_VALUES = 20  # of numbers that may be codes
 FEWEST_ROWS = 40  # with fewer, a column can tell the classes apart by chance
 
 
 def leaks(dataset: Dataset) -> list[str]:
-    """A warning for every column by which, alone, the class of every row that is not a test row is
-    told: a category of which each level has one class, numbers that classes cut into ranges."""
-    rows = np.flatnonzero(dataset.side != Side.TEST)
+    """A warning for every column by which, alone, the class of rows that are not for testing is
+    told: a category of which each level has one class, numbers that classes cut into ranges, and a
+    value that only rows of one class have, or only rows of one class lack."""
+    rows = np.flatnonzero(dataset.decides)
     if len(rows) < FEWEST_ROWS:
         return []
     target = dataset.target[rows]
     numbers = dataset.numeric.shape[1]
     found = []
     for place in range(numbers):
-        if _orders(dataset.numeric[rows, place], target):
-            found.append(_line(dataset.names[place], "a range of its values for each class"))
+        how = _told_by_numbers(dataset.numeric[rows, place], target)
+        if how is not None:
+            found.append(_line(dataset.names[place], how))
     for place, levels in enumerate(dataset.levels):
         if _equals(dataset.categorical[rows, place], len(levels), target):
             found.append(_line(dataset.names[numbers + place], "each of its levels has one class"))
     return found
 
 
+def _told_by_numbers(numbers: npt.NDArray[np.float64], target: npt.NDArray[np.int64]) -> str | None:
+    """How numbers tell the class of every row; None: they do not."""
+    missing = np.isnan(numbers)
+    if missing.any():
+        there, absent = np.unique(target[~missing]), np.unique(target[missing])
+        if len(there) == 1 and not np.isin(there, absent).any():
+            return "it is there for one class only"
+        if len(absent) == 1 and not np.isin(absent, there).any():
+            return "it is missing for one class only"
+    if _orders(numbers, target):
+        return "a range of its values for each class"
+    few = np.unique(numbers[:FEW_ROWS])
+    if len(few) <= FEW_VALUES:
+        values, codes = np.unique(numbers, return_inverse=True)
+        if len(values) <= FEW_VALUES and _equals(codes.reshape(-1), len(values), target):
+            return "each of its values has one class"
+    return None
+
+
 def _line(name: str, how: str) -> str:
     return (
-        f"{name!r} alone tells the class of every row ({how}); if it is known only after the "
+        f"{name!r} alone tells the class of rows ({how}); if it is known only after the "
         "outcome, leave it out with data.drop"
     )
 

@@ -1,6 +1,7 @@
 """Tables in memory: arrays of numbers, data frames, labels."""
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 def table_of_array(features: Any, where: str) -> Table:
     """Features [N, F], or [N, …] whose every number is an input, as columns x0, x1, …"""
     try:
+        if hasattr(features, "toarray"):
+            raise DataError("source", f"{where}: the features are sparse; give features.toarray()")
+        if isinstance(features, np.ma.MaskedArray):
+            features = np.ma.filled(features.astype(np.float64), np.nan)
         array = np.asarray(features)
         if array.dtype.kind not in "iufbc":
             array = np.asarray(features, dtype=np.float64)
@@ -39,8 +44,12 @@ def labels_of(labels: Any, examples: int, where: str) -> Any:
     """Labels in memory as an Arrow array; DataError where they are not one for every example."""
     import pandas as pd
 
-    if isinstance(labels, pd.DataFrame) and labels.shape[1] == 1:
+    if isinstance(labels, pd.DataFrame):
+        if labels.shape[1] != 1:
+            raise DataError("target", f"{where}: give one column of labels, not {labels.shape[1]}")
         labels = labels.iloc[:, 0]
+    if isinstance(labels, np.ma.MaskedArray):
+        labels = np.ma.filled(labels.astype(object), None)
     if isinstance(labels, np.ndarray):
         if labels.shape == (examples, 1):
             labels = labels.reshape(-1)
@@ -77,6 +86,8 @@ def flat(array: npt.NDArray[Any], field: str, what: str) -> tuple[npt.NDArray[An
             f"{what} must be numbers [examples, features], not {list(array.shape)} of the type "
             f"{array.dtype}",
         )
+    if array.dtype.itemsize > 8:
+        array = array.astype(np.float64)  # Arrow has no longer floats
     if array.ndim == 2:
         return array, []
     inputs = int(np.prod(array.shape[1:]))
@@ -117,6 +128,8 @@ def _series(series: "pd.Series[Any]") -> Any:
     if isinstance(series.dtype, pd.PeriodDtype):
         series = series.dt.to_timestamp()
     if series.dtype == object:
+        if all(isinstance(value, UUID) for value in series[series.notna()]):
+            series = series.where(series.isna(), series.map(str))
         kinds = {type(value) for value in series[series.notna()].tolist()}
         if len(kinds) > 1 and not all(issubclass(kind, (int, float, np.number)) for kind in kinds):
             if bytes in kinds:
@@ -125,7 +138,9 @@ def _series(series: "pd.Series[Any]") -> Any:
     try:
         return pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        if series.dtype == object and all(isinstance(v, int) for v in series[series.notna()]):
+        if series.dtype == object and all(
+            isinstance(value, int | float | UUID) for value in series[series.notna()]
+        ):
             return _series(series.where(series.isna(), series.map(str)))  # more than 64 bits
         return f"values of the type {_type_in(series)}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,20 @@ import numpy.typing as npt
 from workers.columns import Column, Role, roles_of
 from workers.data.dataset import Dataset, IntArray, Side, build_dataset, sides_of
 from workers.data.source import DataError, DataSource, ending_of
-from workers.data.tables.coding import code_labels, code_table
+from workers.data.splitting import drawn_for_test
+from workers.data.tables.coding import code_labels, code_table, unseen_levels
+from workers.data.tables.decision import listed
 from workers.data.tables.files import read_table
-from workers.data.tables.kinds import decide_columns
+from workers.data.tables.kinds import decide_columns, decide_target
 from workers.data.tables.leaks import leaks
 from workers.data.tables.memory import labels_of, table_of_array, table_of_frame
 from workers.data.tables.table import RawColumn, Table, as_text, raw_column
+from workers.data.tables.words import levels_of
+from workers.tasks.classification import Classification
+from workers.tasks.task import UnusableTarget
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load_table_file(source: DataSource) -> Dataset:
@@ -79,11 +87,20 @@ def dataset_of_memory(features: Any, labels: Any, source: DataSource, name: str)
     target = "target" if source.target is None else source.target
     while table.has(target):
         target += "_"
+    if frame and isinstance(labels, pd.Series) and _is_reordered(labels.index, features.index):
+        raise DataError(
+            "target", f"{name}: the labels have the rows of the features in another order"
+        )
     own = raw_column(target, labels_of(labels, table.rows, name))
     if own.unsupported is not None:
         raise DataError("target", f"{name}: the labels are {own.unsupported}")
     whole = replace(table, columns=(*table.columns, own))
     return dataset_of_table(whole, replace(source, target=target), name)
+
+
+def _is_reordered(one: "pd.Index", other: "pd.Index") -> bool:
+    """Whether two indices name the same rows, but in another order."""
+    return len(one) == len(other) and not one.equals(other) and set(one) == set(other)
 
 
 def dataset_of_table(
@@ -97,44 +114,40 @@ def dataset_of_table(
     if table.rows == 0:
         raise DataError("source", f"{table.where} holds no examples")
     roles = _roles(table, source)
+    parts = [(table, "source")] if test is None else [(table, "source"), (test, "test")]
     side = np.zeros(table.rows, np.int64)
     if source.split is not None:
         side = sides_of(as_text(_supported(table, source.split, "split")).to_pylist())
-    notes, warnings = [*table.notes], list[str]()
+    if test is not None:
+        side = np.append(side, np.full(test.rows, int(Side.TEST)))
+        _check_test(table, test, roles)
+    target = _target_record(table, source, roles, side[: table.rows] != Side.TEST)
+    labels = _labels([part for part, _ in parts], target, source)
+    groups, group_names, ungrouped = _groups([part for part, _ in parts], source)
+    drawn = _drawn_for_test(labels, groups, side, source)
+    notes, warnings = [*table.notes], [*ungrouped]
     columns = source.columns
     if columns is None:
-        decisions = decide_columns(table, source, roles, side != Side.TEST)
+        known = (side != Side.TEST) if drawn is None else (side != Side.TEST) & ~drawn
+        decisions = decide_columns(table, source, roles, target, known[: table.rows])
         columns = tuple(decision.column for decision in decisions)
         warnings += [line for decision in decisions for line in decision.warnings]
         notes += [line for decision in decisions for line in decision.notes]
-    elif {column.name: column.role for column in roles_of(columns).values()} != roles:
-        raise DataError("columns", "the target, split or group in it is another one than is named")
-    parts = [(table, "source")]
     if test is not None:
-        _check_test(table, test, columns, source)
-        parts.append((test, "test"))
-        side = np.append(side, np.full(test.rows, int(Side.TEST)))
+        notes += _not_looked_at(table, test)
+        _check_has(table, test, [column.name for column in columns if column.is_input])
+        which = f"of {test.rows} rows of {Path(test.where).name}"
+        warnings += unseen_levels(test, columns, source.missing_values, which)
+    warnings += unseen_levels(table, columns, source.missing_values, "rows for testing")
     coded = [code_table(part, columns, source.missing_values, field) for part, field in parts]
     for part, (own, _) in zip(coded, parts, strict=True):
         warnings += [_beyond(own.where, *item) for item in part.beyond.items()]
-    target = roles_of(columns)[Role.TARGET]
-    labels = [
-        code_labels(_supported(t, target.name, "target"), target, source.missing_values, t.where)
-        for t, _ in parts
-    ]
-    groups, group_names = None, np.empty(0, str)
-    if source.group is not None:
-        named = [_groups(_supported(t, source.group, "group")) for t, _ in parts]
-        missing = sum(int((own == "").sum()) for own in named)
-        groups, group_names = _group_codes(np.concatenate(named))
-        if missing:
-            warnings.append(f"{missing} rows have no {source.group}: each is a group of its own")
     categories = [c for c in columns if c.is_input and not c.is_numeric]
     dataset = build_dataset(
         source=source,
         name=name,
         numeric=np.concatenate([part.numeric for part in coded]),
-        target=_joined(labels),
+        target=labels,
         names=[*(c.name for c in columns if c.is_numeric), *(c.name for c in categories)],
         categorical=np.concatenate([part.categorical for part in coded]),
         levels=tuple(column.levels for column in categories),
@@ -142,8 +155,63 @@ def dataset_of_table(
         groups=groups,
         group_names=group_names.tolist(),
         columns=columns,
+        drawn_for_test=drawn,
     )
     return replace(dataset, notes=tuple(notes), warnings=(*warnings, *leaks(dataset)))
+
+
+def _target_record(
+    table: Table, source: DataSource, roles: dict[str, Role], known: npt.NDArray[np.bool_]
+) -> Column:
+    """How labels are read; DataError where the record of the columns is of another target."""
+    if source.columns is not None:
+        recorded = {column.name: column.role for column in roles_of(source.columns).values()}
+        if recorded != roles:
+            raise DataError("columns", "the target, split or group in it is another than is named")
+        return roles_of(source.columns)[Role.TARGET]
+    (name,) = (name for name, role in roles.items() if role is Role.TARGET)
+    return decide_target(_supported(table, name, "target"), source, known)
+
+
+def _labels(tables: Sequence[Table], target: Column, source: DataSource) -> npt.NDArray[np.generic]:
+    coded = [
+        code_labels(
+            _supported(own, target.name, "target"), target, source.missing_values, own.where
+        )
+        for own in tables
+    ]
+    return coded[0] if len(coded) == 1 else np.concatenate(coded)
+
+
+def _groups(
+    tables: Sequence[Table], source: DataSource
+) -> tuple[IntArray | None, npt.NDArray[np.str_], list[str]]:
+    """The rows' groups by code, the groups' names, and what is said of rows that have none."""
+    if source.group is None:
+        return None, np.empty(0, str), []
+    words = np.concatenate(
+        [
+            _group_words(_supported(own, source.group, "group"), source.missing_values)
+            for own in tables
+        ]
+    )
+    missing = int((words == "").sum())
+    said = f"{missing} rows have no {source.group}: each is a group of its own"
+    return *_group_codes(words), [said] if missing else []
+
+
+def _drawn_for_test(
+    labels: npt.NDArray[np.generic], groups: IntArray | None, side: IntArray, source: DataSource
+) -> npt.NDArray[np.bool_] | None:
+    """The rows that the study's seed draws for testing; None: that is not known."""
+    if source.seed is None:
+        return None
+    try:
+        task, codes = Classification.from_target(labels)
+        task.check(codes, side == Side.POOL, 2)
+    except UnusableTarget:
+        return None  # it is refused with the other columns
+    return drawn_for_test(task.strata(codes), groups, side, source.test_fraction, source.seed)
 
 
 def _roles(table: Table, source: DataSource) -> dict[str, Role]:
@@ -164,10 +232,6 @@ def _roles(table: Table, source: DataSource) -> dict[str, Role]:
     return roles
 
 
-def _joined(labels: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    return labels[0] if len(labels) == 1 else np.concatenate(labels)
-
-
 def _supported(table: Table, name: str, field: str) -> RawColumn:
     column = table.column(name, field)
     if column.unsupported is not None:
@@ -177,11 +241,14 @@ def _supported(table: Table, name: str, field: str) -> RawColumn:
     return column
 
 
-def _check_test(table: Table, test: Table, columns: Sequence[Column], source: DataSource) -> None:
+def _check_test(table: Table, test: Table, roles: dict[str, Role]) -> None:
+    """DataError where the test table lacks the target, or the groups."""
+    _check_has(table, test, [name for name, role in roles.items() if role is not Role.SPLIT])
+
+
+def _check_has(table: Table, test: Table, names: Sequence[str]) -> None:
     """DataError where the test table lacks a column that is used."""
-    used = [column.name for column in columns if column.is_input or column.role is Role.TARGET]
-    used += [] if source.group is None else [source.group]
-    absent = [name for name in used if not test.has(name)]
+    absent = [name for name in names if not test.has(name)]
     if absent:
         raise DataError("test", f"{test.where} lacks the column {absent[0]!r} of {table.where}")
 
@@ -192,8 +259,18 @@ def _beyond(where: str, name: str, count: int) -> str:
     return f"{name!r}: {values} of {Path(where).name} beyond ±3.4e38 {counts} as missing"
 
 
-def _groups(column: RawColumn) -> npt.NDArray[np.str_]:
-    return np.asarray(["" if word is None else word for word in as_text(column).to_pylist()], str)
+def _not_looked_at(table: Table, test: Table) -> list[str]:
+    """What is said of columns that only the test table has."""
+    more = [name for name in test.names if not table.has(name)]
+    if not more:
+        return []
+    return [f"{test.where}: {listed(more)} not in {table.where}, and not looked at"]
+
+
+def _group_words(column: RawColumn, missing: Sequence[str]) -> npt.NDArray[np.str_]:
+    """The group of every row, "" where it has none: as text, a number however it is written."""
+    found = levels_of(column, missing)
+    return np.asarray([*found.words.to_pylist(), ""], str)[found.codes]
 
 
 def _group_codes(words: npt.NDArray[np.str_]) -> tuple[IntArray, npt.NDArray[np.str_]]:

@@ -64,7 +64,12 @@ class Table:
         more = len(self.columns) - NAMED
         shown = (name if name == name.strip() else repr(name) for name in self.names[:NAMED])
         have = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-        raise DataError(field, f"{self.where}: there is no column {name!r}; the columns are {have}")
+        hint = ""
+        if len(self.columns) == 1 and any(mark in self.names[0] for mark in "|;\t,="):
+            hint = ": separate its values by commas, and begin with the header"
+        raise DataError(
+            field, f"{self.where}: there is no column {name!r}; the columns are {have}{hint}"
+        )
 
 
 def table_of(
