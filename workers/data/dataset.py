@@ -90,8 +90,12 @@ class Dataset:
     def decides(self) -> npt.NDArray[np.bool_]:
         """Which examples [N] may decide what the inputs are: those that are not for testing, as far
         as that is known."""
-        kept: npt.NDArray[np.bool_] = np.not_equal(self.side, int(Side.TEST))
-        return kept if self.drawn_for_test is None else kept & ~self.drawn_for_test
+        drawn = (
+            np.zeros(self.examples, bool) if self.drawn_for_test is None else self.drawn_for_test
+        )
+        for_test = drawn | (self.side == Side.TEST)
+        found: npt.NDArray[np.bool_] = ~np.asarray(for_test, bool)
+        return found
 
     @property
     def missing_indicators(self) -> npt.NDArray[np.bool_]:

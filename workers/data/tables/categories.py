@@ -43,7 +43,7 @@ def decide_category(name: str, found: w.Words, source: DataSource, known: Bools)
     if levels >= FEWEST_VALUES and levels >= MOSTLY * rows:
         lengths = np.asarray(pa.compute.utf8_length(words).to_numpy(zero_copy_only=False))
         prose = float(lengths[there].mean()) > LONG_TEXT
-        why = f"{levels:,} different values in {rows:,} rows"
+        why = "a value of its own for nearly every row"
         kind = Kind.TEXT if prose else Kind.IDENTIFIER
         return Decision(Column(name, kind, why=why), tuple(warnings))
     decided = decide_levels(name, found, source, known)

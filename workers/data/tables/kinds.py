@@ -160,7 +160,7 @@ def _number(column: Column, numbers: npt.NDArray[np.float64], *warnings: str) ->
     different = len(np.unique(present)) if whole and len(present) >= FEWEST_VALUES else 0
     named = _IDENTIFIER.match(column.name) or _CAMEL_ID.search(column.name)
     if named and different >= max(FEWEST_VALUES, MOSTLY * len(numbers)):
-        why = f"{different:,} different whole numbers in {len(numbers):,} rows"
+        why = "a whole number for nearly every row"
         return Decision(Column(column.name, Kind.IDENTIFIER, why=why))
     if different == len(numbers) and (np.diff(numbers) == 1).all():
         what = "counts the rows: if it is no measurement, leave it out with data.drop"
