@@ -94,16 +94,14 @@ class Dataset:
             np.zeros(self.examples, bool) if self.drawn_for_test is None else self.drawn_for_test
         )
         for_test = drawn | (self.side == Side.TEST)
-        found: npt.NDArray[np.bool_] = ~np.asarray(for_test, bool)
-        return found
+        return ~np.asarray(for_test, np.bool_)
 
     @property
     def missing_indicators(self) -> npt.NDArray[np.bool_]:
         """Which columns of numbers have an input that says that the number is missing: those that
         lack one in an example that the source does not keep for testing."""
-        rows = self.shapes_by_all_rows | self.decides
-        found: npt.NDArray[np.bool_] = np.isnan(self.numeric[rows]).any(axis=0)
-        return found
+        rows = np.flatnonzero(self.shapes_by_all_rows | self.decides)
+        return np.asarray(np.isnan(self.numeric[rows]).any(axis=0), np.bool_)
 
 
 def _digest(dataset: Dataset) -> str:
