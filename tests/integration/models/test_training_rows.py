@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from study import export_model, launch, load_model, load_replicates
+from study.errors import InvalidInput
 from study.specification.files import validated
 from workers.data import DataSource, load_dataset, split_dataset
 
@@ -75,3 +76,12 @@ def test_a_model_shows_itself_in_a_line(trained):
     assert repr(model) == (
         "<Model: trial 1 of study 'patients', 1 network, 5 features, 'outcome' of 2 classes>"
     )
+
+
+def test_what_a_model_does_not_know_is_said_in_python_as_well(trained):
+    path, model, *_ = trained
+    frame = pd.read_csv(path, keep_default_na=False).assign(more=1, smoker="no word")
+    with pytest.raises(InvalidInput, match="'smoker': found 'no word' in row 1"):
+        model.predict(frame)
+    with pytest.warns(UserWarning, match="column more not trained on, and not looked at"):
+        model.predict(frame.assign(smoker=None))
