@@ -12,7 +12,7 @@ from study.errors import InvalidInput
 from study.specification.files import validated
 from study.specification.spec import StudySpec, UntrainedInputs
 
-LARGEST_DOCUMENT = 2**22
+LARGEST_DOCUMENT = 2**21
 
 
 def check_size(spec: StudySpec) -> None:

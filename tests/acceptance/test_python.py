@@ -184,7 +184,9 @@ def test_numpy_s_errors_of_the_caller_end_neither_study_nor_report_nor_predictio
         write_report("tpe", storage, None, None, tmp_path / "report.html")
         export_model("tpe", 0, storage, tmp_path / "model", data=two_clouds())
         model = load_model(tmp_path / "model")
-        model.predict(pd.DataFrame(1e300 * two_clouds()[0], columns=list(model.features)))
+        with pytest.warns(UserWarning, match="beyond ±3.4e38"):
+            model.predict(pd.DataFrame(1e300 * two_clouds()[0], columns=list(model.features)))
+        model.predict(pd.DataFrame(1e38 * two_clouds()[0], columns=list(model.features)))
         load_results("gp", storage)
         assert np.geterr() == before
 

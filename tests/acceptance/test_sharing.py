@@ -44,7 +44,7 @@ def serve(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]
 def test_two_equal_studies_on_one_cluster_progress_alike(url, database, serve):
     for name in ("one", "two"):
         # So many networks a trial that a cohort, which ends as a whole, is a small part of a study.
-        queue(url, name, trials=TRIALS, training={"epochs": 40, "replicates": 6})
+        queue(url, name, trials=TRIALS, training={"epochs": 15, "replicates": 6})
     seen: list[tuple[int, int]] = []
 
     def finished() -> bool:
@@ -67,7 +67,7 @@ def test_metrics_tell_of_studies_from_the_queue_to_their_end(url, database, serv
     before = samples_of(scrape(serve.metrics_url()))
     began = time.monotonic()
     for name, trials in sizes.items():
-        queue(url, name, trials=trials, epochs=400)
+        queue(url, name, trials=trials, epochs=200)
     texts: list[str] = []
 
     def now() -> Samples:
