@@ -186,7 +186,7 @@ def test_numpy_s_errors_of_the_caller_end_neither_study_nor_report_nor_predictio
         model = load_model(tmp_path / "model")
         with pytest.warns(UserWarning, match="beyond ±3.4e38"):
             model.predict(pd.DataFrame(1e300 * two_clouds()[0], columns=list(model.features)))
-        model.predict(pd.DataFrame(1e38 * two_clouds()[0], columns=list(model.features)))
+        model.predict(pd.DataFrame(1e37 * two_clouds()[0], columns=list(model.features)))
         load_results("gp", storage)
         assert np.geterr() == before
 
