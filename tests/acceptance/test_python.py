@@ -185,7 +185,7 @@ def test_numpy_s_errors_of_the_caller_end_neither_study_nor_report_nor_predictio
         write_report("tpe", storage, None, None, tmp_path / "report.html")
         export_model("tpe", 0, storage, tmp_path / "model", data=two_clouds())
         model = load_model(tmp_path / "model")
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True, action="always") as said:
             model.predict(pd.DataFrame(1e300 * two_clouds()[0], columns=list(model.features)))
         assert any("beyond ±3.4e38" in str(one.message) for one in said)
         model.predict(pd.DataFrame(1e37 * two_clouds()[0], columns=list(model.features)))
