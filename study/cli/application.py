@@ -1,7 +1,7 @@
 """The command `study` itself, and what its commands have in common."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -76,16 +76,18 @@ def cluster_option(description: str) -> Any:
 
 
 DropOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        "--drop", metavar="COLUMNS", help="Columns of the table to leave out: a,b. See data.drop."
+        "--drop",
+        metavar="COLUMNS",
+        help="Columns of the table to leave out: a,b. Repeatable. See data.drop.",
     ),
 ]
 
 
-def listed(columns: str | None) -> tuple[str, ...]:
-    """The names in an option such as --drop a,b; none where it is not given."""
-    names = (name.strip() for name in (columns or "").split(","))
+def listed(given: Sequence[str] | None) -> tuple[str, ...]:
+    """The names in an option such as --drop a,b --drop c; none where it is not given."""
+    names = (name.strip() for columns in given or () for name in columns.split(","))
     return tuple(name for name in names if name)
 
 

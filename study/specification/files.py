@@ -48,8 +48,10 @@ def read_specification(
     for override in overrides:
         _apply(document, override, paths_as_written=paths_as_written)
     if drop and isinstance(document.get("data"), dict):
-        given = document["data"].get("drop", [])
-        document["data"]["drop"] = [*([given] if isinstance(given, str) else given), *drop]
+        given = document["data"].get("drop")
+        named = [] if given is None else [given] if isinstance(given, str) else given
+        if isinstance(named, list):  # what else there is, is refused below
+            document["data"]["drop"] = [*named, *drop]
     if name is not None:
         document["name"] = name
     if seed is not None:

@@ -150,6 +150,11 @@ def _listed(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _listed_or_none(given: Any) -> Any:
+    """No word where nothing stands, one where a list of them may stand."""
+    return [] if given is None else _listed(given)
+
+
 def _as_words(given: Any) -> Any:
     """Words, where YAML has read some of them as numbers."""
     listed = _listed(given)
@@ -179,7 +184,7 @@ class DataSpec(Section):
     group: str | None = None
     """A column whose equal values stay on one side of every split, such as a patient."""
 
-    drop: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    drop: Annotated[tuple[str, ...], BeforeValidator(_listed_or_none)] = ()
     """Columns that are not used."""
 
     features: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = None

@@ -155,3 +155,12 @@ def test_gpus_where_segments_are_trained_in_processes(refused, small):
 def test_more_gpus_than_there_are(refused, small):
     line = refused("launch", small, "--set", "resources.gpus=64")
     assert "resources.gpus: found 64" in line
+
+
+@pytest.mark.parametrize("options", [["--drop", "a,b"], ["--drop", "a", "--drop", "b"]])
+def test_every_column_to_drop_is_dropped(study, options):
+    rows = "".join(f"{i % 3},{i % 5},{i % 7},{i % 2}\n" for i in range(60))
+    study.write("rows.csv", f"a,b,c,y\n{rows}")
+    ran = study.run("check", "rows.csv", "--target", "y", *options)
+    assert ran.code == 0, ran.err
+    assert "1 column → 1 input" in ran.out

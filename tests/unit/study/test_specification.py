@@ -147,3 +147,21 @@ def test_an_override_that_takes_away_another_is_refused():
     undone = refusal("search.depth=1", "search={width: 3}")
     assert "--set search: given after search.depth, a part of it" in undone
     read_specification("digits", overrides=["search={width: 3}", "search.depth=1"])
+
+
+@pytest.mark.parametrize(
+    ("written", "columns"),
+    [("", ("b",)), ("drop:", ("b",)), ("drop: a", ("a", "b")), ("drop: [a, c]", ("a", "c", "b"))],
+)
+def test_columns_to_drop_come_beside_those_that_the_file_drops(tmp_path: Path, written, columns):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"name: mine\ndata:\n  source: wine\n  {written}\n")
+    assert read_specification(str(file), drop=["b"]).data.drop == columns
+
+
+@pytest.mark.parametrize("written", ["5", "false", "{a: 1}"])
+def test_a_wrong_list_of_columns_to_drop_is_refused_beside_others(tmp_path: Path, written):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"name: mine\ndata: {{source: wine, drop: {written}}}\n")
+    with pytest.raises(InvalidInput, match=r"data.drop: found .*; give a list"):
+        read_specification(str(file), drop=["b"])
