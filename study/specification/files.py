@@ -73,8 +73,12 @@ def validated(document: Mapping[str, Any], where: str) -> StudySpec:
 
 def _path_of(source: str) -> Path:
     path = Path(source)
-    if path.suffix in SUFFIXES or path.is_file():
-        if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # the name is too long, or a folder is closed
+        raise InvalidInput(f"{_cut(source)}: cannot be read: {error.strerror}") from None
+    if path.suffix in SUFFIXES or there:
+        if not there:
             raise InvalidInput(f"{source}: there is no such file; give a specification (.yaml)")
         return path
     built_in = catalog.find(source)
