@@ -1,6 +1,6 @@
 """From what a user types to a URL of SQLAlchemy that can hold a study."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,7 +11,12 @@ from sqlalchemy.exc import ArgumentError
 from storage.errors import NetworkFileSystem, UrlRefused
 
 # SQLite's are those of Python's driver that change neither transactions nor threads.
-SQLITE_OPTIONS = frozenset({"timeout", "detect_types", "cached_statements"})
+SQLITE_OPTIONS: Mapping[str, tuple[type[int] | type[float], int, str]] = {
+    "cached_statements": (int, 2**31 - 1, "a whole number, 0 or more"),
+    "detect_types": (int, 3, "a whole number from 0 to 3"),
+    "timeout": (float, 10**6, "seconds, from 0 to a million"),
+}
+"""By its name an option's type, its largest value, and what is right; the least value is 0."""
 POSTGRESQL_OPTIONS = frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 EXAMPLES = "such as sqlite:///study.db or postgresql://user@host/database"
 
@@ -27,8 +32,8 @@ NETWORK_FILE_SYSTEMS = frozenset(
 def parse_url(text: str) -> URL:
     """The database that text names; postgres:// and postgresql:// are reached through psycopg 3.
 
-    Raises UrlRefused for a path, an unknown scheme, an option that the driver does not know, or a
-    database in memory.
+    Raises UrlRefused for a path, an unknown scheme, an option that the driver does not know or
+    cannot use, or a database in memory.
     """
     if "://" not in text:
         # What holds an @ may hold a password.
@@ -46,8 +51,7 @@ def parse_url(text: str) -> URL:
             path, _, options = text.partition("://")[2].partition("?")
             return _sqlite(url, path.removeprefix("/"), options)
         case "postgresql" | "postgres" | "postgresql+psycopg":
-            _refuse_unknown(url, POSTGRESQL_OPTIONS, "those of libpq")
-            return url.set(drivername="postgresql+psycopg")
+            return _postgresql(url.set(drivername="postgresql+psycopg"))
         case other:
             raise UrlRefused(f"{other!r} databases are not supported; use a URL {EXAMPLES}")
 
@@ -100,8 +104,40 @@ def _sqlite(url: URL, path: str, options: str) -> URL:
             f"a question mark begins the options of a URL, and {options!r} is none; rename the "
             "file or folder so that its name has no ?"
         )
-    _refuse_unknown(url, SQLITE_OPTIONS, ", ".join(sorted(SQLITE_OPTIONS)))
+    _refuse_unknown(url, SQLITE_OPTIONS, ", ".join(SQLITE_OPTIONS))
+    _refuse_repeated(url)
+    for name in url.query:
+        _check_sqlite_option(name, str(url.query[name]))
     return url.set(database=database)
+
+
+def _check_sqlite_option(name: str, value: str) -> None:
+    kind, largest, right = SQLITE_OPTIONS[name]
+    try:
+        usable = 0 <= kind(value) <= largest
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UrlRefused(f"the database URL has {name}={value[:40]!r}; give {right}")
+
+
+def _postgresql(url: URL) -> URL:
+    _refuse_unknown(url, POSTGRESQL_OPTIONS, "those of libpq")
+    _refuse_repeated(url, but=("host", "port"))
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ArgumentError:
+        raise UrlRefused(
+            "the options host and port of the database URL cannot be read; give a port, a whole "
+            "number, for each host"
+        ) from None
+    return url
+
+
+def _refuse_repeated(url: URL, but: Collection[str] = ()) -> None:
+    repeated = [n for n, given in url.query.items() if not isinstance(given, str) and n not in but]
+    if repeated:
+        raise UrlRefused(f"the database URL has the option {repeated[0]!r} twice; give it once")
 
 
 def _refuse_unknown(url: URL, known: Collection[str], shown: str) -> None:

@@ -1,5 +1,6 @@
 """Facts about a database, found without changing it: what `study doctor` judges."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def inspect_database(url: str) -> DatabaseFacts:
     if file is not None:
         refuse_network_file_system(file)
     with Database(parsed) as database:
-        if file is not None and not file.exists():
+        if file is not None and not os.access(file, os.F_OK):
             return DatabaseFacts(database.url, database.dialect, file, exists=False)
         with database.read() as connection:
             latency = _latency(connection)

@@ -1,8 +1,10 @@
 """The command `study`. Data go to stdout, everything else to stderr; see study.errors for codes."""
 
+import errno
 import logging
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NoReturn
@@ -16,6 +18,8 @@ from study.launching.signals import interrupting_on_signals
 from study.monitoring.terminal import write_every_character
 
 INTERRUPTED = "interrupted"
+# What whoever writes is told where stdout, or another file, takes nothing more.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 __all__ = ["app", "main"]
 
@@ -39,8 +43,13 @@ def main() -> NoReturn:
         # The reader of stdout, such as `head`, has seen enough: typer may have made an exit of it.
         if not any(isinstance(one, BrokenPipeError) for one in (error, error.__context__)):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         sys.exit(ExitCode.OK)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _leave_stdout()
+        _fail(f"the output cannot be written: {error.strerror}", ExitCode.FAILED)
     except StudyError as error:
         _fail(str(error), error.exit_code)
     except Exception as error:
@@ -78,6 +87,12 @@ def _storage_error_code(error: Exception) -> ExitCode | None:
     return ExitCode.INVALID_INPUT if isinstance(error, mendable) else ExitCode.FAILED
 
 
+def _leave_stdout() -> None:
+    """Let what is still to be written go nowhere: Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(line: str, code: ExitCode) -> NoReturn:
-    say(f"study: {line}", logging.ERROR)
+    with suppress(OSError):  # stderr takes nothing: the code still says it
+        say(f"study: {line}", logging.ERROR)
     sys.exit(code)

@@ -1,7 +1,8 @@
 """The command `study` itself, and what its commands have in common."""
 
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -40,13 +41,26 @@ def study(
     """Hyperparameter studies that measure how much a network overfits, and why."""
 
 
-def _encodable(name: str) -> str:
-    """The name. Bytes of the command line that are no text in its encoding are no name."""
+def readable(name: str | None) -> str | None:
+    """The name of an option or argument; None where it is not given. It may be in UTF-8 where the
+    locale knows ASCII alone; other bytes of the command line are no name: InvalidInput."""
     try:
-        name.encode()
+        (name or "").encode()
     except UnicodeEncodeError:
-        raise InvalidInput(f"NAME: {name!r} is no text in UTF-8") from None
+        return _in_utf8(name or "")
     return name
+
+
+def _in_utf8(name: str) -> str:
+    try:
+        return os.fsencode(name).decode()
+    except UnicodeError:
+        raise InvalidInput(f"NAME: {name!r} is no text in UTF-8") from None
+
+
+def all_readable(names: list[str]) -> list[str | None]:
+    """The names, each as by readable()."""
+    return [readable(name) for name in names]
 
 
 StorageOption = Annotated[
@@ -60,7 +74,7 @@ StorageOption = Annotated[
     ),
 ]
 NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="The study's name.", callback=_encodable)
+    str, typer.Argument(metavar="NAME", help="The study's name.", callback=readable)
 ]
 
 
@@ -76,16 +90,18 @@ def cluster_option(description: str) -> Any:
 
 
 DropOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        "--drop", metavar="COLUMNS", help="Columns of the table to leave out: a,b. See data.drop."
+        "--drop",
+        metavar="COLUMNS",
+        help="Columns of the table to leave out: a,b. Repeatable. See data.drop.",
     ),
 ]
 
 
-def listed(columns: str | None) -> tuple[str, ...]:
-    """The names in an option such as --drop a,b; none where it is not given."""
-    names = (name.strip() for name in (columns or "").split(","))
+def listed(given: Sequence[str] | None) -> tuple[str, ...]:
+    """The names in an option such as --drop a,b --drop c; none where it is not given."""
+    names = (name.strip() for columns in given or () for name in columns.split(","))
     return tuple(name for name in names if name)
 
 

@@ -133,7 +133,9 @@ def write_results(results: "pd.DataFrame", style: Format, output: Path | None) -
         else:
             output.write_text(_text(results, style), encoding="utf-8")
     except OSError as error:
-        raise InvalidInput(f"--output {output}: cannot be written: {error.strerror}") from None
+        # pandas raises some of its own, which have no strerror.
+        reason = error.strerror or error
+        raise InvalidInput(f"--output {output}: cannot be written: {reason}") from None
 
 
 def _write_to_stdout(results: "pd.DataFrame", style: Format) -> None:

@@ -63,6 +63,13 @@ def judge_database(facts: DatabaseFacts) -> list[Check]:
 
 def _judge_absent(url: str, file: Path) -> Check:
     folder = file.resolve().parent
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # the name is too long, or a folder is closed
+        problem = f"there can be no file {file}: {error.strerror}"
+        return failed(GROUP, "reachable", problem, "name another file by --storage")
     if not folder.is_dir():
         return failed(GROUP, "reachable", f"the folder of {file} does not exist", f"mkdir {folder}")
     if not os.access(folder, os.W_OK):

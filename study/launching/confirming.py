@@ -21,7 +21,7 @@ from study.coordinator.confirmation import ConfirmationEnding
 from study.coordinator.fresh_replicates import FreshReplicates, checked
 from study.errors import InvalidInput, StudyFailed
 from study.launching.fresh_training import chosen_trials, parts_of, train_fresh
-from study.launching.launch import DEFAULT_STORAGE
+from study.launching.launch import DEFAULT_STORAGE, check_data
 from study.launching.lease import Heartbeat, take_study
 from study.launching.pools import early_workers, open_pool
 from study.launching.replay import dataset_of
@@ -67,11 +67,13 @@ def confirm(
     calls is left as there.
 
     Raises:
+        TypeError: data are no pair of features and labels.
         InvalidInput: a trial cannot be confirmed, or data or cluster cannot be used.
         StudyBusy: a coordinator works on the study.
         StudyFailed: the pool was lost; what was trained is written.
         StorageError: there is no such study, or the database was lost on the way.
     """
+    check_data(data)
     if replicates < FEWEST_FRESH_REPLICATES:
         raise InvalidInput(
             f"--replicates: found {replicates}; give at least {FEWEST_FRESH_REPLICATES}"

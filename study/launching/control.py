@@ -31,6 +31,7 @@ from storage.reading.recorded_trial import RecordedTrial, read_recorded_trial
 from storage.studies.runs import StudyRun, read_run
 from study.analysis.trials import best_trials, with_defaults
 from study.errors import InvalidInput
+from study.launching.launch import check_data
 from study.launching.replay import TrainingToRepeat, training_of
 from study.specification.stored import stored_specification
 
@@ -85,10 +86,12 @@ def control(
     data stands in for a source that was in memory.
 
     Raises:
+        TypeError: data are no pair of features and labels.
         InvalidInput: no trial is complete, or this one is not, the data are a truth table, or not
             those of the study.
         StorageError: there is no such study or trial.
     """
+    check_data(data)
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
         results = with_defaults(load_results(name, database))

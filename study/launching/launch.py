@@ -5,7 +5,7 @@ what a study needs.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from study.errors import InvalidInput
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from study.specification.spec import StudySpec
 
 DEFAULT_STORAGE = "sqlite:///study.db"
+_PAIR = "(features, labels): numbers [N, F] or a DataFrame, and N labels in one column"
 
 
 @undisturbed()
@@ -31,8 +32,8 @@ def launch(
 ) -> "StudyOutcome":
     """Run a study until its budget is reached, from its beginning or from where it stopped.
 
-    spec is a specification, a mapping of its fields, or the path of one (or the name of a built-in
-    study) as for `study launch`.
+    spec is a specification, a mapping of its fields (NumPy's numbers, paths and ranges among their
+    values), or the path of one (or the name of a built-in study) as for `study launch`.
     data, (features [N, F], labels [N]), stands in for spec.data.source. storage is the URL of a
     SQLite or PostgreSQL database. cluster is the address of a running cluster, "local" for one of
     this machine's cores that ends with the launch, "serial" to train in this process, "processes"
@@ -52,6 +53,7 @@ def launch(
     """
     from study.launching.pools import early_workers
 
+    check_data(data)
     if cluster is not None and ray is not None:
         raise InvalidInput(f"cluster: found {cluster!r}, and ray: {ray!r}; give one of them")
     address = ray if cluster is None else cluster
@@ -72,15 +74,43 @@ def launch(
             )
 
 
+def check_data(data: object) -> None:
+    """Refuse what stands for data in memory and is no pair of features and labels. None: the data
+    are where the specification says.
+
+    Raises:
+        TypeError: saying what is taken.
+    """
+    if data is None:
+        return
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise TypeError(f"data: give {_PAIR}; found {_what(data)}")
+    labels = data[1]
+    # A frame of one column is one of labels; its columns are counted without importing pandas.
+    columns = len(getattr(labels, "columns", "1"))
+    unordered = isinstance(labels, str | bytes | Mapping | Set)
+    if unordered or not isinstance(labels, Iterable) or columns != 1:
+        raise TypeError(f"data: give {_PAIR}; found labels that are {_what(labels)}")
+
+
+def _what(given: object) -> str:
+    kind = f"a {type(given).__name__}"
+    if isinstance(given, tuple | list):
+        return f"{kind} of {len(given)}"
+    shape = getattr(given, "shape", None)
+    return kind if shape is None else f"{kind} of the shape {tuple(shape)}"
+
+
 def _specification(given: object) -> "StudySpec":
     from study.specification.files import read_specification, validated
+    from study.specification.plain_values import plain
     from study.specification.spec import StudySpec
 
     match given:
         case StudySpec():
             return given
         case Mapping():
-            return validated(given, "specification")
+            return validated(plain(given), "specification")
         case str() | os.PathLike():
             return read_specification(os.fsdecode(given))
     raise TypeError(

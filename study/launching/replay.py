@@ -13,6 +13,7 @@ from storage.trials.confirmations import confirmation_environments
 from storage.trials.records import FinishedTrial
 from study.coordinator import rows
 from study.errors import InvalidInput
+from study.launching.launch import check_data
 from study.launching.plan import read_data
 from study.specification.spec import StudySpec
 from study.specification.stored import stored_specification
@@ -74,9 +75,11 @@ def replay(name: str, trial: int, storage: str, *, data: tuple[Any, Any] | None 
     a source that was in memory.
 
     Raises:
+        TypeError: data are no pair of features and labels.
         InvalidInput: the trial was not trained, or the data are not those of the study.
         StorageError: there is no such study or trial.
     """
+    check_data(data)
     with open_database(storage, create=False) as database:
         run = read_run(database, name)
         recorded = read_recorded_trial(database, name, trial)

@@ -33,11 +33,15 @@ def check_free(output: Path, *, force: bool) -> None:
     """
     place = output.resolve()
     there = place.parent
-    while not there.exists():
-        there = there.parent
+    try:
+        while not there.exists():
+            there = there.parent
+        taken = place.exists()
+    except OSError as error:  # the name is too long, or a folder is closed
+        raise InvalidInput(f"{output}: cannot be written: {error.strerror}") from None
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise InvalidInput(f"{output}: cannot be written: {there} is not a writable folder")
-    if not place.exists():
+    if not taken:
         return
     if not place.is_dir():
         raise InvalidInput(f"{output}: is there and is no folder; give another name")

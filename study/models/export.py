@@ -12,6 +12,7 @@ from storage.database.opening import open_database
 from storage.reading.recorded_trial import RecordedTrial, read_recorded_trial
 from storage.studies.runs import StudyRun, read_run
 from study.errors import InvalidInput, StudyFailed
+from study.launching.launch import check_data
 from study.launching.replay import TOLERANCE, Replay, TrainingToRepeat, retrain, training_of
 from study.models.description import (
     Accuracies,
@@ -67,11 +68,13 @@ def export_model(
     a source that was in memory.
 
     Raises:
+        TypeError: data are no pair of features and labels.
         InvalidInput: the trial is not COMPLETE, there is no such replicate, the data are not those
             of the study, or the folder is taken. Nothing was written.
         StudyFailed: the training did not come out as recorded. Nothing was written.
         StorageError: there is no such study or trial.
     """
+    check_data(data)
     output = Path(directory)
     check_free(output, force=force)
     with open_database(storage, create=False) as database:

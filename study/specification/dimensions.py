@@ -12,6 +12,8 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
+from study.specification.plain_values import as_yaml
+
 Number = TypeVar("Number", int, float)
 Level = TypeVar("Level")
 # The range is a variable of its own: typing does not look for variables inside a pydantic class.
@@ -78,7 +80,7 @@ def _is_a_choice(levels: tuple[Level, ...]) -> tuple[Level, ...]:
         raise ValueError("the choice is empty; list at least one level")
     repeated = [level for level, count in Counter(levels).items() if count > 1]
     if repeated:
-        raise ValueError(f"{_plain(repeated[0])!r} is listed twice; list each level once")
+        raise ValueError(f"{as_yaml(_plain(repeated[0]))} is listed twice; list each level once")
     return levels
 
 

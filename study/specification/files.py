@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from study import catalog
 from study.errors import InvalidInput, nearest
 from study.specification.dimensions import SHAPES
+from study.specification.plain_values import as_yaml
 from study.specification.spec import StudySpec
 from study.specification.yaml_reader import MOST_BYTES, MOST_LEVELS, Unreadable, read_document
 
@@ -47,8 +48,10 @@ def read_specification(
     for override in overrides:
         _apply(document, override, paths_as_written=paths_as_written)
     if drop and isinstance(document.get("data"), dict):
-        given = document["data"].get("drop", [])
-        document["data"]["drop"] = [*([given] if isinstance(given, str) else given), *drop]
+        given = document["data"].get("drop")
+        named = [] if given is None else [given] if isinstance(given, str) else given
+        if isinstance(named, list):  # what else there is, is refused below
+            document["data"]["drop"] = [*named, *drop]
     if name is not None:
         document["name"] = name
     if seed is not None:
@@ -70,8 +73,12 @@ def validated(document: Mapping[str, Any], where: str) -> StudySpec:
 
 def _path_of(source: str) -> Path:
     path = Path(source)
-    if path.suffix in SUFFIXES or path.is_file():
-        if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:  # the name is too long, or a folder is closed
+        raise InvalidInput(f"{_cut(source)}: cannot be read: {error.strerror}") from None
+    if path.suffix in SUFFIXES or there:
+        if not there:
             raise InvalidInput(f"{source}: there is no such file; give a specification (.yaml)")
         return path
     built_in = catalog.find(source)
@@ -88,12 +95,18 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             # A byte more than is allowed is enough to refuse the rest unread.
-            document = read_document(file.read(MOST_BYTES + 1))
+            content = file.read(MOST_BYTES + 1)
+        if path.suffix == ".json":
+            # Tabs may stand between JSON's values, which YAML's reader refuses, and in no text.
+            content = content.replace(b"\t", b" ")
+        document = read_document(content)
     except Unreadable as error:
         line = f" line {error.line}" if error.line else ""
         raise InvalidInput(f"{where}:{line} is not a YAML specification: {error}") from None
     except OSError as error:
         raise InvalidInput(f"{where}: cannot be read: {error}") from None
+    if document is None:
+        raise InvalidInput(f"{where}: is empty; give a mapping of fields to values")
     if not isinstance(document, dict):
         raise InvalidInput(f"{where}: found {_shown(document)}; give a mapping of fields to values")
     return document
@@ -192,7 +205,7 @@ def _dotted(location: Sequence[int | str]) -> str:
 
 def _shown(value: Any) -> str:
     try:
-        return _cut(repr(value))
+        return _cut(as_yaml(value))
     except ValueError:  # Python writes no number of thousands of digits
         return "a number of thousands of digits"
 

@@ -16,6 +16,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from study.specification.plain_values import as_yaml
+
 Space = Mapping[str, BaseDistribution]
 # How far from a level, in steps, a number may be that is meant to be it.
 _SPELLING = 1e-8
@@ -108,7 +110,7 @@ def _choice(distribution: CategoricalDistribution, value: object) -> Any:
     for choice in distribution.choices:
         if choice == value and isinstance(choice, bool) == isinstance(value, bool):
             return choice
-    choices = ", ".join(map(str, distribution.choices))
+    choices = ", ".join(c if isinstance(c, str) else as_yaml(c) for c in distribution.choices)
     raise ValueError(f"{shown(value)} is none of its choices, {_cut(choices)}")
 
 
@@ -148,7 +150,7 @@ def _decimal(number: float) -> Decimal:
 
 def shown(value: object) -> str:
     """A value in an error's line: whoever enqueues a trial writes what he likes, of any length."""
-    return _cut(repr(value))
+    return _cut(as_yaml(value))
 
 
 def _cut(text: str) -> str:

@@ -120,8 +120,9 @@ def searched_part(spec: StudySpec, given: Parameters, where: str = "") -> dict[s
         elif name not in fixed:
             raise ValueError(f"{field}: unknown hyperparameter{nearest(name, [*space, *fixed])}")
         elif value != _plain(fixed[name]) or isinstance(value, bool):
+            level = shown(_plain(fixed[name]))
             raise ValueError(
-                f"{field}: found {shown(value)}, but {name} is {_plain(fixed[name])!r} in every "
-                f"trial; give search.{name} both levels"
+                f"{field}: found {shown(value)}, but {name} is {level} in every trial; give "
+                f"search.{name} both levels"
             )
     return parameters

@@ -25,6 +25,7 @@ from pydantic import (
 from study.errors import nearest
 from study.specification.claims import Claim
 from study.specification.dimensions import Categorical, Numeric, Range
+from study.specification.plain_values import as_yaml
 from workers.columns import Column
 from workers.configuration import (
     HYPERPARAMETERS,
@@ -134,7 +135,7 @@ class Section(BaseModel):
             if key not in cls.model_fields:
                 known = ", ".join(cls.model_fields)
                 hint = nearest(str(key), list(cls.model_fields))
-                raise ValueError(f"unknown key {key!r}{hint} (known: {known})")
+                raise ValueError(f"unknown key {as_yaml(key)}{hint} (known: {known})")
         return given
 
 
@@ -148,6 +149,11 @@ class UntrainedInputs(StrEnum):
 def _listed(given: Any) -> Any:
     """One word where a list of them may stand."""
     return [given] if isinstance(given, str) else given
+
+
+def _listed_or_none(given: Any) -> Any:
+    """No word where nothing stands, one where a list of them may stand."""
+    return [] if given is None else _listed(given)
 
 
 def _as_words(given: Any) -> Any:
@@ -179,7 +185,7 @@ class DataSpec(Section):
     group: str | None = None
     """A column whose equal values stay on one side of every split, such as a patient."""
 
-    drop: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    drop: Annotated[tuple[str, ...], BeforeValidator(_listed_or_none)] = ()
     """Columns that are not used."""
 
     features: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = None
@@ -226,9 +232,9 @@ class DataSpec(Section):
     @field_validator("sha256", "test_sha256")
     @classmethod
     def _is_a_sha256(cls, given: str | None) -> str | None:
-        if given is not None and not re.fullmatch("[0-9a-f]{64}", given):
+        if given is not None and not re.fullmatch("[0-9a-fA-F]{64}", given):
             raise ValueError(f"found {given[:70]!r}; give the 64 digits that sha256sum prints")
-        return given
+        return None if given is None else given.lower()
 
     @model_validator(mode="after")
     def _has_one_test_set(self) -> Self:

@@ -155,3 +155,53 @@ def test_gpus_where_segments_are_trained_in_processes(refused, small):
 def test_more_gpus_than_there_are(refused, small):
     line = refused("launch", small, "--set", "resources.gpus=64")
     assert "resources.gpus: found 64" in line
+
+
+@pytest.mark.parametrize("options", [["--drop", "a,b"], ["--drop", "a", "--drop", "b"]])
+def test_every_column_to_drop_is_dropped(study, options):
+    rows = "".join(f"{i % 3},{i % 5},{i % 7},{i % 2}\n" for i in range(60))
+    study.write("rows.csv", f"a,b,c,y\n{rows}")
+    ran = study.run("check", "rows.csv", "--target", "y", *options)
+    assert ran.code == 0, ran.err
+    assert "1 column → 1 input" in ran.out
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["launch", LONG],
+        ["launch", f"{LONG}.yaml"],
+        ["launch", "digits", "--set", f"data.source={LONG}.csv"],
+        [
+            "launch",
+            "digits",
+            "--set",
+            f"data.test={LONG}/rows.csv",
+            "--set",
+            "data.source=rows.csv",
+        ],
+        ["check", f"{LONG}.csv", "--target", "y"],
+        ["init", f"{LONG}.csv", "--target", "y"],
+        ["init", "rows.csv", "--target", "y", "--output", f"{LONG}.yaml"],
+        ["predict", LONG, "rows.csv"],
+        ["export", "small", "0", "--output", f"{LONG}/model"],
+        ["serve", "--data-root", LONG],
+    ],
+)
+def test_a_name_that_is_longer_than_a_file_may_have(study, small, refused, arguments):
+    study.write("rows.csv", "a,y\n1,0\n")
+    if arguments[0] == "export":
+        assert study.run("launch", small, "--ray", "serial").code == 0
+    line = refused(*arguments)
+    assert "aaa" in line
+    assert "File name too long" in line or "is no folder" in line
+
+
+def test_a_database_of_a_name_too_long_is_named_by_the_doctor(study):
+    ran = study.run("doctor", "--storage", f"sqlite:///{LONG}.db")
+    assert ran.code == 1
+    assert "File name too long" in ran.out
+    assert "Traceback" not in ran.err

@@ -19,6 +19,8 @@ from study import (
     load_replicates,
     load_results,
 )
+from study.launching.control import control
+from study.launching.replay import replay
 from study.report.writing import write_report
 
 
@@ -204,3 +206,59 @@ def test_optuna_is_as_talkative_after_a_study_as_before(storage):
             assert optuna.logging.get_verbosity() == optuna.logging.DEBUG
     finally:
         optuna.logging.set_verbosity(optuna.logging.INFO)
+
+
+X, Y = two_clouds(8)
+NO_PAIRS = {
+    "features alone": (X,),
+    "three things": (X, Y, Y),
+    "a frame": pd.DataFrame({"a": [1, 2], "b": [0, 1]}),
+    "a word": "Xy",
+    "a mapping": {"X": X, "y": Y},
+    "an array of two rows": np.zeros((2, 8)),
+    "labels in two columns": (X, pd.DataFrame({"a": Y, "b": Y})),
+    "labels that are a word": (X, "labels"),
+    "labels that are none": (X, None),
+}
+
+
+@pytest.mark.parametrize("what", NO_PAIRS)
+def test_data_that_are_no_features_and_labels_are_refused_first(tmp_path, what):
+    given, storage = NO_PAIRS[what], f"sqlite:///{tmp_path}/absent.db"
+    calls = [
+        lambda: launch("nowhere.yaml", data=given, storage=storage),
+        lambda: confirm("absent", data=given, storage=storage),
+        lambda: replay("absent", 0, storage, data=given),
+        lambda: control("absent", storage, data=given),
+        lambda: export_model("absent", 0, storage, tmp_path / "model", data=given),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match=r"^data: give \(features, labels\): "):
+            call()
+
+
+def test_labels_in_a_frame_of_one_column_are_labels(storage):
+    features, labels = two_clouds()
+    data = (pd.DataFrame(features), pd.DataFrame({"y": labels}))
+    assert launch(spec(), data=data, storage=storage, ray="serial").complete == 2
+
+
+def test_a_mapping_may_have_what_python_programs_have(tmp_path, storage):
+    features, labels = two_clouds()
+    rows = tmp_path / "rows.csv"
+    pd.DataFrame({"a": features[:, 0], "target": labels}).to_csv(rows, index=False)
+    given = {
+        "name": "python",
+        "seed": np.int64(3),
+        "data": {"source": rows, "test_fraction": np.float32(0.25)},
+        "search": {"depth": range(1, 3), "width": np.array([4, 8]), "dropout": np.float64(0.0)},
+        "training": {"epochs": np.int32(2), "replicates": 2},
+        "sampler": "grid",
+    }
+    assert launch(given, storage=storage, ray="serial").complete == 4
+
+
+def test_a_range_that_is_longer_than_a_specification_is_refused(storage):
+    given = spec().document() | {"search": {"depth": range(10**30)}}
+    with pytest.raises(InvalidInput, match=r"search.depth: found range\(0, 10+\); give a"):
+        launch(given, storage=storage, ray="serial")

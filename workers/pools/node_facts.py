@@ -127,7 +127,7 @@ def clock() -> float:
 
 def disk_of(path: Path) -> Disk:
     """The disk that holds the path, which need not exist."""
-    existing = next(place for place in (path, *path.parents) if place.exists())
+    existing = next(place for place in (path, *path.parents) if os.access(place, os.F_OK))
     usage = shutil.disk_usage(existing)
     return Disk(str(path), usage.free, usage.total)
 

@@ -80,7 +80,11 @@ def init(
     path = output or Path(f"{_stem(data)}.yaml")
     if path.suffix not in (".yaml", ".yml"):
         raise InvalidInput(f"--output: found {str(path)!r}; give a file that ends in .yaml")
-    if path.exists():
+    try:
+        taken = path.exists()
+    except OSError as error:  # the name is too long, or a folder is closed
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from None
+    if taken:
         raise InvalidInput(f"{path} is there already; give another file with --output")
     fields = _data_fields(target, test, group)
     plan = _plan(str(data), fields, listed(drop), [])

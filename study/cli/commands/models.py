@@ -66,8 +66,10 @@ def predict(
         Path, typer.Argument(metavar="DATA", help="Examples: a .csv, .parquet or .npz file.")
     ],
     keep: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMNS", help="Columns of DATA to write beside: id,name."),
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMNS", help="Columns of DATA to write beside: id,name. Repeatable."
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this file, not to stdout.")

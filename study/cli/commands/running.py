@@ -14,6 +14,7 @@ from study.cli.application import (
     app,
     cluster_option,
     listed,
+    readable,
     say,
     use_logs,
 )
@@ -57,7 +58,8 @@ def launch(
         ),
     ] = "digits",
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Call the study this instead.")
+        str | None,
+        typer.Option(metavar="NAME", help="Call the study this instead.", callback=readable),
     ] = None,
     storage: StorageOption = DEFAULT_STORAGE,
     trials: TrialsOption = None,

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from study.cli.application import DEFAULT_STORAGE, NameArgument, StorageOption, app, say
+from study.cli.application import (
+    DEFAULT_STORAGE,
+    NameArgument,
+    StorageOption,
+    all_readable,
+    app,
+    readable,
+    say,
+)
 from study.errors import ExitCode
 from study.monitoring.terminal import print_table
 
@@ -95,7 +103,9 @@ def compare(
     others: Annotated[
         list[str],
         typer.Argument(
-            metavar="A B ...", help="Its trials' numbers or 'best', or names of other studies."
+            metavar="A B ...",
+            help="Its trials' numbers or 'best', or names of other studies.",
+            callback=all_readable,
         ),
     ],
     storage: StorageOption = DEFAULT_STORAGE,
@@ -150,7 +160,10 @@ def delete(
 @app.command()
 def rename(
     name: NameArgument,
-    new: Annotated[str, typer.Argument(metavar="NEW", help="What to call it from now on.")],
+    new: Annotated[
+        str,
+        typer.Argument(metavar="NEW", help="What to call it from now on.", callback=readable),
+    ],
     storage: StorageOption = DEFAULT_STORAGE,
 ) -> None:
     """Rename a study: its trials and its results stay as they are."""

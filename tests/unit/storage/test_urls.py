@@ -34,6 +34,21 @@ def test_every_spelling_of_postgresql_means_psycopg_3(scheme: str):
             "an option 'ssl_mode' that postgresql does not",
         ),
         ("sqlite:///study.db?cache=shared", "an option 'cache' that sqlite does not know (known: "),
+        *(
+            (
+                f"sqlite:///study.db?{option}",
+                f"{option.partition('=')[0]}={option.partition('=')[2]!r}",
+            )
+            for option in ("timeout=soon", "timeout=-1", "timeout=nan", "timeout=1e300")
+        ),
+        ("sqlite:///study.db?cached_statements=x", "cached_statements='x'; give a whole number"),
+        ("sqlite:///study.db?cached_statements=-1", "cached_statements='-1'; give a whole number"),
+        ("sqlite:///study.db?cached_statements=9999999999", "'9999999999'; give a whole number"),
+        ("sqlite:///study.db?detect_types=9", "detect_types='9'; give a whole number from 0 to 3"),
+        ("sqlite:///study.db?timeout=1&timeout=2", "the option 'timeout' twice; give it once"),
+        ("postgresql://h/db?password=secret&password=b", "the option 'password' twice; give it"),
+        ("postgresql://h/db?port=x", "the options host and port of the database URL cannot be"),
+        ("postgresql://h/db?host=a&host=b&port=1&port=2&port=3", "host and port"),
         ("sqlite:///what?.db", "and '.db' is none; rename the file"),
     ],
 )

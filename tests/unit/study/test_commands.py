@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 from pkgutil import iter_modules
 
+import pandas as pd
 import pytest
 
 from study.cli import app, commands
+from study.cli.application import readable
+from study.cli.tables import Format, write_results
+from study.errors import InvalidInput
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "extending.md"
@@ -61,3 +65,31 @@ def test_every_file_in_the_folder_of_commands_has_a_command():
     }
     silent = sorted(there - with_commands)
     assert not silent, f"study/cli/commands: no @app.command() in {', '.join(silent)}"
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["-h"], ["schema"], ["catalog"]])
+def test_a_stdout_that_takes_nothing_is_one_line(arguments):
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-c", "from study.cli import main; main()", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == "study: the output cannot be written: No space left on device\n"
+
+
+def test_a_name_in_utf_8_is_a_name_in_every_locale():
+    in_ascii = "와인".encode().decode("ascii", "surrogateescape")
+    assert (readable(in_ascii), readable("와인"), readable(None)) == ("와인", "와인", None)
+    with pytest.raises(InvalidInput, match="is no text in UTF-8"):
+        readable("caf\udce9")
+
+
+@pytest.mark.parametrize("style", [Format.CSV, Format.JSON, Format.PARQUET])
+def test_results_that_cannot_be_written_say_why(tmp_path, style):
+    output = tmp_path / "absent" / "results"
+    with pytest.raises(InvalidInput, match=r"absent/results: cannot be written: .*directory"):
+        write_results(pd.DataFrame({"trial": [0]}), style, output)

@@ -8,6 +8,7 @@ import pytest
 from study.errors import InvalidInput
 from study.specification.dimensions import Range
 from study.specification.files import read_specification
+from study.specification.space import baseline_parameters
 from study.specification.spec import Objective, StudySpec, identity
 
 
@@ -68,7 +69,7 @@ def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path):
         ("search.depht=3", r"search: unknown key 'depht'; did you mean 'depth'\?"),
         ("serach={}", r"unknown key 'serach'; did you mean 'search'\?"),
         ("search.depth=deep", r"search.depth: found 'deep'; give a whole number"),
-        ("search.depth=true", r"search.depth: found True; give a whole number"),
+        ("search.depth=true", r"search.depth: found true; give a whole number"),
         ("search.depth=[]", r"search.depth: the choice is empty"),
         ("search.depth=[2, 2]", r"search.depth: 2 is listed twice"),
         ("search.depth={low: 9, high: 3}", r"search.depth: low is 9, above high, 3"),
@@ -76,7 +77,7 @@ def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path):
         ("search.depth=0", r"search.depth: found 0; give a value ≥ 1"),
         ("search.dropout={low: 0, high: 0.5, log: true}", r"search.dropout: low is 0.0 in a log"),
         ("search.learning_rate={low: 0, high: 1, log: true}", r"learning_rate.low: found 0; give"),
-        ("search.learning_rate=.nan", r"search.learning_rate: found nan; give a finite number"),
+        ("search.learning_rate=.nan", r"search.learning_rate: found .nan; give a finite number"),
         ("search.dropout=1.0", r"search.dropout: found 1.0; give a value < 1"),
         ("search.activation=[relu, relo]", r"activation\[1\]: found 'relo'.*did you mean 'relu'"),
         ("search.activation={low: 1, high: 2}", r"search.activation: found .*a single level"),
@@ -140,3 +141,61 @@ def test_only_the_budget_and_where_files_lie_are_not_part_of_a_search():
     moved = {**spec, "data": {**spec["data"], "source": "/elsewhere.csv"}}
     assert identity(moved) == identity(spec)
     assert identity({**spec, "seed": 1}) != identity(spec)
+
+
+@pytest.mark.parametrize(
+    ("written", "columns"),
+    [("", ("b",)), ("drop:", ("b",)), ("drop: a", ("a", "b")), ("drop: [a, c]", ("a", "c", "b"))],
+)
+def test_columns_to_drop_come_beside_those_that_the_file_drops(tmp_path: Path, written, columns):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"name: mine\ndata:\n  source: wine\n  {written}\n")
+    assert read_specification(str(file), drop=["b"]).data.drop == columns
+
+
+@pytest.mark.parametrize("written", ["5", "false", "{a: 1}"])
+def test_a_wrong_list_of_columns_to_drop_is_refused_beside_others(tmp_path: Path, written):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"name: mine\ndata: {{source: wine, drop: {written}}}\n")
+    with pytest.raises(InvalidInput, match=r"data.drop: found .*; give a list"):
+        read_specification(str(file), drop=["b"])
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "\n\n"])
+def test_a_file_without_a_value_is_called_empty(tmp_path: Path, text):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidInput, match="is empty; give a mapping of fields to values"):
+        read_specification(str(file))
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("search=", "search: found null; give a mapping"),
+        ("training.epochs=[true, null]", "training.epochs: found [true, null]; give a whole"),
+        ("name={a: false}", "name: found {a: false}; give text"),
+        ("data.true=1", "data: unknown key 'true'"),
+        ("search.early_stopping_patience=[null, null]", "null is listed twice"),
+        ("baseline=[{early_stopping_patience: 3}]", "early_stopping_patience is null in every"),
+        ("baseline=[{ensemble_size: true}]", "true is no number"),
+    ],
+)
+def test_values_are_shown_as_yaml_has_them(override, expected):
+    with pytest.raises(InvalidInput) as refused:
+        baseline_parameters(read_specification("digits", overrides=[override]))
+    assert expected in str(refused.value)
+
+
+def test_a_sha256_is_the_same_in_capitals():
+    spec = read_specification("digits", overrides=[f"data.sha256={'AB' * 32}"])
+    assert spec.data.sha256 == "ab" * 32
+
+
+def test_json_is_read_however_it_is_indented(tmp_path: Path):
+    file = tmp_path / "mine.json"
+    file.write_text('{\n\t"name": "mine",\n\t"data":\t{"source": "wine"}\n}\n')
+    assert read_specification(str(file)).name == "mine"
+    file.write_text('{\n\t"name": "mine",\n\t"name":\t"yours"\n}\n')
+    with pytest.raises(InvalidInput, match=r"line 3 .*'name' stands twice, first in line 2"):
+        read_specification(str(file))

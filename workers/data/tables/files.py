@@ -28,9 +28,13 @@ def read_table(
     ending = ending_of(path)
     if ending is None:
         raise DataError(field, f"{path}: what is read ends in {', '.join(FILE_ENDINGS)}")
-    if not path.exists():
+    try:
+        there, is_folder = path.exists(), path.is_dir()
+    except OSError as error:  # the name is too long, or a folder is closed
+        raise DataError(field, f"{path} cannot be read: {error.strerror}") from None
+    if not there:
         raise DataError(field, f"there is no file {path}")
-    if path.is_dir() and ending not in (".parquet", ".parq"):
+    if is_folder and ending not in (".parquet", ".parq"):
         raise DataError(field, f"{path} is a folder; only one of .parquet files is read")
     if ending == ".npz":
         table = _read_npz(path, field, names or {}, also)
