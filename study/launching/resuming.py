@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.database.engine import Database
-from storage.errors import StudyNotFound
+from storage.database.opening import open_database
+from storage.errors import DatabaseMissing, StudyNotFound
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import seconds_searched
 from study.errors import InvalidInput
 from study.launching.fresh_training import parts_of_best
 from study.launching.plan import Plan, bounds_of
+from study.specification.space import check_claims
 from study.specification.spec import StudySpec, identity
 from study.specification.stored import stored_specification
 
@@ -21,6 +23,15 @@ def known_run(database: Database, name: str) -> StudyRun | None:
     try:
         return read_run(database, name)
     except StudyNotFound:
+        return None
+
+
+def known_run_in(storage: str, name: str) -> StudyRun | None:
+    """The study of that name; None: there is none yet, or no database."""
+    try:
+        with open_database(storage, create=False) as database:
+            return known_run(database, name)
+    except DatabaseMissing:
         return None
 
 
@@ -46,6 +57,17 @@ def as_begun(spec: StudySpec, run: StudyRun | None) -> StudySpec:
         if name not in training.model_fields_set and getattr(begun.training, name) == former:
             training = training.model_copy(update={name: former})
     return spec.model_copy(update={"data": data, "training": training})
+
+
+def check_new_claims(spec: StudySpec, run: StudyRun | None) -> None:
+    """Refuse claims about levels that there are not; those that a study was begun with stay, not
+    decided.
+
+    Raises:
+        InvalidInput: naming the first such level.
+    """
+    begun = None if run is None else stored_specification(run.specification, spec.name)
+    check_claims(spec, known=() if begun is None else begun.claims)
 
 
 def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
