@@ -7,13 +7,15 @@ from typing import Any
 from storage.database.engine import Database
 from storage.database.opening import open_database
 from storage.errors import DatabaseMissing, StudyNotFound
+from storage.reading.recorded_trial import read_recorded_numbers
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import seconds_searched
 from study.errors import InvalidInput
 from study.launching.fresh_training import parts_of_best
 from study.launching.plan import Plan, bounds_of
-from study.specification.space import check_claims
+from study.sampling.admission import tried_configurations
+from study.specification.space import check_claims, space_size
 from study.specification.spec import StudySpec, identity
 from study.specification.stored import stored_specification
 
@@ -83,8 +85,23 @@ def search_is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool
     if bounds.seconds is not None and seconds_searched(trials, study_id) >= bounds.seconds:
         return True
     known = trials.get_all_trials(study_id, deepcopy=False)
-    unfinished = any(not trial.state.is_finished() for trial in known)
-    return bounds.trials is not None and not unfinished and len(known) >= bounds.trials
+    if any(not trial.state.is_finished() for trial in known):
+        return False
+    if bounds.trials is not None and len(known) >= bounds.trials:
+        return True
+    return grid_is_complete(spec, trials, study_id)
+
+
+def grid_is_complete(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
+    """Whether the sampler is a grid of which every point has been tried."""
+    size = space_size(spec)
+    if size is None or not spec.sampler.needs_levels:
+        return False
+    known = trials.get_all_trials(study_id, deepcopy=False)
+    if len(known) < size:
+        return False
+    recorded = read_recorded_numbers(trials.database, spec.name)
+    return len(tried_configurations(spec, known, recorded)) >= size
 
 
 def check_same_study(run: StudyRun, plan: Plan) -> None:
