@@ -75,6 +75,12 @@ def read_fingerprints(database: Database, study: str) -> dict[int, str]:
         return {row.trial: row.fingerprint for row in rows}
 
 
+def read_recorded_numbers(database: Database, study: str) -> set[int]:
+    """The numbers of all trials that ended here: trained, copied, or failed with a reason."""
+    with database.read() as connection:
+        return set(connection.scalars(select(results.c.trial).where(results.c.study == study)))
+
+
 def _rows(connection: Connection, table: Table, trial_id: int, purpose: ReplicatePurpose) -> Rows:
     columns = [column for column in table.c if column.name != "trial_id"]
     query = select(*columns).where(table.c.trial_id == trial_id)

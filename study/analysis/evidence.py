@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
+from optuna.distributions import BaseDistribution, FloatDistribution
 from scipy import stats
 
 from study.analysis.gradient_flow import SMALLEST
@@ -14,6 +16,9 @@ from study.analysis.measurements import Measurements
 from study.analysis.proportions import share_difference, share_interval
 from study.errors import InvalidInput
 from study.specification.claims import Claim, Quantity
+from study.specification.levels import level_or_itself
+from study.specification.space import search_space
+from study.specification.spec import StudySpec
 
 # The first and the second set of a comparison; None: a value instead of trials.
 ComparedTrials: TypeAlias = tuple[IntArray, IntArray | None]
@@ -40,12 +45,25 @@ def compared_trials(measurements: Measurements, claim: Claim) -> ComparedTrials 
 def _trials(measurements: Measurements, levels: Mapping[str, Any]) -> IntArray:
     """The numbers of the complete trials at these levels, copies included: they are the same."""
     results = measurements.results
+    space = search_space(StudySpec.model_validate(measurements.specification))
     chosen = results["state"] == "COMPLETE"
     for name, level in levels.items():
         if name not in results.columns:
             raise InvalidInput(f"claims: {name!r} is not a hyperparameter")
-        chosen &= (results[name] == level).fillna(False).astype(bool)
+        chosen &= _at_level(results[name], level, space.get(name))
     return results.loc[chosen, "trial"].to_numpy(dtype=np.int64)
+
+
+def _at_level(
+    found: "pd.Series[Any]", level: object, distribution: BaseDistribution | None
+) -> "pd.Series[bool]":
+    """Which trials have the level, however it and theirs are spelt."""
+    if level is None:
+        return found.isna()
+    if isinstance(distribution, FloatDistribution) and distribution.step is not None:
+        level = level_or_itself(distribution, level)
+        found = found.map({one: level_or_itself(distribution, one) for one in found.unique()})
+    return (found == level).fillna(False).astype(bool)
 
 
 def evidence_of(

@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from study.monitoring.events import StudyBegan, StudyEnded
 from study.monitoring.progress import BestTrial, Snapshot
+from study.specification.space import space_size
 from study.specification.spec import StudySpec
 from workers.segment import HEADLINES
 
@@ -77,7 +78,7 @@ class Tally:
 
     def began_event(self) -> StudyBegan:
         """The study as a coordinator found it."""
-        return StudyBegan(self.complete, self.pruned, self.failed, self.budget.trials)
+        return StudyBegan(self.complete, self.pruned, self.failed, self._total(self._ended))
 
     def ended_event(self, ending: str, seconds: float) -> StudyEnded:
         """The study as a coordinator leaves it."""
@@ -87,12 +88,22 @@ class Tally:
     def _ended(self) -> int:
         return self.complete + self.pruned + self.failed
 
+    def _total(self, begun: int) -> int | None:
+        """How many trials there will be, of which so many have begun; None: nobody knows."""
+        size = space_size(self.spec) if self.spec.sampler.needs_levels else None
+        if size is None:
+            return self.budget.trials
+        points = size if self.budget.trials is None else min(size, self.budget.trials)
+        # A grid whose trials repeat some points, as a baseline may, has more trials than points.
+        return max(points, begun)
+
     def snapshot(self, *, running: int, here: float, spent: float, message: str = "") -> Snapshot:
         """What to show after `here` seconds of this launch and `spent` seconds of all."""
+        total = self._total(self._ended + running)
         pace = (self._ended - self._ended_before) / here if here > 0 else 0.0
         left = []
-        if self.budget.trials is not None and pace:
-            left.append((self.budget.trials - self._ended) / pace)
+        if total is not None and pace:
+            left.append((total - self._ended) / pace)
         if self.budget.seconds is not None:
             left.append(self.budget.seconds - spent)
         return Snapshot(
@@ -101,7 +112,7 @@ class Tally:
             pruned=self.pruned,
             failed=self.failed,
             running=running,
-            total=self.budget.trials,
+            total=total,
             best=self._best,
             trials_per_second=pace,
             seconds_left=min(left) if left and pace else None,

@@ -9,10 +9,11 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.reading.recorded_trial import read_recorded_numbers
 from storage.studies.leases import Lease
 from storage.trials.records import FinishedTrial, NewTrial
 from storage.trials.storage import TrialStorage
-from study.sampling.admission import as_of_search
+from study.sampling.admission import as_of_search, tried_configurations
 from study.sampling.designs import Parameters, random_parameters
 from study.sampling.proposers import Proposer
 from study.specification.dimensions import Range
@@ -48,7 +49,8 @@ class RefusedTrial:
 class TrialSource:
     """Asks in batches: one transaction writes all trials of a batch, RUNNING, with parameters.
 
-    trials_in_all bounds the number of trials the study may have; None: as many as there are.
+    trials_in_all bounds the number of trials the study may have; None: as many as there are. A grid
+    is over as well when every point has been tried.
     """
 
     spec: StudySpec
@@ -59,8 +61,8 @@ class TrialSource:
     baseline: Sequence[Parameters]
     trials_in_all: int | None
     clock: Callable[[], float] = time.monotonic
-    exhausted: bool = False
     _next_check: float = float("-inf")
+    _used_up: bool = False
     _created: int = 0
     _orphans: list[FrozenTrial] = field(default_factory=list)
     _tried: set[Configuration] = field(default_factory=set)  # where the space is finite
@@ -78,6 +80,7 @@ class TrialSource:
         Returns the finished ones that this search could not have made, by number, with what is
         wrong with them: they are left aside.
         """
+        trials = list(trials)
         known, left_aside = [], {}
         self._created, self._orphans = 0, []
         for trial in trials:
@@ -90,7 +93,8 @@ class TrialSource:
                 if trial.state.is_finished():
                     left_aside[trial.number] = str(error)
         if self._size is not None:
-            self._tried |= {configuration_of(self.spec, trial.params) for trial in known}
+            recorded = read_recorded_numbers(self.storage.database, self.spec.name)
+            self._tried |= tried_configurations(self.spec, trials, recorded)
         self.proposer.add_trials(t for t in known if t.state is not TrialState.WAITING)
         return left_aside
 
@@ -98,6 +102,11 @@ class TrialSource:
     def space(self) -> Space:
         """The distribution of every hyperparameter that is searched."""
         return self._space
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every configuration has been tried, or the sampler has no more to propose."""
+        return self._used_up or self._untried_points() <= 0
 
     def orphans(self) -> set[int]:
         """Trials that are RUNNING, and that ask() has not given yet."""
@@ -139,7 +148,12 @@ class TrialSource:
 
     def trials_left(self) -> float:
         """How many trials may still be created."""
-        return float("inf") if self.trials_in_all is None else self._may_create(self.trials_in_all)
+        if self.exhausted:
+            return 0
+        budget = float("inf")
+        if self.trials_in_all is not None:
+            budget = max(0, self.trials_in_all - self._created)
+        return min(budget, self._untried_points())
 
     def networks_for_a_slot(self, slots: int) -> float:
         """How many networks the trials may train that are asked for at once for one of so many
@@ -163,18 +177,20 @@ class TrialSource:
         return float(mean * self.spec.training.replicates)
 
     def _may_create(self, count: int) -> int:
-        if self.exhausted:
-            return 0
-        if self.trials_in_all is None:
-            return count
-        return max(0, min(count, self.trials_in_all - self._created))
+        return int(min(count, self.trials_left()))
+
+    def _untried_points(self) -> float:
+        """How many points of a grid are left; infinitely many of what is no grid."""
+        if self._size is None or not self.spec.sampler.needs_levels:
+            return float("inf")
+        return self._size - len(self._tried)
 
     def _create(self, count: int) -> list[TrialWork]:
         if not count:
             return []
         numbers = range(self._created, self._created + count)
         given = [self.baseline[n] if n < len(self.baseline) else {} for n in numbers]
-        proposals, untried = self._until_used_up(self.proposer.propose(numbers, given))
+        proposals, untried = self._until_used_up(self.proposer.propose(numbers, given, self._tried))
         if proposals:
             new = [
                 NewTrial(parameters=proposal, distributions=self._space) for proposal in proposals
@@ -183,7 +199,7 @@ class TrialSource:
         else:
             trials = []
         # Only now: where the database was away, the same trials are proposed again.
-        self.exhausted = len(proposals) < count
+        self._used_up = len(proposals) < count
         self._tried |= untried
         if [trial.number for trial in trials] != list(numbers[: len(trials)]):
             # Another program has added trials meanwhile, which took some of the numbers.
@@ -233,11 +249,13 @@ class TrialSource:
         self.proposer.add_trials(self._whole(t for t in taken if t.number not in proposed))
         self._orphans = self._orphans[count:]
         works = [self._work(number, proposed.get(number, p)) for number, p in given.items()]
+        if self._size is not None:
+            self._tried |= {work.configuration for work in works}
         return [*refused, *works]
 
     def _completed(self, given: Mapping[int, Parameters]) -> dict[int, Parameters]:
         """All parameters of trials of which some are decided, by number."""
-        proposals = self.proposer.propose(list(given), list(given.values()))
+        proposals = self.proposer.propose(list(given), list(given.values()), self._tried)
         for number, decided in list(given.items())[len(proposals) :]:
             # The space is used up, but somebody wants this trial all the same.
             drawn = random_parameters(self._space, self.spec.seed, number)

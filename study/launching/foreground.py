@@ -19,7 +19,14 @@ from study.launching.lease import Heartbeat, take_study
 from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import Plan, make_plan
 from study.launching.pools import open_pool
-from study.launching.resuming import as_begun, check_same_study, is_over, known_run
+from study.launching.resuming import (
+    as_begun,
+    check_new_claims,
+    check_same_study,
+    is_over,
+    known_run,
+    known_run_in,
+)
 from study.launching.run import create_study, record_transactions, run_coordinator
 from study.monitoring import events
 from study.monitoring.progress import NoProgress, Progress
@@ -42,7 +49,9 @@ def run_study(
 ) -> StudyOutcome:
     """What study.launching.launch.launch does; workers are the processes that it has begun to
     start."""
-    spec = as_begun(spec, _known_run_in(storage, spec.name))
+    begun = known_run_in(storage, spec.name)
+    spec = as_begun(spec, begun)
+    check_new_claims(spec, begun)
     check_files(spec.data, spec.data)
     plan = make_plan(spec, data)
     before = _outcome_of_earlier_launches(plan, storage)
@@ -62,15 +71,6 @@ def run_study(
         ending = _run_here(database, run, plan, pool, progress)
         trials = TrialStorage(database)
         return outcome_of(spec.name, trials, run.study_id, database.url, storage, ending)
-
-
-def _known_run_in(storage: str, name: str) -> StudyRun | None:
-    """The study of that name; None: there is none yet, or no database."""
-    try:
-        with open_database(storage, create=False) as database:
-            return known_run(database, name)
-    except DatabaseMissing:
-        return None
 
 
 def _outcome_of_earlier_launches(plan: Plan, storage: str) -> StudyOutcome | None:

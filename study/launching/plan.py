@@ -9,7 +9,7 @@ from study.errors import InvalidInput
 from study.monitoring.events import CopiesInTest
 from study.sampling.designs import Parameters
 from study.sampling.proposers import proposer_for
-from study.specification.space import baseline_parameters, space_size
+from study.specification.space import baseline_parameters
 from study.specification.spec import BudgetSpec, StudySpec
 from workers.data import (
     DataError,
@@ -126,14 +126,10 @@ def _source(spec: StudySpec) -> DataSource:
 
 
 def bounds_of(spec: StudySpec) -> TrialLimits:
-    """The budget with its defaults: the whole grid, else 100 trials unless only time is given."""
+    """The budget with its defaults: 100 trials unless only time is given. A grid needs no bound: it
+    is over when every point has been tried."""
     budget: BudgetSpec = spec.budget
     trials = budget.trials
-    size = space_size(spec)
-    if trials is None and spec.sampler.needs_levels:
-        trials = size
-    elif trials is None and budget.hours is None:
+    if trials is None and budget.hours is None and not spec.sampler.needs_levels:
         trials = DEFAULT_TRIALS
-    if trials is not None and spec.sampler.needs_levels and size is not None:
-        trials = min(trials, size)
     return TrialLimits(trials=trials, seconds=None if budget.hours is None else budget.hours * 3600)

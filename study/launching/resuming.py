@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.database.engine import Database
-from storage.errors import StudyNotFound
+from storage.database.opening import open_database
+from storage.errors import DatabaseMissing, StudyNotFound
+from storage.reading.recorded_trial import read_recorded_numbers
 from storage.studies.runs import StudyRun, read_run
 from storage.trials.storage import TrialStorage
 from study.coordinator.coordinator import seconds_searched
 from study.errors import InvalidInput
 from study.launching.fresh_training import parts_of_best
 from study.launching.plan import Plan, bounds_of
+from study.sampling.admission import tried_configurations
+from study.specification.space import check_claims, space_size
 from study.specification.spec import StudySpec, identity
 from study.specification.stored import stored_specification
 
@@ -21,6 +25,15 @@ def known_run(database: Database, name: str) -> StudyRun | None:
     try:
         return read_run(database, name)
     except StudyNotFound:
+        return None
+
+
+def known_run_in(storage: str, name: str) -> StudyRun | None:
+    """The study of that name; None: there is none yet, or no database."""
+    try:
+        with open_database(storage, create=False) as database:
+            return known_run(database, name)
+    except DatabaseMissing:
         return None
 
 
@@ -48,6 +61,17 @@ def as_begun(spec: StudySpec, run: StudyRun | None) -> StudySpec:
     return spec.model_copy(update={"data": data, "training": training})
 
 
+def check_new_claims(spec: StudySpec, run: StudyRun | None) -> None:
+    """Refuse claims about levels that there are not; those that a study was begun with stay, not
+    decided.
+
+    Raises:
+        InvalidInput: naming the first such level.
+    """
+    begun = None if run is None else stored_specification(run.specification, spec.name)
+    check_claims(spec, known=() if begun is None else begun.claims)
+
+
 def is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
     """Whether nothing is left to do: neither to search nor to confirm."""
     if not search_is_over(spec, trials, study_id):
@@ -61,8 +85,23 @@ def search_is_over(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool
     if bounds.seconds is not None and seconds_searched(trials, study_id) >= bounds.seconds:
         return True
     known = trials.get_all_trials(study_id, deepcopy=False)
-    unfinished = any(not trial.state.is_finished() for trial in known)
-    return bounds.trials is not None and not unfinished and len(known) >= bounds.trials
+    if any(not trial.state.is_finished() for trial in known):
+        return False
+    if bounds.trials is not None and len(known) >= bounds.trials:
+        return True
+    return grid_is_complete(spec, trials, study_id)
+
+
+def grid_is_complete(spec: StudySpec, trials: TrialStorage, study_id: int) -> bool:
+    """Whether the sampler is a grid of which every point has been tried."""
+    size = space_size(spec)
+    if size is None or not spec.sampler.needs_levels:
+        return False
+    known = trials.get_all_trials(study_id, deepcopy=False)
+    if len(known) < size:
+        return False
+    recorded = read_recorded_numbers(trials.database, spec.name)
+    return len(tried_configurations(spec, known, recorded)) >= size
 
 
 def check_same_study(run: StudyRun, plan: Plan) -> None:

@@ -1,10 +1,32 @@
-"""Which of a study's trials a sampler learns from: any Optuna program may have added some."""
+"""Which of a study's trials a sampler learns from, and which count as tried: any Optuna program may
+have added some."""
 
 import copy
+from collections.abc import Container, Iterable
+from contextlib import suppress
 
 from optuna.trial import FrozenTrial, TrialState
 
 from study.specification.levels import Space, levels_of
+from study.specification.space import configuration_of, search_space
+from study.specification.spec import StudySpec
+from workers.configuration import Configuration
+
+
+def tried_configurations(
+    spec: StudySpec, trials: Iterable[FrozenTrial], recorded: Container[int]
+) -> set[Configuration]:
+    """The configurations that a study's trials have, or had: those of which something is recorded,
+    whether it was measured or is why they failed. What other programs ended counts for nothing."""
+    space = search_space(spec)
+    tried = set()
+    for trial in trials:
+        if trial.state.is_finished() and trial.number not in recorded:
+            continue
+        with suppress(ValueError):
+            known = as_of_search(trial, space, len(spec.objective))
+            tried.add(configuration_of(spec, known.params))
+    return tried
 
 
 def as_of_search(trial: FrozenTrial, space: Space, objectives: int) -> FrozenTrial:

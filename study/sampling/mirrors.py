@@ -5,7 +5,7 @@ The rows in SQL are then written in one batch.
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
@@ -18,6 +18,7 @@ from study.sampling.designs import Parameters
 from study.sampling.tpe.search import ParzenSearch
 from study.specification.levels import Space, level_count, nearest_level
 from study.specification.spec import StudySpec
+from workers.configuration import Configuration
 
 MOST_WRITTEN_OUT = 2**20  # levels of a range that a sampler may list
 
@@ -52,7 +53,12 @@ class OptunaProposer:
         )
         self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
 
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+    def propose(
+        self,
+        numbers: Sequence[int],
+        given: Sequence[Parameters],
+        tried: Set[Configuration] = frozenset(),
+    ) -> list[Parameters]:
         self.drop_unwritten(numbers)
         proposals = []
         for number, decided in zip(numbers, given, strict=True):
@@ -120,7 +126,12 @@ class BatchTPEProposer:
         self._trials: list[FrozenTrial] = []
         self._changed: set[int] = set()  # since the last proposal
 
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+    def propose(
+        self,
+        numbers: Sequence[int],
+        given: Sequence[Parameters],
+        tried: Set[Configuration] = frozenset(),
+    ) -> list[Parameters]:
         self.drop_unwritten(numbers)
         for changed in sorted(self._changed):
             self._search.log.read_one(self._trials[changed])

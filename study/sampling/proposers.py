@@ -1,8 +1,9 @@
 """Which parameters the next trials have: one table from the specification's sampler to how it
 proposes them."""
 
+import itertools
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Protocol
 
 import optuna
@@ -13,15 +14,22 @@ from storage.trials.records import FinishedTrial
 from study.sampling.designs import DESIGNS, Design, Parameters
 from study.sampling.mirrors import BatchTPEProposer, OptunaProposer
 from study.specification.levels import Space
-from study.specification.space import search_space
+from study.specification.space import configuration_of, search_space, space_size
 from study.specification.spec import Sampler, StudySpec
+from workers.configuration import Configuration
 
 
 class Proposer(Protocol):
     """Proposes parameters for new trials, by number; learns from those that have finished."""
 
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
-        """Parameters for each number; given[i] are those that are decided already.
+    def propose(
+        self,
+        numbers: Sequence[int],
+        given: Sequence[Parameters],
+        tried: Set[Configuration] = frozenset(),
+    ) -> list[Parameters]:
+        """Parameters for each number; given[i] are those that are decided already, tried what the
+        study's trials had before, where the space is finite.
 
         The list is shorter than numbers where a finite space is used up.
         """
@@ -44,7 +52,12 @@ class DesignProposer:
     def __init__(self, parameters_of: Design) -> None:
         self._parameters_of = parameters_of
 
-    def propose(self, numbers: Sequence[int], given: Sequence[Parameters]) -> list[Parameters]:
+    def propose(
+        self,
+        numbers: Sequence[int],
+        given: Sequence[Parameters],
+        tried: Set[Configuration] = frozenset(),
+    ) -> list[Parameters]:
         proposals = []
         for number, decided in zip(numbers, given, strict=True):
             parameters = self._parameters_of(number)
@@ -60,6 +73,53 @@ class DesignProposer:
     def add_results(self, trials: Iterable[FinishedTrial]) -> None: ...
 
 
+class GridProposer(DesignProposer):
+    """Every point of a grid once: that of the trial's number, or where that has been tried, as by a
+    baseline or by what others enqueued, the first that has not.
+
+    What it proposes does not depend on how the trials are divided into batches.
+    """
+
+    def __init__(self, spec: StudySpec, point_of: Design, size: int) -> None:
+        super().__init__(point_of)
+        self._spec = spec
+        self._size = size
+        self._first = 0  # all points before this one have been tried
+
+    def propose(
+        self,
+        numbers: Sequence[int],
+        given: Sequence[Parameters],
+        tried: Set[Configuration] = frozenset(),
+    ) -> list[Parameters]:
+        proposed: set[Configuration] = set()
+
+        def is_tried(point: Parameters) -> bool:
+            configuration = configuration_of(self._spec, point)
+            return configuration in tried or configuration in proposed
+
+        while (first := self._parameters_of(self._first)) is not None and is_tried(first):
+            self._first += 1
+        proposals: list[Parameters] = []
+        others = self._points_from(self._first)
+        for number, decided in zip(numbers, given, strict=True):
+            point = self._parameters_of(number % self._size)
+            if point is not None and not decided and is_tried(point):
+                point = next((other for other in others if not is_tried(other)), None)
+            if point is None:
+                break
+            proposals.append({**point, **decided})
+            proposed.add(configuration_of(self._spec, proposals[-1]))
+        return proposals
+
+    def _points_from(self, first: int) -> Iterator[Parameters]:
+        for index in itertools.count(first):
+            point = self._parameters_of(index)
+            if point is None:
+                return
+            yield point
+
+
 # From a specification, its search space and a seed, which is the study's for a study that begins,
 # and another for one that goes on.
 MakeProposer = Callable[[StudySpec, Space, int], Proposer]
@@ -67,6 +127,10 @@ MakeProposer = Callable[[StudySpec, Space, int], Proposer]
 
 def _of_design(sampler: Sampler) -> MakeProposer:
     return lambda spec, space, seed: DesignProposer(DESIGNS[sampler](spec, space))
+
+
+def _grid(spec: StudySpec, space: Space, seed: int) -> Proposer:
+    return GridProposer(spec, DESIGNS[Sampler.GRID](spec, space), space_size(spec) or 1)
 
 
 def _of_optuna(
@@ -90,6 +154,7 @@ def _tpe(spec: StudySpec, space: Space, seed: int) -> Proposer:
 
 PROPOSERS: Mapping[Sampler, MakeProposer] = {
     **{sampler: _of_design(sampler) for sampler in DESIGNS},
+    Sampler.GRID: _grid,
     Sampler.TPE: _tpe,
     Sampler.NSGA2: _of_optuna(lambda seed: optuna.samplers.NSGAIISampler(seed=seed)),
     Sampler.CMAES: _of_optuna(lambda seed: optuna.samplers.CmaEsSampler(seed=seed)),

@@ -15,7 +15,14 @@ from storage.tables.status import RunStatus
 from storage.trials.storage import TrialStorage
 from study.errors import StudyBusy
 from study.launching.plan import check_parts
-from study.launching.resuming import as_begun, check_same_search, is_over, known_run
+from study.launching.resuming import (
+    as_begun,
+    check_new_claims,
+    check_same_search,
+    is_over,
+    known_run,
+    known_run_in,
+)
 from study.launching.run import create_study
 from study.specification.spec import StudySpec
 from study.specification.stored import check_size
@@ -39,6 +46,7 @@ def put_in_queue(spec: StudySpec, storage: str) -> Queued:
     """
     check_size(spec)
     check_parts(spec)
+    check_new_claims(spec, known_run_in(storage, spec.name))
     with open_database(storage) as database:
         run = known_run(database, spec.name)
         if run is None:

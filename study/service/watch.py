@@ -18,7 +18,7 @@ from study.coordinator.tally import Tally
 from study.errors import StudyFailed
 from study.launching.outcome import StudyOutcome, outcome_of
 from study.launching.plan import bounds_of
-from study.launching.resuming import search_is_over
+from study.launching.resuming import grid_is_complete, search_is_over
 from study.monitoring.progress import Progress, Snapshot
 from study.monitoring.suggestion import command
 from study.specification.spec import StudySpec
@@ -62,6 +62,8 @@ def _raise_if_failed(run: StudyRun) -> None:
 def _ending_of(run: StudyRun, spec: StudySpec, trials: TrialStorage) -> Ending:
     if run.status is RunStatus.STOPPED:
         return Ending.STOPPED
+    if grid_is_complete(spec, trials, run.study_id):
+        return Ending.EXHAUSTED
     return Ending.BUDGET if search_is_over(spec, trials, run.study_id) else Ending.EXHAUSTED
 
 

@@ -1,6 +1,6 @@
 """A specification's search space as Optuna sees it, and an Optuna trial as a worker sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
@@ -12,6 +12,7 @@ from optuna.distributions import (
 )
 
 from study.errors import InvalidInput, nearest
+from study.specification.claims import Claim
 from study.specification.dimensions import Range
 from study.specification.levels import level_count, level_of, shown
 from study.specification.spec import StudySpec
@@ -98,6 +99,22 @@ def baseline_parameters(spec: StudySpec) -> list[dict[str, Any]]:
         ]
     except ValueError as error:
         raise InvalidInput(str(error)) from None
+
+
+def check_claims(spec: StudySpec, known: Collection[Claim] = ()) -> None:
+    """Refuse claims about levels that no trial can have; those that are known may stay.
+
+    Raises:
+        InvalidInput: naming the first such level.
+    """
+    for position, claim in enumerate(spec.claims):
+        if claim in known:
+            continue
+        for side, levels in (("of", claim.of), ("against", claim.against or {})):
+            try:
+                searched_part(spec, levels, f"claims[{position}].{side}.")
+            except ValueError as error:
+                raise InvalidInput(str(error)) from None
 
 
 def searched_part(spec: StudySpec, given: Parameters, where: str = "") -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_launching_again_with_a_larger_budget_adds_the_missing_trials(bench):
 
 def test_the_budget_of_a_grid_is_no_larger_than_the_grid(bench):
     spec = read_specification("xor", overrides=["budget.trials=1000"])
-    assert bench.run(spec) is Ending.BUDGET
+    assert bench.run(spec) is Ending.EXHAUSTED
     assert len(load_results("xor", bench.url)) == 15
 
 
@@ -86,7 +86,7 @@ def test_a_trial_enqueued_after_the_grid_was_used_up_is_run_all_the_same(bench):
     spec = read_specification("xor")
     bench.run(spec)
     bench.optuna_study("xor").enqueue_trial({"depth": 3})
-    assert bench.run(spec) is Ending.BUDGET
+    assert bench.run(spec) is Ending.EXHAUSTED
     results = load_results("xor", bench.url)
     assert len(results) == 16
     assert results["depth"][15] == 3

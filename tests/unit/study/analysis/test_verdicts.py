@@ -1,5 +1,6 @@
 """Claims and what a study says about them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +11,20 @@ from pydantic import ValidationError
 from study.analysis import Measurements, verdicts
 from study.errors import InvalidInput
 from study.specification.claims import Claim
+from study.specification.space import check_claims
 from study.specification.spec import StudySpec
 from tests.benchmarks.simulated import as_study, outcomes
 
 DEEP = {"depth": 8}
 SHALLOW = {"depth": 1}
+PLANTED = StudySpec.model_validate(
+    {
+        "name": "planted",
+        "data": {"source": "digits"},
+        "search": {"depth": [1, 8], "dropout": {"low": 0.0, "high": 0.4, "step": 0.1}},
+        "sampler": "grid",
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +46,7 @@ def measured():
         columns=["trial", "replicate", "layer", "epoch", "gradient_norm"],
     )
     return Measurements(
-        run=SimpleNamespace(study="planted", specification={"sampler": "grid", "pruner": "none"}),
+        run=SimpleNamespace(study="planted", specification=PLANTED.document()),
         results=study.results,
         replicates=study.replicates,
         members=pd.DataFrame(),
@@ -97,6 +107,44 @@ def test_a_claim_about_trials_that_are_not_there_is_not_decided(measured):
     table = verdicts(measured, [claim("higher", of={"depth": 3})])
     assert table["verdict"].tolist() == ["not decided"]
     assert np.isnan(table["difference"].iloc[0])
+
+
+@pytest.mark.parametrize("found", [0.3, 0.1 + 0.2])
+@pytest.mark.parametrize("stated", [0.3, 0.1 + 0.2])
+def test_a_claim_is_about_a_level_however_it_and_the_trials_spell_it(measured, stated, found):
+    spelt = replace(measured, results=measured.results.assign(dropout=[found, 0.0]))
+    held = claim("higher", of={"dropout": stated}, against={"dropout": 0.0})
+    check_claims(PLANTED.model_copy(update={"claims": (held,)}))
+    assert verdict_on(spelt, held) == ["holds"]
+
+
+def test_a_claim_about_trials_without_a_level_finds_those(measured):
+    patience = pd.array([None, 5], dtype="Int64")
+    never = replace(measured, results=measured.results.assign(early_stopping_patience=patience))
+    held = claim(
+        "higher", of={"early_stopping_patience": None}, against={"early_stopping_patience": 5}
+    )
+    assert verdict_on(never, held) == ["holds"]
+
+
+@pytest.mark.parametrize(
+    ("levels", "reason"),
+    [
+        ({"dropout": 0.35}, "0.35 is not reached from 0.0 in steps of 0.1; widen search.dropout"),
+        ({"depth": 3}, "3 is none of its choices"),
+        ({"depth": True}, "True is none of its choices"),
+        ({"width": 7}, "found 7, but width is 32 in every trial"),
+        ({"deepness": 3}, "unknown hyperparameter"),
+    ],
+)
+def test_a_new_claim_about_a_level_that_no_trial_can_have_is_refused(levels, reason):
+    (name,) = levels
+    wrong = claim("higher", of=SHALLOW, against=levels)
+    claimed = PLANTED.model_copy(update={"claims": (claim("higher"), wrong)})
+    with pytest.raises(InvalidInput) as refused:
+        check_claims(claimed)
+    assert str(refused.value).startswith(f"claims[1].against.{name}: {reason}")
+    check_claims(claimed, known=[wrong])
 
 
 def test_a_claim_about_an_unknown_hyperparameter_is_refused(measured):
