@@ -36,7 +36,14 @@ def say_how_it_ended(spec: "StudySpec", outcome: "StudyOutcome", *, detached: bo
         varying = varying_hyperparameters(results)
         stdout = data_console()
         print_table(
-            as_table(best, title, objectives=spec.objective, varying=varying, width=stdout.width)
+            as_table(
+                best,
+                title,
+                objectives=spec.objective,
+                varying=varying,
+                search=spec.search.model_dump(),
+                width=stdout.width,
+            )
         )
         if outcome.constant_accuracy is not None:
             stdout.print(

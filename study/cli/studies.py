@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -93,6 +93,7 @@ def results_table(name: str, storage: str) -> Table:
         "",
         objectives=[objective for objective in _objectives(run) if objective in known],
         varying=varying_hyperparameters(results),
+        search=_search(run),
         width=data_console().width,
     )
 
@@ -173,6 +174,11 @@ def _best(objective: "Objective", results: "pd.DataFrame") -> str:
 def _objectives(run: StudyRun) -> list[str]:
     found = run.specification.get("objective") if isinstance(run.specification, dict) else None
     return [str(name)[:40] for name in found] if isinstance(found, list) else []
+
+
+def _search(run: StudyRun) -> Mapping[str, Any]:
+    found = run.specification.get("search") if isinstance(run.specification, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _data_hash(run: StudyRun, spec: "StudySpec") -> str:

@@ -1,7 +1,7 @@
 """The results table as a person or a program wants it: on the terminal, or in a file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,22 +52,34 @@ def as_table(
     *,
     objectives: Sequence[str],
     varying: Sequence[str],
+    search: Mapping[str, Any],
     width: int,
 ) -> Table:
     """The headline metrics, what the study optimizes, and the hyperparameters that vary: a row per
-    trial.
+    trial. search is that section of the specification's document: levels are told apart.
 
     Where the columns do not fit into width characters, the hyperparameters share one.
     """
+    from study.analysis.effects.labels import level_labels
+
     metrics = list(dict.fromkeys((*HEADLINES, *objectives)))
-    table = _table(results, title, [*metrics, *varying], ())
+    labels = {
+        name: level_labels(results[name].dropna().unique().tolist(), search.get(name))
+        for name in varying
+        if results[name].dtype.kind == "f"
+    }
+    table = _table(results, title, [*metrics, *varying], (), labels)
     if natural_width(table) <= width:
         return table
-    return _table(results, title, metrics, varying)
+    return _table(results, title, metrics, varying, labels)
 
 
 def _table(
-    results: "pd.DataFrame", title: str, columns: Sequence[str], together: Sequence[str]
+    results: "pd.DataFrame",
+    title: str,
+    columns: Sequence[str],
+    together: Sequence[str],
+    labels: Mapping[str, Mapping[float, str]],
 ) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("trial", justify="right")
@@ -84,9 +96,9 @@ def _table(
         cells = [str(row["trial"])]
         if with_states:
             cells.append(str(row["state"]).lower())
-        cells += [_cell(column, row[column]) for column in columns]
+        cells += [_cell(column, row[column], labels) for column in columns]
         if together:
-            named = (f"{_HEADINGS.get(c, c)} {_cell(c, row[c])}" for c in together)
+            named = (f"{_HEADINGS.get(c, c)} {_cell(c, row[c], labels)}" for c in together)
             cells.append(", ".join(named))
         table.add_row(*cells)
     return table
@@ -153,11 +165,13 @@ def _text(results: "pd.DataFrame", style: Format) -> str:
     return results.to_json(orient="records", date_format="iso", indent=2) + "\n"
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: Any, labels: Mapping[str, Mapping[float, str]]) -> str:
     import pandas as pd
 
     if pd.isna(value):
         return "–"
     if column in METRICS:
         return f"{value:.3f}" if METRICS[column].difference is None else f"{value:+.3f}"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return labels.get(column, {}).get(value) or f"{value:.3g}"

@@ -17,10 +17,13 @@ from study.errors import InvalidInput
 
 def add_report_pages(app: Any, database: Database, reports: Reports) -> None:
     """The list at /report/, a report at /report/NAME, and one of a study that Optuna numbers at
-    /report/?study_id=N."""
+    /report/?study_id=N, or whose name no path can have at /report/?study=NAME."""
     from bottle import request, response
 
-    def index() -> str:
+    def index() -> bytes | str:
+        named = request.query.getunicode("study")
+        if named:
+            return report(named)
         runs = list_runs(database)
         wanted = request.query.getunicode("study_id")
         for summary in runs:

@@ -115,4 +115,6 @@ def _compute(edition: Edition, storage: str) -> ReportPage:
 
 def report_path(study: str) -> str:
     """Where the report of a study is."""
+    if study in (".", ".."):  # as part of a path a browser would resolve it away, quoted or not
+        return f"/report/?study={study}"
     return f"/report/{quote(study)}"

@@ -85,7 +85,9 @@ def _signed(value: float) -> str:
 
 
 _MARKUP = re.compile(
-    r"[`*~]|\\(?=[!-/:-@\[-`{-~])|<(?=[a-zA-Z/!?])|(?<=\])(?=\()|&(?=#?\w+;)|\b_|_\b", re.ASCII
+    r"[`*~]|\\(?=[!-/:-@\[-`{-~])|<(?=[a-zA-Z/!?])|(?<=\])(?=\()|&(?=#?\w+;)|\b_|_\b"
+    r"|(?<!\w):(?=[\w+-]+:)|:(?=[\w+-]*[a-zA-Z][\w+-]*:)",  # :smile:, but no time of day
+    re.ASCII,
 )
 
 
@@ -98,10 +100,12 @@ def escaped(text: str) -> str:
 
 
 def table_of(head: Iterable[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """A Markdown table: every row is a line, whatever its cells contain."""
     headings = list(head)
     lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
-    lines += [
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows
-    ]
+    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.splitlines()).replace("|", "\\|")

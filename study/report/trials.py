@@ -16,14 +16,15 @@ from study.analysis import (
     learned,
     learning,
 )
-from study.analysis.effects.labels import labels_of
+from study.analysis.effects.labels import level_labels
 from study.analysis.trials import best_trials
 from study.report.style import estimated, percent, points
-from study.specification.spec import Objective, Sampler, StudySpec
+from study.specification.spec import LONGEST_NAME, Objective, Sampler, StudySpec
 from study.specification.yaml_reader import write_document
 from workers.configuration import HYPERPARAMETERS
 
 FILES = ("source", "test")  # fields of the section data that may name a file
+BEST = "-best"  # what is added to the name of a study whose best configuration is copied
 BESIDE = "# Put the data file beside this specification, or write its whole path."
 
 
@@ -153,7 +154,7 @@ def configuration_yaml(measurements: Measurements, trial: int) -> str:
     data = _without_none(specification["data"])
     named = {field: file_name(data[field]) for field in FILES if field in data}
     document = {
-        "name": f"{specification['name']}-best",
+        "name": f"{specification['name'][: LONGEST_NAME - len(BEST)]}{BEST}",
         "seed": specification["seed"],
         "data": data | named,
         "search": {name: _plain(row[name]) for name in HYPERPARAMETERS if not pd.isna(row[name])},
@@ -202,8 +203,6 @@ def _shown(measurements: Measurements, hyperparameter: str, value: Any) -> str:
 @lru_cache(maxsize=16)
 def _labels(measurements: Measurements, hyperparameter: str) -> dict[float, str]:
     """What tells the levels apart that the trials have; {} of a continuum, which has none."""
-    search = measurements.specification["search"][hyperparameter]
-    if isinstance(search, dict) and search["step"] is None:
-        return {}
-    values = sorted(measurements.results[hyperparameter].dropna().unique().tolist())
-    return dict(zip(values, labels_of(values, digits=3), strict=True))
+    dimension = measurements.specification["search"][hyperparameter]
+    values = measurements.results[hyperparameter].dropna().unique().tolist()
+    return level_labels(values, dimension)

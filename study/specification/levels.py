@@ -98,7 +98,7 @@ def levels_of(space: Space, parameters: Mapping[str, object]) -> dict[str, Any]:
     levels = {}
     for name, value in parameters.items():
         if name not in space:
-            raise ValueError(f"{name}: it is not searched in this study")
+            raise ValueError(f"{shown_name(name)}: it is not searched in this study")
         try:
             levels[name] = level_of(space[name], value)
         except ValueError as error:
@@ -151,6 +151,11 @@ def _decimal(number: float) -> Decimal:
 def shown(value: object) -> str:
     """A value in an error's line: whoever enqueues a trial writes what he likes, of any length."""
     return _cut(as_yaml(value))
+
+
+def shown_name(name: str) -> str:
+    """The name of a hyperparameter in an error's line: quoted where it could not be one."""
+    return name if name.isprintable() and len(name) <= 80 else shown(name)
 
 
 def _cut(text: str) -> str:

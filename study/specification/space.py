@@ -14,7 +14,7 @@ from optuna.distributions import (
 from study.errors import InvalidInput, nearest
 from study.specification.claims import Claim
 from study.specification.dimensions import Range
-from study.specification.levels import level_count, level_of, shown
+from study.specification.levels import level_count, level_of, shown, shown_name
 from study.specification.spec import StudySpec
 from workers.configuration import Configuration
 
@@ -128,7 +128,7 @@ def searched_part(spec: StudySpec, given: Parameters, where: str = "") -> dict[s
     space, fixed = search_space(spec), fixed_values(spec)
     parameters = {}
     for name, value in given.items():
-        field = f"{where}{name}"
+        field = f"{where}{shown_name(name)}"
         if name in space:
             try:
                 parameters[name] = level_of(space[name], value)

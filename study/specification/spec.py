@@ -38,7 +38,8 @@ from workers.configuration import (
     TrainingSettings,
 )
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")]
+LONGEST_NAME = 200
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f/\\]+$")]
 Depth = Annotated[int, Field(ge=1, le=1000, strict=True)]
 Width = Annotated[int, Field(ge=1, le=65536, strict=True)]
 DropoutRate = Annotated[float, Field(ge=0, lt=1, strict=True)]

@@ -11,7 +11,7 @@ from storage.reading.frames import load_results
 from storage.studies.deletion import rename_study
 from storage.studies.runs import read_run
 from study.dashboard import reports as computing
-from study.dashboard.reports import Busy, Reports
+from study.dashboard.reports import Busy, Reports, report_path
 from study.launching.confirming import confirm
 from study.launching.launch import launch
 from study.specification.files import validated
@@ -33,6 +33,14 @@ def test_every_study_is_listed_with_a_way_to_its_report(served: Served):
     sent = served("GET", f"/report/?study_id={ids[-1]}")
     assert (sent.status, sent.headers["Location"]) == (303, "/report/grid")
     assert served("GET", "/report/?study_id=99").status == 200
+
+
+def test_the_report_of_a_study_whose_name_a_browser_would_resolve_away_has_an_address(
+    served: Served,
+):
+    assert (report_path("."), report_path("..")) == ("/report/?study=.", "/report/?study=..")
+    assert served("GET", "/report/?study=grid").text == served("GET", "/report/grid").text
+    assert served("GET", report_path("..")).status == 404  # there is none
 
 
 def test_a_report_is_the_whole_page_with_a_policy_that_lists_its_scripts(served: Served):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from study.analysis import load_measurements
 from study.report.building import build_report
@@ -17,6 +18,8 @@ from study.report.sentences.losses import (
     late_training,
     loss_gap_sentence,
 )
+from study.report.trials import configuration_yaml
+from study.specification.spec import LONGEST_NAME, StudySpec
 from workers.segment import CURVE_EXAMPLES
 
 EPOCHS = (1, 2, 4, 7, 10)
@@ -65,6 +68,13 @@ def with_curve(grid, test_losses, test_accuracies, *, replicates=2, examples=100
         replicates=grid.replicates.assign(train_examples=examples),
         splits=grid.splits.assign(test_index=[np.arange(1000, 1000 + tested)] * len(grid.splits)),
     )
+
+
+@pytest.mark.parametrize("name", ["grid", "n" * 196, "n" * LONGEST_NAME])
+def test_the_best_configuration_to_copy_has_a_name_that_a_study_may_have(grid, name):
+    named = replace(grid, run=replace(grid.run, specification=grid.specification | {"name": name}))
+    copied = StudySpec.model_validate(yaml.safe_load(configuration_yaml(named, 0)))
+    assert copied.name == f"{name[:195]}-best"
 
 
 def test_the_loss_gap_is_said_with_its_error_over_replicates(grid):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from study.errors import InvalidInput
-from study.report.markdown import escaped
+from study.report.markdown import escaped, table_of
 from study.report.outputs.formats import format_of
 
 
@@ -53,3 +53,13 @@ def test_anything_else_is_refused_with_what_can_be_written(output, style, line):
 def test_markdown_shows_names_as_they_are():
     assert escaped("[on hold] lr:100:x, a_b p < 0.01") == "[on hold] lr:100:x, a_b p < 0.01"
     assert escaped("<b>x</b> [a](b) *c* `d` &amp;") == r"\<b>x\</b> [a]\(b) \*c\* \`d\` \&amp;"
+
+
+def test_markdown_shows_what_looks_like_an_emoji_as_it_is():
+    assert escaped(":smile: a:tada:b :100: at 12:30:45") == r"\:smile: a\:tada:b \:100: at 12:30:45"
+
+
+def test_a_row_of_a_markdown_table_is_a_line_whatever_its_cells_contain():
+    table = table_of(["a", "b"], [("one\ntwo|three", "four\r\nfive\u2028six")])
+    assert table.split("\n") == ["| a | b |", "|---|---|", r"| one two\|three | four five six |"]
+    assert len(table.splitlines()) == 3

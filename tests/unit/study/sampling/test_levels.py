@@ -1,6 +1,7 @@
 """The levels of ranges: exact, by index, and shuffled, without ever being written out."""
 
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,8 @@ from study.sampling import permutation
 from study.sampling.permutation import Permutation
 from study.sampling.proposers import proposer_for
 from study.specification.files import read_specification
-from study.specification.levels import level_at, level_count, level_of
-from study.specification.space import baseline_parameters, search_space
+from study.specification.levels import level_at, level_count, level_of, levels_of
+from study.specification.space import baseline_parameters, search_space, searched_part
 from study.specification.spec import Sampler
 
 STEPS = st.sampled_from(["0.1", "0.05", "0.25", "0.01", "0.001"])
@@ -150,3 +151,13 @@ def test_what_a_range_spans_costs_no_sampler_anything(sampler):
 def test_levels_that_doubles_do_not_tell_apart_are_refused(search):
     with pytest.raises(InvalidInput, match="does not tell apart"):
         read_specification("xor", overrides=[search])
+
+
+@pytest.mark.parametrize("name", ["a\nb|c", "x" * 3000, "\x1b[2J"])
+def test_a_name_that_nobody_would_give_is_one_short_line_in_a_refusal(name):
+    spec = read_specification("digits")
+    for refuse in (partial(searched_part, spec), partial(levels_of, search_space(spec))):
+        with pytest.raises(ValueError, match=r"unknown|not searched") as refused:
+            refuse({name: 1})
+        assert str(refused.value).isprintable()
+        assert len(str(refused.value)) < 200
