@@ -73,7 +73,7 @@ def test_what_is_no_level_is_refused_with_a_short_reason(distribution, value):
 
 
 def test_truth_is_not_the_number_one():
-    with pytest.raises(ValueError, match="True is none of its choices, 1, 2"):
+    with pytest.raises(ValueError, match="true is none of its choices, 1, 2"):
         level_of(CategoricalDistribution([1, 2]), True)
 
 
