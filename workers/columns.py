@@ -16,6 +16,7 @@ class Kind(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     DATE = "date"
+    DURATION = "duration"
     CATEGORY = "category"
     IDENTIFIER = "identifier"
     CONSTANT = "constant"
@@ -25,7 +26,7 @@ class Kind(StrEnum):
     ROLE = "role"
 
 
-INPUT_KINDS = (Kind.NUMBER, Kind.BOOLEAN, Kind.DATE, Kind.CATEGORY)
+INPUT_KINDS = (Kind.NUMBER, Kind.BOOLEAN, Kind.DATE, Kind.DURATION, Kind.CATEGORY)
 """The kinds that networks are given, and those that data.types may name."""
 
 
@@ -44,9 +45,10 @@ class Column:
 
     levels are a category's, in the order of its inputs; with `other` the last of them stands for
     every value that is not listed. origin is the day zero of a date, in ISO form; its number is
-    the days since then. missing are words that are no value of a number, boolean or date, beside
-    the customary ones. lenient: numbers may have leading zeros, and commas between groups of three
-    digits. why says for a person why a column is left out.
+    the days since then, that of a duration or time of day its seconds. missing are words that are
+    no value of a number, boolean, date or duration, beside the customary ones. lenient: numbers may
+    have leading zeros, and commas between groups of three digits. why says for a person why a
+    column is left out.
 
     The kind of a target is `number`, `boolean` or `category`, by which its labels are read; that
     of a split or group column is `role`.

@@ -55,9 +55,10 @@ class NumberFeature(DescriptionPart):
     indicator_trained say whether these inputs varied in training; one that did not stays 0, as its
     weights were never trained. (They are 0 as well, but where time steps share them.)
 
-    read_as says what its values are: numbers; booleans, which are 1 and 0; or dates, whose number
-    is the days since origin. no_value are words that stand for a missing one, beside the customary
-    ones; lenient: numbers may have leading zeros and commas between groups of three digits.
+    read_as says what its values are: numbers; booleans, which are 1 and 0; dates, whose number is
+    the days since origin; or durations, in seconds. no_value are words that stand for a missing
+    one, beside the customary ones; lenient: numbers may have leading zeros and commas between
+    groups of three digits.
     """
 
     kind: Literal["number"] = "number"
@@ -68,7 +69,7 @@ class NumberFeature(DescriptionPart):
     missing_indicator: bool
     trained: bool = True
     indicator_trained: bool = True
-    read_as: Literal["number", "boolean", "date"] = "number"
+    read_as: Literal["number", "boolean", "date", "duration"] = "number"
     origin: str | None = None
     no_value: tuple[str, ...] = ()
     lenient: bool = False

@@ -195,7 +195,7 @@ class DataSpec(Section):
     missing_values: Annotated[tuple[str, ...], BeforeValidator(_as_words)] = ()
     """Words that mean "no value" in every column, such as "?" or -999."""
 
-    types: Mapping[str, Literal["number", "boolean", "date", "category"]] = {}
+    types: Mapping[str, Literal["number", "boolean", "date", "duration", "category"]] = {}
     """What a column is read as, where that is not to be found out."""
 
     max_levels: Annotated[int, Field(ge=2, le=100_000, strict=True)] = 50

@@ -96,6 +96,7 @@ _PLURALS: dict[str, str] = {
     Kind.NUMBER: "numbers",
     Kind.BOOLEAN: "booleans",
     Kind.DATE: "dates",
+    Kind.DURATION: "durations",
     Kind.CATEGORY: "categories",
 }
 
@@ -186,6 +187,8 @@ def _number(dataset: Dataset, place: int, records: dict[str, Column]) -> ColumnS
                 )
             case Kind.BOOLEAN:
                 contents = f"{percent(int(present.sum()), dataset.examples)} true"
+            case Kind.DURATION:
+                contents = f"{low:.6g} to {high:.6g} seconds"
             case _:
                 contents = f"{low:.6g} to {high:.6g}"
     indicator = int(dataset.missing_indicators[place])

@@ -41,6 +41,7 @@ def frame_of(seed, missing):
             "age": np.where(gaps["age"], np.nan, rng.normal(50, 1e3, ROWS)),
             "children": rng.integers(-2, 9, ROWS),
             "ill": pd.Series(np.where(gaps["ill"], None, ill), dtype="boolean"),
+            "waited": pd.to_timedelta(rng.integers(-90, 90, ROWS), "min"),
             "seen": (pd.Timestamp("2019-03-01 06:00") + days).where(~gaps["seen"]),
             "town": np.where(gaps["town"], None, rng.choice(["Oslo", "NA", "None", "7 a"], ROWS)),
             "target": np.where(np.arange(ROWS) % 3, "None", "yes"),
@@ -72,7 +73,7 @@ def test_a_table_is_the_same_in_every_file_and_in_memory(tmp_path, seed, missing
     frame = frame_of(seed, missing)
     read = through(tmp_path, frame, ".csv")
     assert [c.kind for c in read.columns if c.is_input] == [
-        *(Kind.NUMBER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATE, Kind.CATEGORY)
+        *(Kind.NUMBER, Kind.NUMBER, Kind.BOOLEAN, Kind.DURATION, Kind.DATE, Kind.CATEGORY)
     ]
     same(read, through(tmp_path, frame, ".tsv.gz"))
     same(read, through(tmp_path, frame, ".parquet"))
@@ -145,6 +146,7 @@ MANY = np.random.default_rng(2).integers(0, 10**6, 400)
         (["TRUE", "FALSE", "NA"] * 100, Kind.BOOLEAN),
         (["true", "false", "maybe"] * 100, Kind.CATEGORY),
         (["2024-01-31", "2024-02-01T10:00:00Z", "?"] * 100, Kind.DATE),
+        (["08:30", "1:02:03.5", "0 days 08:00:00", "-"] * 50, Kind.DURATION),
         (["1e3", " -2", ".5", "+4.", "NA"] * 60, Kind.NUMBER),
         ([f"C{i}" for i in range(300)], Kind.IDENTIFIER),
         ([f"the {i}th of many remarks, and it is a long one" for i in range(300)], Kind.TEXT),
@@ -220,7 +222,7 @@ def test_values_of_python_and_of_pandas_are_what_a_file_of_them_would_be():
         }
     )
     read = dataset_from_memory(frame, [2**70, 1] * 20, DataSource("memory"))
-    kinds = [Kind.NUMBER, Kind.DATE, Kind.NUMBER, Kind.NUMBER, Kind.CATEGORY]
+    kinds = [Kind.NUMBER, Kind.DATE, Kind.DURATION, Kind.NUMBER, Kind.CATEGORY]
     assert [c.kind for c in read.columns if c.is_input] == kinds
     assert read.numeric[:3, 2].tolist() == [0, 3600, 7200]
     assert read.levels == (("7", "x"),)

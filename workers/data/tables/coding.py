@@ -76,8 +76,8 @@ def code_numbers(raw: RawColumn, column: Column, missing: Sequence[str], field: 
     if raw.numbers is not None and column.kind is Kind.NUMBER:
         return without(raw.numbers, missing)
     found = w.words_of(raw.values, missing)
-    if column.kind is Kind.BOOLEAN:
-        values = w.as_booleans(found.words)
+    if column.kind is not Kind.NUMBER:
+        values = w.PARSERS[column.kind](found.words)
         right = ~np.isnan(values)
     else:
         right = w.are_numbers(found.words, lenient=column.lenient)
@@ -241,6 +241,8 @@ def _kinds(column: Column) -> str:
     match column.kind:
         case Kind.DATE:
             return "dates such as 2024-12-31"
+        case Kind.DURATION:
+            return "durations such as 08:30:00"
         case Kind.BOOLEAN:
             return "true or false"
         case Kind.CATEGORY:

@@ -132,8 +132,9 @@ def _feature(column: RawColumn, source: DataSource, known: Bools) -> Decision:
     if pa.types.is_timestamp(column.values.type):
         days = days_of(column, source.missing_values, "source")[known]
         return _date(Column(column.name, Kind.DATE), days)
-    if pa.types.is_boolean(column.values.type):
-        return _checked(Column(column.name, Kind.BOOLEAN), numbers_of(column)[known])
+    if column.is_duration or pa.types.is_boolean(column.values.type):
+        kind = Kind.DURATION if column.is_duration else Kind.BOOLEAN
+        return _checked(Column(column.name, kind), numbers_of(column)[known])
     numbers = without(numbers_of(column), source.missing_values)
     return _number(Column(column.name, Kind.NUMBER), numbers[known])
 
@@ -199,6 +200,7 @@ def _of_words(column: RawColumn, source: DataSource, known: Bools) -> Decision:
         (Kind.BOOLEAN, w.are_booleans(words)),
         (Kind.NUMBER, w.are_numbers(words)),
         (Kind.DATE, w.are_dates(words)),
+        (Kind.DURATION, ~np.isnan(w.as_seconds(words))),
     ):
         odd = (everywhere > 0) & ~right & ~none
         if not there.any() or not _mostly(kind, words, right, there, counts, source.max_levels):
@@ -212,9 +214,8 @@ def _of_words(column: RawColumn, source: DataSource, known: Bools) -> Decision:
         if kind is Kind.DATE:
             values = found.spread(np.where(right, w.as_days(words), np.nan), np.nan)
             return _date(own, values[known], *said)
-        parse = w.as_booleans if kind is Kind.BOOLEAN else w.as_numbers
-        values = found.spread(np.where(right, parse(words), np.nan), np.nan)
-        return (_checked if kind is Kind.BOOLEAN else _number)(own, values[known], *said)
+        values = found.spread(np.where(right, w.PARSERS[kind](words), np.nan), np.nan)
+        return (_number if kind is Kind.NUMBER else _checked)(own, values[known], *said)
     return decide_category(name, w.levels_of(column, source.missing_values), source, known)
 
 
@@ -233,7 +234,7 @@ def _mostly(
         and bool(counts[there & right].sum() >= MOSTLY * counts[there].sum())
         and int(odd.sum()) <= ODD_WORDS
         and not w.have_leading_zeros(words)[odd].any()
-        and (kind is Kind.DATE or _measures(w.as_numbers(words)[there & right], most))
+        and (kind is not Kind.NUMBER or _measures(w.as_numbers(words)[there & right], most))
     )
 
 

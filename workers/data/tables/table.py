@@ -20,7 +20,8 @@ class RawColumn:
 
     declared: the table itself says that it is a category. unsupported names the type of values that
     are none of these; values is then None. numbers [N] are those that a column of text consists of,
-    NaN where it is empty, known at once; None: each of its words is to be looked at.
+    NaN where it is empty, known at once; None: each of its words is to be looked at. is_duration:
+    its numbers are the seconds of durations or times of day.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RawColumn:
     declared: bool = False
     unsupported: str | None = None
     numbers: npt.NDArray[np.float64] | None = None
+    is_duration: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -119,19 +121,20 @@ def raw_column(name: str, values: Any) -> RawColumn:
     kind = _kind_of(array.type)
     if kind is None:
         return RawColumn(name, None, unsupported=_in_words(array.type))
-    if pa.types.is_duration(array.type):
-        # Whatever their unit, as seconds.
-        unit = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[array.type.unit]
-        return RawColumn(name, pa.compute.divide(array.cast(pa.int64()).cast(pa.float64()), unit))
-    if pa.types.is_time(array.type):
-        unit = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[array.type.unit]
-        whole = array.cast(pa.int32() if pa.types.is_time32(array.type) else pa.int64())
-        return RawColumn(name, pa.compute.divide(whole.cast(pa.float64()), unit))
+    if pa.types.is_duration(array.type) or pa.types.is_time(array.type):
+        return RawColumn(name, _seconds(array), is_duration=True)
     if pa.types.is_timestamp(array.type):
         return RawColumn(name, array.cast(pa.timestamp("us", array.type.tz), safe=False))
     if pa.types.is_integer(array.type) and _has_long(array):
         array, kind = array.cast(pa.large_string()), pa.large_string()  # to be told apart
     return RawColumn(name, array if kind == array.type else array.cast(kind), declared)
+
+
+def _seconds(array: Any) -> Any:
+    """Durations or times of day as seconds, whatever their unit."""
+    whole = array.cast(pa.int32() if pa.types.is_time32(array.type) else pa.int64())
+    unit = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[array.type.unit]
+    return pa.compute.divide(whole.cast(pa.float64()), unit)
 
 
 def _has_long(whole: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workers.columns import Kind
 from workers.data.tables.table import RawColumn, as_text
 
 FEW = 64
@@ -43,6 +44,7 @@ _DATE = (
 )
 _DAY_TIME = r"(?:[T ,]+[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AaPp][Mm])?)?$"
 _MONTH = r"[A-Za-zÀ-ž]{3,10}\.?"
+_DURATION = r"(-)?(?:([0-9]+) days?,? )?\+?([0-9]{1,4}):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]+)?))?"
 _OTHER_DATE = (
     rf"^(?:[0-9]{{1,2}}[./-][0-9]{{1,2}}[./-](?:[0-9]{{4}}|[0-9]{{2}})"
     rf"|[0-9]{{1,2}}\.?[ -]{_MONTH}[ -](?:[0-9]{{4}}|[0-9]{{2}})|{_MONTH} [0-9]{{1,2}},? [0-9]{{4}}"
@@ -227,6 +229,23 @@ def as_booleans(words: Any) -> Floats:
     return found
 
 
+def as_seconds(words: Any) -> Floats:
+    """The seconds of words that are durations or times of day: 08:30, 0 days 08:30:00, 1 day,
+    2:03:04.5; NaN for any other word."""
+    found = np.full(len(words), np.nan)
+    likely = np.flatnonzero(matches(words, f"^(?:{_DURATION})$"))
+    for place, word in zip(likely.tolist(), words.take(pa.array(likely)).to_pylist(), strict=True):
+        parts = re.fullmatch(_DURATION, word.strip())
+        if parts is None:
+            continue
+        sign, days, hours, minutes, seconds = parts.groups()
+        total = SECONDS_A_DAY * int(days or 0)
+        # pandas writes a negative one as -1 days +23:00:00.
+        rest = 3600.0 * int(hours) + 60.0 * int(minutes) + float(seconds or 0)
+        found[place] = (-total + rest) if sign and days else -rest if sign else total + rest
+    return found
+
+
 def as_days(words: Any) -> Floats:
     """The words' days since 1970 in UTC, NaN for a word that is no date in ISO form."""
     found = np.full(len(words), np.nan)
@@ -248,3 +267,12 @@ def days_since_1970(times: npt.NDArray[Any]) -> Floats:
     days: Floats = exact.astype(np.int64) / (SECONDS_A_DAY * 1e6)
     days[np.isnat(exact)] = np.nan
     return days
+
+
+PARSERS = {
+    Kind.NUMBER: as_numbers,
+    Kind.BOOLEAN: as_booleans,
+    Kind.DATE: as_days,
+    Kind.DURATION: as_seconds,
+}
+"""What words of a kind are as numbers, NaN for a word that is not of it."""
