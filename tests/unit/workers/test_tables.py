@@ -146,6 +146,8 @@ MANY = np.random.default_rng(2).integers(0, 10**6, 400)
         (["TRUE", "FALSE", "NA"] * 100, Kind.BOOLEAN),
         (["true", "false", "maybe"] * 100, Kind.CATEGORY),
         (["2024-01-31", "2024-02-01T10:00:00Z", "?"] * 100, Kind.DATE),
+        ([*["2024-01-31", "2024-02-01"] * 50, "soon"], Kind.DATE),
+        ([*["08:30", "17:05:10"] * 50, "soon"], Kind.DURATION),
         (["08:30", "1:02:03.5", "0 days 08:00:00", "-"] * 50, Kind.DURATION),
         (["1e3", " -2", ".5", "+4.", "NA"] * 60, Kind.NUMBER),
         ([f"C{i}" for i in range(300)], Kind.IDENTIFIER),

@@ -63,7 +63,7 @@ def code_numbers(raw: RawColumn, column: Column, missing: Sequence[str], field: 
     """
     _check_supported(raw, column, field)
     if column.kind is Kind.DATE:
-        return days_of(raw, missing, field) - _days_at(column.origin)
+        return days_of(raw, column, missing, field) - _days_at(column.origin)
     if not raw.is_text:
         if pa.types.is_timestamp(raw.values.type):
             raise DataError(
@@ -190,9 +190,8 @@ def label_names(raw: RawColumn, column: Column, missing: Sequence[str]) -> list[
     return [None if code < 0 else names[code] for code in found.codes.tolist()]
 
 
-def days_of(raw: RawColumn, missing: Sequence[str], field: str) -> Floats:
+def days_of(raw: RawColumn, column: Column, missing: Sequence[str], field: str) -> Floats:
     """Days since 1970 [N], NaN for no value; DataError for a value that is no date."""
-    column = Column(raw.name, Kind.DATE)
     if not raw.is_text:
         if not pa.types.is_timestamp(raw.values.type):
             raise DataError(field, f"column {raw.name!r} holds numbers; it is read as dates")

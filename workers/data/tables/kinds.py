@@ -130,8 +130,8 @@ def _feature(column: RawColumn, source: DataSource, known: Bools) -> Decision:
     if column.is_text and column.numbers is None:
         return _of_words(column, source, known)
     if pa.types.is_timestamp(column.values.type):
-        days = days_of(column, source.missing_values, "source")[known]
-        return _date(Column(column.name, Kind.DATE), days)
+        own = Column(column.name, Kind.DATE)
+        return _date(own, days_of(column, own, source.missing_values, "source")[known])
     if column.is_duration or pa.types.is_boolean(column.values.type):
         kind = Kind.DURATION if column.is_duration else Kind.BOOLEAN
         return _checked(Column(column.name, kind), numbers_of(column)[known])
@@ -144,8 +144,9 @@ def _as_wanted(column: RawColumn, kind: Kind, source: DataSource, known: Bools) 
     if kind is Kind.CATEGORY:
         return decide_levels(column.name, w.levels_of(column, source.missing_values), source, known)
     if kind is Kind.DATE:
-        days = days_of(column, source.missing_values, "types")[known]
-        return Decision(Column(column.name, kind, origin=origin_of(days)))
+        own = Column(column.name, kind)
+        days = days_of(column, own, source.missing_values, "types")[known]
+        return Decision(replace(own, origin=origin_of(days)))
     return Decision(Column(column.name, kind, lenient=kind is Kind.NUMBER))
 
 
