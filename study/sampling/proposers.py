@@ -130,7 +130,11 @@ def _of_design(sampler: Sampler) -> MakeProposer:
 
 
 def _grid(spec: StudySpec, space: Space, seed: int) -> Proposer:
-    return GridProposer(spec, DESIGNS[Sampler.GRID](spec, space), space_size(spec) or 1)
+    point_of = DESIGNS[Sampler.GRID](spec, space)
+    if spec.data.rules == 1:
+        # It was begun by a version in which a trial's point followed from its number alone.
+        return DesignProposer(point_of)
+    return GridProposer(spec, point_of, space_size(spec) or 1)
 
 
 def _of_optuna(

@@ -218,7 +218,7 @@ class DataSpec(Section):
     """How every column is read: written down when the data are first read, and kept."""
 
     rules: Literal[1, 2] = 2
-    """1 in studies that were begun before `columns` was written down: they are read as then."""
+    """1 in studies that were begun before `columns` was written down: they go on as then."""
 
     sha256: str | None = None
     """SHA-256 of the file `source`, as sha256sum prints it; another file is refused."""

@@ -9,7 +9,7 @@ from study import StudyError, launch
 
 spec = {"name": "small", "data": {"source": "wine"}, "search": {"depth": [1, 2]},
         "training": {"epochs": 1, "replicates": 1}, "sampler": "grid"}
-ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
 kept, before = ray.put(42), dict(os.environ)
 assert launch(spec, storage="sqlite:///study.db", cluster="local").complete == 2
 try:

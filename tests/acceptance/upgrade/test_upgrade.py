@@ -74,6 +74,7 @@ def test_a_study_is_reported(old, name):
     assert name in old.run("status", name).out
 
 
+@pytest.mark.filterwarnings("ignore:column .*:UserWarning")  # what the models do not know
 @each(*EXPORTED)
 def test_a_trial_is_exported_to_what_version_0_1_exported(old, exact, name, tmp_path):
     old.run("export", name, str(EXPORTED[name]), "--output", str(tmp_path / "model"))

@@ -132,7 +132,7 @@ def test_a_claim_about_trials_without_a_level_finds_those(measured):
     [
         ({"dropout": 0.35}, "0.35 is not reached from 0.0 in steps of 0.1; widen search.dropout"),
         ({"depth": 3}, "3 is none of its choices"),
-        ({"depth": True}, "True is none of its choices"),
+        ({"depth": True}, "true is none of its choices"),
         ({"width": 7}, "found 7, but width is 32 in every trial"),
         ({"deepness": 3}, "unknown hyperparameter"),
     ],
