@@ -1,5 +1,6 @@
 """PostgreSQL as it is found: in another encoding, and behind a pooler of connections."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -69,6 +70,8 @@ def test_no_transaction_counts_on_what_an_earlier_one_left_in_its_session(postgr
 def pooled_url(postgres_server, postgres_url):
     """The same database through PgBouncer, which has a session for each transaction."""
     if shutil.which("pgbouncer") is None:
+        if os.environ.get("STUDY_REQUIRE_SERVICES") == "1":
+            pytest.fail("STUDY_REQUIRE_SERVICES=1, and PgBouncer is not installed")
         pytest.skip("PgBouncer is not installed")
     data = Path(postgres_server.pgdata)
     name, port = postgres_url.partition("/test_")[2].partition("?")[0], free_port()

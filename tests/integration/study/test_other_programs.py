@@ -138,7 +138,8 @@ def add_foreign_trials(study: optuna.Study, kind: str) -> int:
 def _first_of(distribution: BaseDistribution) -> object:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[0]
-    return getattr(distribution, "low")  # noqa: B009
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return distribution.low
 
 
 @pytest.mark.parametrize("kind", FOREIGN)

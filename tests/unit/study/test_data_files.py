@@ -1,6 +1,7 @@
 """The file that a specification means is told from another one of its name."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +20,7 @@ def here(tmp_path):
 
 
 def hash_of(path):
-    with open(path, "rb") as file:  # noqa: PTH123
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def test_the_files_that_can_be_read_are_recorded_and_no_others(here, tmp_path):
