@@ -463,3 +463,19 @@ def test_the_record_of_a_column_is_kept_without_its_defaults():
         "name": "town", "kind": "category", "levels": ("Oslo", "other"), "other": True
     }  # fmt: skip
     assert Column("y", Kind.NUMBER, Role.TARGET).document()["role"] == "target"
+
+
+def test_numbers_that_look_like_dates_are_said_to_and_no_others():
+    days = pd.date_range("2024-01-01", periods=100).strftime("%Y%m%d").astype(int).tolist()
+    assert any("look like dates" in line for line in kinds_of(days)[1])
+    assert not any("look like dates" in line for line in kinds_of([*days[1:], 20241399])[1])
+    assert kinds_of(MANY)[1] == ()
+
+
+def test_columns_that_only_the_test_file_has_are_named_and_separators_where_they_are_no_commas(
+    tmp_path,
+):
+    now = pd.DataFrame({"size": np.arange(60) % 7, "target": [0, 0, 1] * 20})
+    assert files(tmp_path, now, now.iloc[:20]).notes == ()
+    (note,) = files(tmp_path, now, now.iloc[:20].assign(more=1)).notes
+    assert "'more' not in" in note
